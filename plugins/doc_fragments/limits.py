@@ -1,0 +1,35 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options of cluster/arguments.py LIMIT_ARGUMENTS."""
+
+    DOCUMENTATION = r"""
+options:
+  max_concurrent:
+    description:
+      - API requests in flight at once over the whole task, retries and lists included. Watches do not count.
+      - From 1 to 2000.
+    type: int
+    default: 50
+  qps:
+    description: Requests begun per second, on average. V(0) is no limit beyond O(max_concurrent).
+    type: float
+    default: 0.0
+  burst:
+    description: How many requests may begin at once before O(qps) holds them back. V(0) means O(qps) rounded up.
+    type: int
+    default: 0
+  request_timeout:
+    description: Seconds until one attempt of a request counts as unanswered and is tried again.
+    type: float
+    default: 60.0
+  retry_deadline:
+    description: Seconds during which one operation is tried again after transient failures, all pauses included.
+    type: float
+    default: 120.0
+"""

@@ -1,0 +1,340 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Requests to one API server: bytes in, bytes out, our own errors, retries that are counted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import ssl
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, AsyncContextManager, AsyncIterator, Callable, Mapping
+from urllib.parse import urlencode
+
+from .connection import Connection, open_connection
+from .errors import (
+    ClusterError,
+    ConfigurationError,
+    Forbidden,
+    TransientError,
+    TrustError,
+    Unauthorized,
+    from_response,
+)
+
+#: Bytes of one line of a watch; an object may have 1.5 MiB in etcd, and JSON is larger than what is stored.
+_MAX_LINE_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryPolicy:
+    """How often and how long a transient failure is tried again.
+
+    `deadline_seconds` bounds one operation, all its attempts and pauses included. The pause before attempt n is drawn
+    from 0..min(`max_pause_seconds`, `first_pause_seconds` * 2^(n-1)) ("full jitter"), or the server's Retry-After plus
+    up to a quarter of it, so that clients that were turned away together don't come back together.
+    """
+
+    deadline_seconds: float = 120.0
+    first_pause_seconds: float = 0.1
+    max_pause_seconds: float = 10.0
+
+    def pause_seconds(self, attempt: int, retry_after_seconds: float | None) -> float:
+        """Seconds to wait after the failed attempt number `attempt` (from 1)."""
+        if retry_after_seconds is not None:
+            return retry_after_seconds * (1 + random.random() / 4)
+        return random.random() * min(self.max_pause_seconds, self.first_pause_seconds * 2 ** min(attempt - 1, 30))
+
+
+@dataclass(slots=True)
+class Reply:
+    """What came back for one operation: HTTP `status`, `body`, tries needed, and seconds.
+
+    `seconds` is the last attempt alone, from sending to the whole answer; `total_seconds` is everything, pauses and
+    earlier attempts included.
+    """
+
+    status: int
+    body: bytes
+    attempts: int
+    seconds: float
+    total_seconds: float
+
+    def json(self) -> Any:
+        """The body, parsed."""
+        return json.loads(self.body)
+
+
+@dataclass
+class Traffic:
+    """Counters over everything that one Cluster sent. `peak_in_flight` leaves out watches, which only listen."""
+
+    in_flight: int = 0
+    peak_in_flight: int = 0
+    requests: int = 0
+    retries: Counter[str] = field(default_factory=Counter)
+
+    def begin(self) -> None:
+        """A request goes out."""
+        self.requests += 1
+        self.in_flight += 1
+        if self.in_flight > self.peak_in_flight:
+            self.peak_in_flight = self.in_flight
+
+    def end(self) -> None:
+        """Its answer, or its failure, is in."""
+        self.in_flight -= 1
+
+
+Admission = Callable[[], AsyncContextManager[Any]]
+
+
+class Cluster:
+    """One API server. An async context manager; `Cluster.open(options)` makes one from module options.
+
+    `admission` is asked before every attempt, lists and retries included, so a cap given here holds for all that is
+    sent; during a pause between two attempts nothing is held. A watch is not a request in flight: the API server
+    does not count it either.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        retry: RetryPolicy | None = None,
+        request_timeout_seconds: float = 60.0,
+        admission: Admission | None = None,
+        renew: Callable[[], Any] | None = None,
+    ) -> None:
+        self.connection = connection
+        self.retry = retry or RetryPolicy()
+        self.request_timeout_seconds = request_timeout_seconds
+        self.admission: Admission = admission or contextlib.nullcontext
+        self.traffic = Traffic()
+        self._renew = renew
+        self._renewing: asyncio.Lock = asyncio.Lock()
+        self._session: Any = None
+        self._aiohttp: Any = None
+
+    @classmethod
+    async def open(cls, options: dict[str, Any], **settings: Any) -> Cluster:
+        """Connect by module options (names as in connection.AUTH_ENVIRONMENT). Raises ConfigurationError."""
+        connection = await open_connection(options)
+        return cls(connection, renew=lambda: open_connection(options), **settings)
+
+    async def __aenter__(self) -> Cluster:
+        try:
+            import aiohttp
+        except ImportError as error:
+            raise ConfigurationError(f"the Python library aiohttp is needed: {error}") from error
+        self._aiohttp = aiohttp
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=self.connection.ssl_context or False, keepalive_timeout=60),
+            auto_decompress=True,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            read_bufsize=_MAX_LINE_BYTES // 16,
+            # Only for connections named by the user's proxy settings; the environment's are in the kubeconfig loader.
+            trust_env=False,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    # -- one operation, with retries ---------------------------------------------------------------------------------
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+        deadline_seconds: float | None = None,
+    ) -> Reply:
+        """Send one operation until it is answered, fails for good, or its deadline is over.
+
+        Raises a PermanentError at once; a TransientError when the deadline is over, with the last cause.
+        """
+        started = time.monotonic()
+        deadline = started + (self.retry.deadline_seconds if deadline_seconds is None else deadline_seconds)
+        url = self._url(path, query)
+        attempt = 0
+        renewed = False
+        while True:
+            attempt += 1
+            try:
+                status, answer, seconds = await self._attempt(method, url, body, content_type, deadline)
+                return Reply(status, answer, attempt, seconds, time.monotonic() - started)
+            except TransientError as error:
+                pause = self.retry.pause_seconds(attempt, error.retry_after_seconds)
+                if time.monotonic() + pause >= deadline:
+                    raise self._given_up(error, attempt, time.monotonic() - started) from error
+                self.traffic.retries[error.cause] += 1
+                await asyncio.sleep(pause)
+            except Unauthorized:
+                # Tokens of exec plug-ins and service accounts expire during long runs: ask for a new one, once.
+                if renewed or self._renew is None:
+                    raise
+                renewed = True
+                await self._renew_credentials()
+
+    async def _attempt(
+        self, method: str, url: Any, body: bytes | None, content_type: str, deadline: float
+    ) -> tuple[int, bytes, float]:
+        async with self.admission():
+            timeout = min(self.request_timeout_seconds, max(0.001, deadline - time.monotonic()))
+            self.traffic.begin()
+            sent = time.monotonic()
+            try:
+                async with asyncio.timeout(timeout):
+                    response = await self._send(method, url, body, content_type)
+                    answer = await response.read()
+            except Exception as error:
+                raise self._mapped(error) from error
+            finally:
+                self.traffic.end()
+            seconds = time.monotonic() - sent
+        if response.status >= 400:
+            raise from_response(response.status, response.headers, answer)
+        return response.status, answer, seconds
+
+    async def _send(self, method: str, url: Any, body: bytes | None, content_type: str) -> Any:
+        headers = list(self.connection.headers)
+        if body is not None:
+            headers.append(("Content-Type", content_type))
+        return await self._session.request(
+            method,
+            url,
+            data=body,
+            headers=headers,
+            proxy=self.connection.proxy,
+            proxy_headers=self.connection.proxy_headers,
+            server_hostname=self.connection.server_hostname,
+            allow_redirects=False,
+            timeout=_no_session_timeout(self._aiohttp),
+        )
+
+    def _url(self, path: str, query: Mapping[str, str] | None) -> Any:
+        # Names are checked before they get here, so the path needs no second encoding: yarl's costs 20 µs a request.
+        from yarl import URL
+
+        text = self.connection.host + path + (("?" + urlencode(query)) if query else "")
+        return URL(text, encoded=True)
+
+    def _given_up(self, error: TransientError, attempts: int, seconds: float) -> TransientError:
+        tries = f"{attempts} tries" if attempts > 1 else "1 try"
+        return TransientError(
+            f"{error} (gave up after {tries} in {seconds:.1f} s)",
+            cause=error.cause,
+            status=error.status,
+            reason=error.reason if error.status else error.cause,
+        )
+
+    def _mapped(self, error: Exception) -> Exception:
+        """Foreign exceptions become ours here and nowhere else."""
+        aiohttp = self._aiohttp
+        host = self.connection.host
+        if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, ssl.SSLError)):
+            return TrustError(
+                f"{host}: TLS failed: {error}; give the right ca_cert or kubeconfig "
+                "(validate_certs: false only where you accept any server)"
+            )
+        if isinstance(error, TimeoutError):
+            return TransientError(f"{host}: no answer in time", cause="timeout")
+        if isinstance(error, (aiohttp.ClientError, OSError)):
+            return TransientError(f"{host}: {str(error) or type(error).__name__}", cause="connection")
+        return error
+
+    async def _renew_credentials(self) -> None:
+        async with self._renewing:
+            assert self._renew is not None
+            self.connection = await self._renew()
+
+    # -- helpers over it ---------------------------------------------------------------------------------------------
+
+    async def get(self, path: str, **arguments: Any) -> Any:
+        """GET and parse JSON. `arguments` as of request()."""
+        return (await self.request("GET", path, **arguments)).json()
+
+    async def version(self, *, deadline_seconds: float = 10.0) -> dict[str, str]:
+        """The server's /version; also the proof that it can be reached and trusts us.
+
+        Raises ClusterError with a text fit for a user.
+        """
+        try:
+            answer: dict[str, str] = await self.get("/version", deadline_seconds=deadline_seconds)
+        except (Unauthorized, Forbidden, TrustError):
+            raise
+        except TransientError as error:
+            raise TransientError(
+                f"the API server cannot be reached: {error}; check kubeconfig, context, host and proxy",
+                cause=error.cause,
+            ) from error
+        except ValueError as error:
+            raise ClusterError(f"{self.connection.host} does not answer like a Kubernetes API server") from error
+        return answer
+
+    @contextlib.asynccontextmanager
+    async def stream(self, path: str, *, query: Mapping[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
+        """One long GET, line by line. Not counted as in flight. Raises like request(), but does not retry.
+
+        The server ends it after `timeoutSeconds` of the query; silence for a minute longer means a dead connection.
+        """
+        silence = float(query.get("timeoutSeconds", "300")) + 60.0
+        timeout = self._aiohttp.ClientTimeout(total=None, sock_connect=self.request_timeout_seconds, sock_read=silence)
+        try:
+            async with self._session.get(
+                self._url(path, query),
+                headers=list(self.connection.headers),
+                proxy=self.connection.proxy,
+                proxy_headers=self.connection.proxy_headers,
+                server_hostname=self.connection.server_hostname,
+                timeout=timeout,
+            ) as response:
+                if response.status >= 400:
+                    raise from_response(response.status, response.headers, await response.read())
+                yield _lines(response.content)
+        except (ClusterError, asyncio.CancelledError, GeneratorExit):
+            raise
+        except Exception as error:
+            raise self._mapped(error) from error
+
+
+def _no_session_timeout(aiohttp: Any) -> Any:
+    global _NO_TIMEOUT
+    if _NO_TIMEOUT is None:
+        _NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
+    return _NO_TIMEOUT
+
+
+_NO_TIMEOUT: Any = None
+
+
+async def _lines(content: Any) -> AsyncIterator[bytes]:
+    """Lines of a stream, of any length up to _MAX_LINE_BYTES (aiohttp's own readline has a far smaller limit)."""
+    rest: list[bytes] = []
+    size = 0
+    async for chunk in content.iter_any():
+        parts = chunk.split(b"\n")
+        rest.append(parts[0])
+        size += len(parts[0])
+        if size > _MAX_LINE_BYTES:
+            raise ClusterError(f"a watch event larger than {_MAX_LINE_BYTES} bytes")
+        for part in parts[1:]:
+            line = b"".join(rest)
+            rest, size = [part], len(part)
+            if line:
+                yield line
+    last = b"".join(rest)
+    if last:
+        yield last

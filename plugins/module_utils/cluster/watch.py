@@ -1,0 +1,139 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""list + watch: every change of the selected objects of one kind, once, also over broken connections."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, AsyncIterator, Mapping
+
+from .client import Cluster
+from .discovery import Resource
+from .errors import ClusterError, Forbidden, Gone, NotFound, TransientError, Unauthorized
+
+#: Objects per page of a list; what client-go uses.
+PAGE_SIZE = 500
+#: Seconds after which the server ends a watch, and we go on from where it stopped.
+WATCH_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change. `type` is ADDED, MODIFIED, DELETED, or SYNCED.
+
+    SYNCED has no object: a list has just been handed out as ADDED events, and `names` holds what it contained, as
+    (namespace, name); whatever a consumer knew and that is not in there vanished while nobody watched.
+    """
+
+    type: str
+    object: dict[str, Any]
+    names: frozenset[tuple[str, str]] = frozenset()
+
+
+def key_of(obj: Mapping[str, Any]) -> tuple[str, str]:
+    """(namespace, name) of an object; the namespace is "" for cluster-wide kinds."""
+    metadata = obj["metadata"]
+    return metadata.get("namespace", ""), metadata["name"]
+
+
+async def list_pages(
+    cluster: Cluster, path: str, *, query: Mapping[str, str] | None = None
+) -> AsyncIterator[dict[str, Any]]:
+    """The pages of a list as documents (`items`, `metadata`). Raises ClusterError; Gone if a page token expired."""
+    arguments = dict(query or {})
+    arguments["limit"] = str(PAGE_SIZE)
+    while True:
+        page = await cluster.get(path, query=arguments)
+        yield page
+        token = page["metadata"].get("continue")
+        if not token:
+            return
+        arguments["continue"] = token
+
+
+class ListWatch:
+    """The objects of one resource, by label or field selector, in one namespace or in all.
+
+    `broken` counts why watches ended early, for the run's validity statement.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        resource: Resource,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        namespace: str | None = None,
+    ) -> None:
+        self._cluster = cluster
+        self.resource = resource
+        self._path = resource.path(namespace)
+        self._selectors = {
+            key: value
+            for key, value in (("labelSelector", label_selector), ("fieldSelector", field_selector))
+            if value
+        }
+        self.broken: Counter[str] = Counter()
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Endless. Raises a PermanentError for what no retry can mend (no permission, no such kind)."""
+        version = ""
+        failures = 0
+        while True:
+            try:
+                if not version:
+                    async for event in self._list():
+                        if event.type == "SYNCED":
+                            version = event.object["resourceVersion"]
+                        yield event
+                async for event in self._watch(version):
+                    failures = 0
+                    version = event.object["metadata"]["resourceVersion"]
+                    if event.type != "BOOKMARK":
+                        yield event
+            except Gone:
+                self.broken["gone"] += 1
+                version = ""
+            except (Forbidden, NotFound, Unauthorized):
+                raise
+            except TransientError as error:
+                self.broken[error.cause] += 1
+                failures += 1
+                await asyncio.sleep(self._cluster.retry.pause_seconds(failures, error.retry_after_seconds))
+
+    async def _list(self) -> AsyncIterator[Event]:
+        names: set[tuple[str, str]] = set()
+        version = ""
+        async for page in list_pages(self._cluster, self._path, query=self._selectors):
+            version = page["metadata"]["resourceVersion"]
+            for item in page.get("items") or ():
+                names.add(key_of(item))
+                yield Event("ADDED", item)
+        yield Event("SYNCED", {"resourceVersion": version}, frozenset(names))
+
+    async def _watch(self, version: str) -> AsyncIterator[Event]:
+        query = {
+            **self._selectors,
+            "watch": "1",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(WATCH_SECONDS),
+        }
+        async with self._cluster.stream(self._path, query=query) as lines:
+            async for line in lines:
+                document = json.loads(line)
+                if document["type"] == "ERROR":
+                    raise _watch_error(document["object"])
+                yield Event(document["type"], document["object"])
+
+
+def _watch_error(status: dict[str, Any]) -> ClusterError:
+    message = status.get("message", "the watch failed")
+    if status.get("code") == 410:
+        return Gone(message, status=410, reason=status.get("reason"))
+    return TransientError(message, cause=str(status.get("code", "watch")))
