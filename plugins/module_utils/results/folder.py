@@ -1,0 +1,164 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a run's files lie, and how they are written so that a reader never sees half of one.
+
+    RESULTS_DIR/RUN_ID/
+        run.json  summary.json  failures.jsonl      those of the newest attempt
+        attempts/1/  attempts/2/ …                  one folder for each attempt, each complete in itself:
+            run.json  summary.json  failures.jsonl  jobs.jsonl  run.log  batches/*.json
+
+Every attempt has its folder, the first one too, so that a second attempt never overwrites what the first one found.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+#: Attempts of one run id that are looked at before we call it a mistake (a run id that is fixed in a cron job, say).
+_MAX_ATTEMPTS = 10_000
+
+
+class ResultsError(Exception):
+    """A file of the results cannot be written or read. The text names the path and the cause, in one line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFolder:
+    """The folder of one attempt of one run. `root` is RESULTS_DIR/RUN_ID, absolute."""
+
+    root: Path
+    attempt: int
+
+    @classmethod
+    def of_attempt(cls, attempt_dir: str | Path) -> RunFolder:
+        """The folder whose `attempt_dir` is given. Raises ResultsError if the path is not …/attempts/NUMBER."""
+        path = Path(attempt_dir)
+        if path.parent.name != "attempts" or not path.name.isdecimal():
+            raise ResultsError(f"{path} is not the folder of an attempt (…/RUN_ID/attempts/NUMBER)")
+        return cls(root=path.parent.parent, attempt=int(path.name))
+
+    @property
+    def attempt_dir(self) -> Path:
+        """Where this attempt writes."""
+        return self.root / "attempts" / str(self.attempt)
+
+    @property
+    def batches_dir(self) -> Path:
+        """Measurements, one file for each batch."""
+        return self.attempt_dir / "batches"
+
+    @property
+    def failures_file(self) -> Path:
+        """Every failure whole, one JSON document a line."""
+        return self.attempt_dir / "failures.jsonl"
+
+    @property
+    def log_file(self) -> Path:
+        """The run's log, unless the setting run_log_file names another."""
+        return self.attempt_dir / "run.log"
+
+    def write_run(self, document: dict[str, Any]) -> None:
+        """Write run.json of this attempt, and at the top of the run. Raises ResultsError."""
+        self._write_both("run.json", document)
+
+    def update_run(self, **entries: Any) -> None:
+        """Add or replace entries of run.json. Raises ResultsError, also if there is no run.json yet."""
+        self.write_run({**self.read_run(), **entries})
+
+    def read_run(self) -> dict[str, Any]:
+        """run.json of this attempt. Raises ResultsError."""
+        return read_json(self.attempt_dir / "run.json")
+
+    def write_summary(self, document: dict[str, Any]) -> Path:
+        """Write summary.json of this attempt and at the top, where failures.jsonl goes too; the path at the top.
+
+        Raises ResultsError.
+        """
+        self._write_both("summary.json", document)
+        top = self.root / self.failures_file.name
+        try:
+            temporary = _beside(top)
+            if self.failures_file.exists():
+                shutil.copyfile(self.failures_file, temporary)
+            else:
+                temporary.touch()
+            temporary.replace(top)
+        except OSError as error:
+            raise _cannot("write", top, error) from error
+        return self.root / "summary.json"
+
+    def _write_both(self, name: str, document: dict[str, Any]) -> None:
+        write_json(self.attempt_dir / name, document)
+        write_json(self.root / name, document)
+
+
+def next_attempt(results_dir: str | Path, run_id: str, *, create: bool = True) -> RunFolder:
+    """The folder of the next attempt of a run: attempt 1 of a new run id, else one more than there are.
+
+    With `create`, its folders are made (two that start at once get different numbers); without, nothing is written,
+    as in check mode. `~` in `results_dir` is expanded. Raises ResultsError.
+    """
+    root = Path(os.path.abspath(Path(results_dir).expanduser())) / run_id
+    attempts = root / "attempts"
+    try:
+        taken = [int(path.name) for path in attempts.iterdir() if path.name.isdecimal()] if attempts.exists() else []
+        number = max(taken, default=0) + 1
+        if not create:
+            return RunFolder(root=root, attempt=number)
+        attempts.mkdir(parents=True, exist_ok=True)
+        for candidate in range(number, number + _MAX_ATTEMPTS):
+            with contextlib.suppress(FileExistsError):
+                (attempts / str(candidate)).mkdir()
+                folder = RunFolder(root=root, attempt=candidate)
+                folder.batches_dir.mkdir()
+                return folder
+    except OSError as error:
+        raise _cannot("make the results folder", root, error) from error
+    raise ResultsError(f"no free attempt number under {attempts}")
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a JSON document so that `path` holds either its old or its new text, also after a crash.
+
+    Raises ResultsError naming path and cause.
+    """
+    temporary = _beside(path)
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(document, file, indent=2, ensure_ascii=False)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise _cannot("write", path, error) from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object. Raises ResultsError if it is missing, broken or no object."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _cannot("read", path, error) from error
+    except ValueError as error:
+        raise ResultsError(f"{path} is not whole JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise ResultsError(f"{path} holds no JSON object")
+    return document
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _cannot(what: str, path: Path, error: OSError) -> ResultsError:
+    return ResultsError(f"cannot {what} {path}: {error.strerror or error}")
