@@ -1,0 +1,279 @@
+"""The Makefile's targets. Runs inside the development environment; `scripts/dev TARGET` is the way in."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import devenv
+
+CHECKOUT = devenv.CHECKOUT
+sys.path.insert(0, str(CHECKOUT / "tests"))
+
+from helpers import collection, control_plane  # noqa: E402  (the line above is what makes it importable)
+
+# What naming a cluster for `make demo` and `make bench` means: kubectl's own variable, or the collection's.
+CLUSTER_VARIABLES = ("KUBECONFIG", "K8S_AUTH_KUBECONFIG", "K8S_AUTH_HOST")
+# Made in the checkout by building and testing. Results stay: they are somebody's measurements.
+BUILD_ARTEFACTS = (".ansible", ".cache", ".mypy_cache", ".pytest_cache", ".ruff_cache", "build", "tests/output")
+# ansible-test's tests that need PowerShell; the collection has no PowerShell module.
+SKIPPED_SANITY_TESTS = ("pslint", "validate-modules-powershell")
+DEMO_RUN_ID = "demo"
+
+
+class TargetFailedError(Exception):
+    """A target did not do what it is for; the message names what failed and the details stand above."""
+
+
+class ClusterFailedError(TargetFailedError):
+    """The test cluster did not start; what Ansible said stands in the message."""
+
+
+def run(*command: str | Path, env: dict[str, str] | None = None, cwd: Path = CHECKOUT) -> None:
+    """Run a command with the environment's variables plus env; raise TargetFailedError unless it ends with 0."""
+    completed = subprocess.run(command, cwd=cwd, env=os.environ | (env or {}), check=False)
+    if completed.returncode != 0:
+        raise TargetFailedError(f"{Path(command[0]).name} ended with {completed.returncode}")
+
+
+def run_all(steps: Sequence[tuple[str, Callable[[], None]]]) -> list[str]:
+    """Run every step, also after one that failed, with its name above and its time below; return the failed names."""
+    failed = []
+    for name, step in steps:
+        print(f"\n=== {name}", flush=True)
+        started = time.monotonic()
+        try:
+            step()
+            verdict = "ok"
+        except TargetFailedError as error:
+            failed.append(name)
+            verdict = f"FAILED: {error}"
+        print(f"=== {name}: {verdict} ({time.monotonic() - started:.0f} s)", flush=True)
+    return failed
+
+
+def fail_if_any(failed: Sequence[str]) -> None:
+    """Raise with the failed steps' names, if there are any."""
+    if failed:
+        raise TargetFailedError(f"failed: {', '.join(failed)}")
+
+
+# --- a cluster to work on -------------------------------------------------------------------------------------------
+
+
+def chosen_cluster() -> dict[str, str]:
+    """Return the variables that name the user's cluster, else those of the embedded one, started if it is not running.
+
+    Which one is said aloud: a demo on a cluster somebody else depends on should not come as a surprise.
+    """
+    named = {name: os.environ[name] for name in CLUSTER_VARIABLES if os.environ.get(name)}
+    if named:
+        print(f"Using the cluster named by {', '.join(f'{k}={v}' for k, v in named.items())}", flush=True)
+        return {}
+    try:
+        return {"K8S_AUTH_KUBECONFIG": str(control_plane.start())}
+    except control_plane.ControlPlaneError as error:
+        raise ClusterFailedError(str(error)) from error
+
+
+def colours() -> dict[str, str]:
+    """Return what keeps Ansible's colours when its output goes through us to a terminal."""
+    return {"ANSIBLE_FORCE_COLOR": "true"} if sys.stdout.isatty() and "NO_COLOR" not in os.environ else {}
+
+
+@contextmanager
+def test_cluster() -> Iterator[None]:
+    """Start one control plane for everything inside, named by KUBESTRESS_TEST_KUBECONFIG, unless one is named already.
+
+    Its ports and its folder are its own, so neither a user's embedded cluster nor another checkout's tests see it.
+    """
+    if os.environ.get(control_plane.TEST_KUBECONFIG):
+        yield
+        return
+    with TemporaryDirectory(prefix="kubestress-test-") as folder:
+        try:
+            with control_plane.running(Path(folder)) as kubeconfig:
+                os.environ[control_plane.TEST_KUBECONFIG] = str(kubeconfig)
+                yield
+        except control_plane.ControlPlaneError as error:
+            raise ClusterFailedError(str(error)) from error
+        finally:
+            os.environ.pop(control_plane.TEST_KUBECONFIG, None)
+
+
+def install_debian_package(*, command: str, package: str) -> None:
+    """Install the package that brings the command, where that is ours to do; otherwise say what is missing.
+
+    Whoever needs the command reports its absence; this only saves a bare CI machine a step.
+    """
+    if shutil.which(command):
+        return
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        quiet = ["apt-get", "-q", "-y"]
+        subprocess.run([*quiet, "update"], check=False, stdout=subprocess.DEVNULL)
+        subprocess.run([*quiet, "install", "--no-install-recommends", package], check=False, stdout=subprocess.DEVNULL)
+    if not shutil.which(command):
+        print(f"{command} is missing (Debian package {package}); what needs it will be skipped and say so", flush=True)
+
+
+# --- targets --------------------------------------------------------------------------------------------------------
+
+
+def demo(extra: list[str]) -> None:
+    """Run profile smoke on a real control plane, after removing what an earlier demo left."""
+    cluster = chosen_cluster() | colours()
+    run_id = ("-e", f"run_id={DEMO_RUN_ID}")
+    run("ansible-playbook", "kubestress.core.cleanup", *run_id, env=cluster)
+    run("ansible-playbook", "kubestress.core.smoke", *run_id, *extra, env=cluster)
+
+
+def lint_steps() -> list[tuple[str, Callable[[], None]]]:
+    """Return the static checks by name."""
+    collections = os.environ["ANSIBLE_COLLECTIONS_PATH"]
+    package = "ansible_collections.kubestress.core.plugins"
+    search = {"MYPYPATH": os.pathsep.join([collections, str(CHECKOUT / "tests"), str(CHECKOUT / "scripts")])}
+    return [
+        ("ruff check", lambda: run("ruff", "check", ".")),
+        ("ruff format", lambda: run("ruff", "format", "--check", ".")),
+        ("mypy plugins", lambda: run("mypy", "-p", package, env=search)),
+        ("mypy scripts and tests", lambda: run("mypy", "scripts", "tests", env=search)),
+        ("ansible-lint", lambda: run("ansible-lint", "--offline")),
+        ("changelog", lambda: run("antsibull-changelog", "lint")),
+        ("docs are current", lambda: run(sys.executable, "scripts/docs.py", "--check")),
+    ]
+
+
+def lint(extra: list[str]) -> None:
+    """Check style, types, Ansible content, changelog fragments and that generated pages are current."""
+    fail_if_any(run_all(lint_steps()))
+
+
+def sanity(extra: list[str]) -> None:
+    """Run ansible-test sanity on a copy of the checkout's files, since it insists on the installed path.
+
+    The copy's path stays the same from run to run, so that what ansible-test caches by path is found again.
+    """
+    root = devenv.cache_dir() / devenv.collections_dir().name.replace("collections", "sanity")
+    with devenv.locked(root.name):
+        target = root / "ansible_collections" / "kubestress" / "core"
+        shutil.rmtree(target, ignore_errors=True)
+        collection.copy_sources(target)
+        skipped = [word for name in SKIPPED_SANITY_TESTS for word in ("--skip-test", name)]
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        run("ansible-test", "sanity", "--local", "--requirements", "--python", version, *skipped, *extra, cwd=target)
+
+
+def molecule(extra: list[str]) -> None:
+    """Run every molecule scenario against one control plane."""
+    with test_cluster():
+        kubeconfig = {"K8S_AUTH_KUBECONFIG": os.environ[control_plane.TEST_KUBECONFIG]}
+        run("molecule", "test", *(extra or ["--all"]), env=kubeconfig)
+
+
+def pytest(*arguments: str) -> None:
+    """Run pytest with the collection importable."""
+    run(sys.executable, "-m", "pytest", *arguments, env={"PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]})
+
+
+def unit(extra: list[str]) -> None:
+    """Run the unit tests: no cluster, the quick loop."""
+    pytest("tests/unit", *extra)
+
+
+def integration(extra: list[str]) -> None:
+    """Run the integration tests on a control plane of their own."""
+    with test_cluster():
+        pytest("tests/integration", *extra)
+
+
+def test(extra: list[str]) -> None:
+    """Run everything; what fails does not keep the rest from running, and pytest's closing line comes last."""
+    failed = run_all([*lint_steps(), ("ansible-test sanity", lambda: sanity([]))])
+    try:
+        with test_cluster():
+            failed += run_all([("molecule", lambda: molecule([]))])
+            test_last(failed=failed, arguments=extra)
+    except ClusterFailedError as error:
+        print(f"=== test cluster: FAILED: {error}", flush=True)
+        test_last(failed=[*failed, "test cluster", "molecule", "integration tests"], arguments=["tests/unit", *extra])
+
+
+def test_last(*, failed: list[str], arguments: list[str]) -> None:
+    """Run pytest so that it repeats the failed steps above its closing line (tests/conftest.py) and fails for them."""
+    os.environ["KUBESTRESS_FAILED_STEPS"] = ", ".join(failed)
+    pytest(*arguments)
+
+
+def bench(extra: list[str]) -> None:
+    """Measure on the embedded control plane and print the table."""
+    install_debian_package(command="h2load", package="nghttp2-client")
+    search = {"PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]}
+    run(sys.executable, "tests/bench", *extra, env=search)
+
+
+def docs(extra: list[str]) -> None:
+    """Write the generated pages anew."""
+    run(sys.executable, "scripts/docs.py", *extra)
+
+
+def build(extra: list[str]) -> None:
+    """Build the tarball into build/."""
+    print(collection.build_tarball(CHECKOUT / "build"))
+
+
+def clean(extra: list[str]) -> None:
+    """Stop the embedded cluster and remove what building and testing made in the checkout. Cache and results stay."""
+    run("ansible-playbook", "kubestress.core.local_cluster", "-e", "local_cluster_state=absent")
+    for name in BUILD_ARTEFACTS:
+        shutil.rmtree(CHECKOUT / name, ignore_errors=True)
+    for folder in CHECKOUT.rglob("__pycache__"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def shell(extra: list[str]) -> None:
+    """Run any command inside the environment: scripts/dev run pytest -k gate."""
+    run(*extra, env={"PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]})
+
+
+TARGETS: dict[str, Callable[[list[str]], None]] = {
+    "bench": bench,
+    "build": build,
+    "clean": clean,
+    "demo": demo,
+    "docs": docs,
+    "env": lambda _extra: print(sys.prefix),
+    "integration": integration,
+    "lint": lint,
+    "molecule": molecule,
+    "run": shell,
+    "sanity": sanity,
+    "test": test,
+    "unit": unit,
+}
+
+
+def main() -> None:
+    """Run the target named first with the arguments after it."""
+    parser = argparse.ArgumentParser(prog="scripts/dev", description="Run a target inside the development environment.")
+    parser.add_argument("target", choices=sorted(TARGETS))
+    parser.add_argument("extra", nargs=argparse.REMAINDER, help="passed on to the tool behind the target")
+    arguments = parser.parse_args()
+    try:
+        TARGETS[arguments.target](arguments.extra)
+    except TargetFailedError as error:
+        sys.exit(f"kubestress: {arguments.target}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

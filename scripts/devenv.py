@@ -1,0 +1,143 @@
+"""The development environment: one Python environment in the cache, and the checkout seen as an installed collection.
+
+Standard library only, because this is what runs before anything is installed. `scripts/dev` calls it as a program: it
+prepares the environment and then becomes `scripts/dev.py` inside it. tests/conftest.py imports it for the paths.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+REQUIREMENT_FILES = ("requirements.txt", "requirements-dev.txt", "constraints-dev.txt")
+# A finished environment carries this file; one without it was interrupted and is made again.
+COMPLETE = ".kubestress-complete"
+# ansible-core's own settings that change only how its output looks; all others would change what the tests see.
+KEPT_ANSIBLE_SETTINGS = ("ANSIBLE_NOCOLOR", "ANSIBLE_FORCE_COLOR", "ANSIBLE_VERBOSITY")
+
+
+class DevEnvError(Exception):
+    """The environment can't be made; the message says what is missing and what to do."""
+
+
+def cache_dir() -> Path:
+    """Return the folder shared by all checkouts: $KUBESTRESS_CACHE, else kubestress in the user's cache folder."""
+    if named := os.environ.get("KUBESTRESS_CACHE"):
+        return Path(named).expanduser().absolute()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser().absolute() / "kubestress"
+
+
+def venv_dir() -> Path:
+    """Return where the environment of these requirements and this Python lives, whether it is there or not."""
+    digest = hashlib.sha256(f"{sys.version}\0{os.path.realpath(sys._base_executable)}".encode())
+    for name in REQUIREMENT_FILES:
+        digest.update((CHECKOUT / name).read_bytes())
+    return cache_dir() / f"venv-{digest.hexdigest()[:12]}"
+
+
+def collections_dir() -> Path:
+    """Return the collections path under which this checkout is kubestress.core, whether it is there or not."""
+    checkout_hash = hashlib.sha256(os.fsencode(CHECKOUT)).hexdigest()[:12]
+    return cache_dir() / f"collections-{checkout_hash}"
+
+
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Hold the cache's lock of that name, so that of two makes started together one works and the other waits."""
+    cache = cache_dir()
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DevEnvError(f"the cache folder {cache} can't be made: {error.strerror}; name another: KUBESTRESS_CACHE") \
+            from error
+    with (cache / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def ensure_collection_link() -> Path:
+    """Make the checkout importable and callable as ansible_collections/kubestress/core; return the collections path."""
+    root = collections_dir()
+    link = root / "ansible_collections" / "kubestress" / "core"
+    with locked(root.name):
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink() or link.readlink() != CHECKOUT:
+            link.unlink(missing_ok=True)
+            link.symlink_to(CHECKOUT)
+    return root
+
+
+def ensure_venv() -> Path:
+    """Make the environment of these requirements unless it is complete already; return its folder."""
+    venv = venv_dir()
+    with locked(venv.name):
+        if (venv / COMPLETE).exists():
+            return venv
+        print(f"Preparing the Python environment {venv} (once per change of requirements)", file=sys.stderr, flush=True)
+        shutil.rmtree(venv, ignore_errors=True)
+        made = subprocess.run([sys.executable, "-m", "venv", venv], capture_output=True, text=True, check=False)
+        if made.returncode != 0:
+            version = f"{sys.version_info.major}.{sys.version_info.minor}"
+            raise DevEnvError(
+                f"{sys.executable} -m venv failed: {(made.stderr or made.stdout).strip().splitlines()[-1:]}; "
+                f"on Debian and Ubuntu: apt-get install python{version}-venv"
+            )
+        install = [venv / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        if subprocess.run([*install, "-r", "requirements-dev.txt"], cwd=CHECKOUT, check=False).returncode != 0:
+            raise DevEnvError("pip could not install requirements-dev.txt; what it said stands above")
+        (venv / COMPLETE).touch()
+    return venv
+
+
+def environment(*, venv: Path, collections: Path) -> dict[str, str]:
+    """Return os.environ changed so that commands find this environment's tools and this checkout, and nobody's config.
+
+    A user's ansible.cfg and ANSIBLE_* settings (another output format, another collections path) would change what the
+    targets see, so they stay outside.
+    """
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("ANSIBLE_") or name in KEPT_ANSIBLE_SETTINGS
+    }
+    env.pop("PYTHONHOME", None)
+    env |= {
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
+        "ANSIBLE_CONFIG": os.devnull,
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "KUBESTRESS_CACHE": str(cache_dir()),
+        "PATH": os.pathsep.join([str(venv / "bin"), env.get("PATH", os.defpath)]),
+        "VIRTUAL_ENV": str(venv),
+    }
+    # Ansible refuses to start in a locale that is not UTF-8, which is what a bare machine has.
+    if "utf" not in (env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or "").lower():
+        env["LC_ALL"] = "C.UTF-8"
+    return env
+
+
+def main() -> None:
+    """Prepare the environment and become scripts/dev.py in it, with the same arguments."""
+    try:
+        venv, collections = ensure_venv(), ensure_collection_link()
+    except DevEnvError as error:
+        sys.exit(f"kubestress: {error}")
+    python = str(venv / "bin" / "python")
+    os.execve(
+        python,
+        [python, str(CHECKOUT / "scripts" / "dev.py"), *sys.argv[1:]],
+        environment(venv=venv, collections=collections),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""Fixtures of all tests: a control plane for the session, kubectl and ansible-playbook on it, run ids of one's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(CHECKOUT / "scripts"))
+
+import devenv  # noqa: E402  (the line above is what makes it importable)
+
+# `pytest` typed by hand finds the collection as `make unit` does. First, so that no installed copy is tested instead.
+COLLECTIONS = devenv.ensure_collection_link()
+sys.path.insert(0, str(COLLECTIONS))
+
+from helpers import control_plane  # noqa: E402
+
+FAILED_STEPS = "KUBESTRESS_FAILED_STEPS"
+# What a command under test gets of the surrounding environment: no setting of the collection, no cluster, no config.
+PASSED_VARIABLES = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TMPDIR", "KUBESTRESS_CACHE", "VIRTUAL_ENV")
+COMMAND_TIMEOUT_SECONDS = 600
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what lies under tests/integration."""
+    for item in items:
+        if CHECKOUT / "tests" / "integration" in item.path.parents:
+            item.add_marker(pytest.mark.integration)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Repeat what failed before pytest began (make test), where it can't be missed: just above the closing line."""
+    if failed := os.environ.get(FAILED_STEPS):
+        terminalreporter.section("earlier steps failed", red=True, bold=True)
+        terminalreporter.line(failed)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail for what failed before pytest began, too."""
+    if os.environ.get(FAILED_STEPS) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def command_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return a small environment for a command under test: the tools and this collection, nothing of the user's."""
+    env = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
+    env |= {
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "ANSIBLE_CONFIG": os.devnull,
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_NOCOLOR": "true",
+    }
+    if "utf" not in (env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or "").lower():
+        env["LC_ALL"] = "C.UTF-8"
+    return env | dict(extra or {})
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a command did: its exit code and everything it printed."""
+
+    rc: int
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self) -> str:
+        """Return both streams, for a message or for a search that does not care which one."""
+        return self.stdout + self.stderr
+
+
+AnsiblePlaybook = Callable[..., Completed]
+
+
+@pytest.fixture(scope="session")
+def cluster_free_playbook(tmp_path_factory: pytest.TempPathFactory) -> AnsiblePlaybook:
+    """Return a function that runs ansible-playbook without naming a cluster; see ansible_playbook for its arguments."""
+    workdir = tmp_path_factory.mktemp("playbook")
+
+    def run(
+        playbook: str | Path,
+        *arguments: str,
+        extra_vars: Mapping[str, object] | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: Path = workdir,
+        timeout_seconds: float = COMMAND_TIMEOUT_SECONDS,
+    ) -> Completed:
+        command = ["ansible-playbook", str(playbook), *arguments]
+        if extra_vars:
+            command += ["-e", json.dumps(extra_vars)]
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env=command_environment(env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_seconds,
+            check=False,
+        )
+        return Completed(rc=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def local_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield the kubeconfig of a control plane that serves the whole session and is stopped at its end.
+
+    KUBESTRESS_TEST_KUBECONFIG names one to use instead; it is left running.
+    """
+    if given := os.environ.get(control_plane.TEST_KUBECONFIG):
+        yield Path(given)
+        return
+    with control_plane.running(tmp_path_factory.mktemp("local_cluster")) as kubeconfig:
+        yield kubeconfig
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(local_cluster: Path) -> Path:
+    """Return the path of the session's kubeconfig."""
+    return local_cluster
+
+
+@pytest.fixture(scope="session")
+def ansible_playbook(cluster_free_playbook: AnsiblePlaybook, kubeconfig: Path) -> AnsiblePlaybook:
+    """Return a function that runs ansible-playbook against the session's cluster.
+
+    ansible_playbook(playbook, *arguments, extra_vars=None, env=None, cwd=…, timeout_seconds=600) -> Completed.
+    extra_vars go in as JSON, so their types arrive as they are; for strings, as AWX sends them, pass "-e", "name=value".
+    """
+
+    def run(playbook: str | Path, *arguments: str, env: Mapping[str, str] | None = None, **options: Any) -> Completed:
+        cluster = {"K8S_AUTH_KUBECONFIG": str(kubeconfig)}
+        return cluster_free_playbook(playbook, *arguments, env=cluster | dict(env or {}), **options)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def kubectl_binary() -> str:
+    """Return kubectl's path: from PATH, else newest of those in the cache, which local_cluster builds when asked."""
+    built = sorted((devenv.cache_dir() / "bin").glob("*/kubectl"), key=lambda path: path.stat().st_mtime)
+    found = shutil.which("kubectl") or (str(built[-1]) if built else None)
+    if found is None:
+        pytest.skip("kubectl is neither on PATH nor in the cache; it is the independent witness of these tests")
+    return found
+
+
+@pytest.fixture(scope="session")
+def kubectl(kubectl_binary: str, kubeconfig: Path) -> Callable[..., Any]:
+    """Return a function that runs kubectl against the session's cluster: kubectl("get", "pods", "-A", stdin="").
+
+    Returns the parsed JSON for commands that print it (get, create, apply, patch: `-o json` is added), else the text.
+    Fails the test with kubectl's own words if it ends with anything but 0.
+    """
+    json_verbs = ("get", "create", "apply", "patch", "label", "annotate")
+
+    def run(*arguments: str, stdin: str = "") -> Any:
+        wants_json = arguments[0] in json_verbs and "--raw" not in arguments
+        output = ["-o", "json"] if wants_json else []
+        command = [kubectl_binary, "--kubeconfig", str(kubeconfig), *arguments, *output]
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_SECONDS, check=False
+        )
+        assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()}"
+        return json.loads(done.stdout) if wants_json else done.stdout
+
+    return run
+
+
+@pytest.fixture
+def run_id(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Yield a run id nobody else has; what carries it when the test ends is removed.
+
+    Namespaces suffice: everything the collection creates lies in one. Deletion is not waited for, so a later test never
+    takes the same name for granted.
+    """
+    name = f"t-{secrets.token_hex(4)}"
+    yield name
+    if {"kubeconfig", "local_cluster"} & set(request.fixturenames):
+        run_kubectl = request.getfixturevalue("kubectl")
+        run_kubectl("delete", "namespaces", "-l", f"kubestress.core/run-id={name}", "--wait=false")
+
+
+@pytest.fixture
+def prefix() -> str:
+    """Return a namespace prefix nobody else has."""
+    return f"t-{secrets.token_hex(3)}"

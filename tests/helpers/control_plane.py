@@ -1,0 +1,65 @@
+"""Start and stop an embedded control plane by way of the collection's own playbook."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, ExitStack
+from pathlib import Path
+
+# Names a cluster for the tests to use instead of one of their own. They create and delete there: only a throw-away one.
+TEST_KUBECONFIG = "KUBESTRESS_TEST_KUBECONFIG"
+PLAYBOOK = "kubestress.core.local_cluster"
+PORT_VARIABLES = ("local_cluster_api_port", "local_cluster_etcd_port")
+KUBECONFIG_LINE = re.compile(r'KUBECONFIG=([^"\n]+)')
+
+
+class ControlPlaneError(Exception):
+    """The playbook failed, or did not say where the kubeconfig is; the message is what it printed."""
+
+
+def free_ports(count: int) -> list[int]:
+    """Return that many different loopback ports that nothing listens on right now."""
+    with ExitStack() as sockets:
+        bound = [sockets.enter_context(socket.socket()) for _ in range(count)]
+        for one in bound:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in bound]
+
+
+def playbook(variables: Mapping[str, object]) -> str:
+    """Run the local_cluster playbook with these variables, showing its output as it comes; return all of it."""
+    extra = [word for name, value in variables.items() for word in ("-e", f"{name}={value}")]
+    command = ["ansible-playbook", PLAYBOOK, *extra]
+    lines = []
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(line)
+    if process.returncode != 0:
+        raise ControlPlaneError(f"{PLAYBOOK} ended with {process.returncode}:\n{''.join(lines)}")
+    return "".join(lines)
+
+
+def start(variables: Mapping[str, object] | None = None) -> Path:
+    """Start a control plane, or find it running; return its kubeconfig, which the playbook's last message names."""
+    output = playbook(variables or {})
+    found = KUBECONFIG_LINE.findall(output)
+    if not found:
+        raise ControlPlaneError(f"{PLAYBOOK} printed no line KUBECONFIG=<path>:\n{output}")
+    return Path(found[-1].strip())
+
+
+@contextmanager
+def running(folder: Path, variables: Mapping[str, object] | None = None) -> Iterator[Path]:
+    """Start a control plane in the folder on free ports, yield its kubeconfig, and stop it whatever happens."""
+    ports = zip(PORT_VARIABLES, free_ports(len(PORT_VARIABLES)), strict=True)
+    chosen = {"local_cluster_data_dir": folder / "cluster", **dict(ports), **(variables or {})}
+    try:
+        yield start(chosen)
+    finally:
+        playbook(chosen | {"local_cluster_state": "absent"})
