@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+ANSIBLE_CONFIG = CHECKOUT / "scripts" / "ansible.cfg"
 REQUIREMENT_FILES = ("requirements.txt", "requirements-dev.txt", "constraints-dev.txt")
 # A finished environment carries this file; one without it was interrupted and is made again.
 COMPLETE = ".kubestress-complete"
@@ -38,7 +39,7 @@ def cache_dir() -> Path:
 
 def venv_dir() -> Path:
     """Return where the environment of these requirements and this Python lives, whether it is there or not."""
-    digest = hashlib.sha256(f"{sys.version}\0{os.path.realpath(sys._base_executable)}".encode())
+    digest = hashlib.sha256(f"{sys.version}\0{sys.base_prefix}".encode())
     for name in REQUIREMENT_FILES:
         digest.update((CHECKOUT / name).read_bytes())
     return cache_dir() / f"venv-{digest.hexdigest()[:12]}"
@@ -57,8 +58,9 @@ def locked(name: str) -> Iterator[None]:
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DevEnvError(f"the cache folder {cache} can't be made: {error.strerror}; name another: KUBESTRESS_CACHE") \
-            from error
+        raise DevEnvError(
+            f"the cache folder {cache} can't be made: {error.strerror}; name another: KUBESTRESS_CACHE"
+        ) from error
     with (cache / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -91,7 +93,7 @@ def ensure_venv() -> Path:
                 f"{sys.executable} -m venv failed: {(made.stderr or made.stdout).strip().splitlines()[-1:]}; "
                 f"on Debian and Ubuntu: apt-get install python{version}-venv"
             )
-        install = [venv / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        install = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         if subprocess.run([*install, "-r", "requirements-dev.txt"], cwd=CHECKOUT, check=False).returncode != 0:
             raise DevEnvError("pip could not install requirements-dev.txt; what it said stands above")
         (venv / COMPLETE).touch()
@@ -112,9 +114,7 @@ def environment(*, venv: Path, collections: Path) -> dict[str, str]:
     env.pop("PYTHONHOME", None)
     env |= {
         "ANSIBLE_COLLECTIONS_PATH": str(collections),
-        "ANSIBLE_CONFIG": os.devnull,
-        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_CONFIG": str(ANSIBLE_CONFIG),
         "KUBESTRESS_CACHE": str(cache_dir()),
         "PATH": os.pathsep.join([str(venv / "bin"), env.get("PATH", os.defpath)]),
         "VIRTUAL_ENV": str(venv),

@@ -58,9 +58,7 @@ def command_environment(extra: Mapping[str, str] | None = None) -> dict[str, str
     env = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
     env |= {
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-        "ANSIBLE_CONFIG": os.devnull,
-        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_CONFIG": str(devenv.ANSIBLE_CONFIG),
         "ANSIBLE_NOCOLOR": "true",
     }
     if "utf" not in (env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or "").lower():
@@ -140,7 +138,7 @@ def ansible_playbook(cluster_free_playbook: AnsiblePlaybook, kubeconfig: Path) -
     """Return a function that runs ansible-playbook against the session's cluster.
 
     ansible_playbook(playbook, *arguments, extra_vars=None, env=None, cwd=…, timeout_seconds=600) -> Completed.
-    extra_vars go in as JSON, so their types arrive as they are; for strings, as AWX sends them, pass "-e", "name=value".
+    extra_vars go in as JSON, so their types arrive as they are; for strings, as AWX sends them: "-e", "name=value".
     """
 
     def run(playbook: str | Path, *arguments: str, env: Mapping[str, str] | None = None, **options: Any) -> Completed:
@@ -162,10 +160,11 @@ def kubectl_binary() -> str:
 
 @pytest.fixture(scope="session")
 def kubectl(kubectl_binary: str, kubeconfig: Path) -> Callable[..., Any]:
-    """Return a function that runs kubectl against the session's cluster: kubectl("get", "pods", "-A", stdin="").
+    """Return a function that runs kubectl against the session's cluster.
 
-    Returns the parsed JSON for commands that print it (get, create, apply, patch: `-o json` is added), else the text.
-    Fails the test with kubectl's own words if it ends with anything but 0.
+    kubectl("get", "pods", "-A", stdin="") returns the parsed JSON for commands that print it (get, create, apply,
+    patch: `-o json` is added), else the text. It fails the test with kubectl's own words if that ends with anything
+    but 0.
     """
     json_verbs = ("get", "create", "apply", "patch", "label", "annotate")
 

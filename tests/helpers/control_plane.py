@@ -7,7 +7,7 @@ import re
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 # Names a cluster for the tests to use instead of one of their own. They create and delete there: only a throw-away one.
@@ -24,7 +24,7 @@ class ControlPlaneError(Exception):
 def free_ports(count: int) -> list[int]:
     """Return that many different loopback ports that nothing listens on right now."""
     with ExitStack() as sockets:
-        bound = [sockets.enter_context(socket.socket()) for _ in range(count)]
+        bound = [sockets.enter_context(socket.socket()) for _port in range(count)]
         for one in bound:
             one.bind(("127.0.0.1", 0))
         return [one.getsockname()[1] for one in bound]
@@ -35,7 +35,9 @@ def playbook(variables: Mapping[str, object]) -> str:
     extra = [word for name, value in variables.items() for word in ("-e", f"{name}={value}")]
     command = ["ansible-playbook", PLAYBOOK, *extra]
     lines = []
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=os.environ
+    ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             print(line, end="", flush=True)
