@@ -1,0 +1,118 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which predicate judges which kind. What the documentation lists is made from this table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from . import others, pods, workloads
+from .causes import explained, pods_of
+from .pods import pod_cause, pod_reason
+from .state import Predicate, Readiness, State, waiting
+
+__all__ = [
+    "Readiness",
+    "State",
+    "cause_of",
+    "documented_kinds",
+    "explained",
+    "finishes",
+    "has_predicate",
+    "pod_cause",
+    "pod_reason",
+    "pods_of",
+    "predicate_for",
+    "readiness_of",
+]
+
+#: (API group, kind) -> predicate. Any version of the group.
+_PREDICATES: dict[tuple[str, str], Predicate] = {
+    ("", "Namespace"): others.namespace,
+    ("", "Pod"): pods.pod,
+    ("apps", "Deployment"): workloads.deployment,
+    ("apps", "StatefulSet"): workloads.stateful_set,
+    ("apps", "DaemonSet"): workloads.daemon_set,
+    ("apps", "ReplicaSet"): workloads.replica_set,
+    ("", "ReplicationController"): workloads.replica_set,
+    ("batch", "Job"): workloads.job,
+    ("", "Service"): others.service,
+    ("", "PersistentVolumeClaim"): others.persistent_volume_claim,
+    ("", "PersistentVolume"): others.persistent_volume,
+    ("", "Node"): others.node,
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): others.custom_resource_definition,
+    ("apiregistration.k8s.io", "APIService"): others.api_service,
+}
+#: Kinds that end, with what counts as the end.
+_FINISHING: dict[tuple[str, str], str] = {
+    ("", "Pod"): "phase Succeeded or Failed",
+    ("batch", "Job"): "condition Complete or Failed",
+}
+_BY_KIND: dict[str, Predicate] = {kind: predicate for (_group, kind), predicate in _PREDICATES.items()}
+#: Groups of Kubernetes itself whose names don't end in .k8s.io. Their other kinds have no readiness: ConfigMap, Role…
+_OWN_GROUPS = frozenset({"", "apps", "batch", "autoscaling", "policy", "extensions"})
+
+
+def _group_of(api_version: str) -> str:
+    group, slash, _version = api_version.partition("/")
+    return group if slash else ""
+
+
+def has_predicate(kind: str, api_version: str | None = None) -> bool:
+    """Whether there is more to being ready than being stored. Without `api_version`: of any group of Kubernetes."""
+    if api_version is None:
+        return kind in _BY_KIND
+    return (_group_of(api_version), kind) in _PREDICATES
+
+
+def finishes(api_version: str, kind: str) -> bool:
+    """Whether objects of this kind come to an end by themselves."""
+    return (_group_of(api_version), kind) in _FINISHING
+
+
+def predicate_for(api_version: str, kind: str) -> Predicate:
+    """The predicate of a kind: look it up once per watch, call it per event."""
+    group = _group_of(api_version)
+    found = _PREDICATES.get((group, kind))
+    if found is not None:
+        return found
+    return others.exists if group in _OWN_GROUPS or group.endswith(".k8s.io") else others.by_condition
+
+
+def readiness_of(obj: Mapping[str, Any], *, api_version: str = "", kind: str = "") -> Readiness:
+    """Judge one object.
+
+    The items of a list carry neither apiVersion nor kind: then both have to be given. Raises ValueError if the kind
+    is not known either way.
+    """
+    kind = kind or obj.get("kind") or ""
+    if not kind:
+        raise ValueError("readiness_of: the object has no kind, and none is given")
+    version = api_version or obj.get("apiVersion")
+    predicate = _BY_KIND.get(kind, others.exists) if version is None else predicate_for(version, kind)
+    answer = predicate(obj)
+    if answer.is_ready and obj["metadata"].get("deletionTimestamp") and answer.state is State.READY:
+        return waiting("is being deleted")
+    return answer
+
+
+def cause_of(
+    obj: Mapping[str, Any], pods: Iterable[Mapping[str, Any]] = (), events: Iterable[Mapping[str, Any]] = ()
+) -> str:
+    """Why an object is not ready, its pods' causes included; empty if it is. Arguments as of explained()."""
+    return explained(obj, readiness_of(obj), pods=pods, events=events).cause
+
+
+def documented_kinds() -> list[dict[str, str]]:
+    """Rows for the documentation: api_group ("core" for the oldest), kind, ready, finished (empty if it never is)."""
+    return [
+        {
+            "api_group": group or "core",
+            "kind": kind,
+            "ready": " ".join((predicate.__doc__ or "").split()),
+            "finished": _FINISHING.get((group, kind), ""),
+        }
+        for (group, kind), predicate in sorted(_PREDICATES.items())
+    ]
