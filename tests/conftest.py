@@ -6,10 +6,8 @@ import json
 import os
 import secrets
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +23,9 @@ COLLECTIONS = devenv.ensure_collection_link()
 sys.path.insert(0, str(COLLECTIONS))
 
 from helpers import control_plane  # noqa: E402
+from helpers.commands import Completed, run  # noqa: E402
 
 FAILED_STEPS = "KUBESTRESS_FAILED_STEPS"
-# What a command under test gets of the surrounding environment: no setting of the collection, no cluster, no config.
-PASSED_VARIABLES = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TMPDIR", "KUBESTRESS_CACHE", "VIRTUAL_ENV")
-COMMAND_TIMEOUT_SECONDS = 600
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,33 +49,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def command_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return a small environment for a command under test: the tools and this collection, nothing of the user's."""
-    env = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
-    env |= {
-        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-        "ANSIBLE_CONFIG": str(devenv.ANSIBLE_CONFIG),
-        "ANSIBLE_NOCOLOR": "true",
-    }
-    if "utf" not in (env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or "").lower():
-        env["LC_ALL"] = "C.UTF-8"
-    return env | dict(extra or {})
-
-
-@dataclass(frozen=True)
-class Completed:
-    """What a command did: its exit code and everything it printed."""
-
-    rc: int
-    stdout: str
-    stderr: str
-
-    @property
-    def output(self) -> str:
-        """Return both streams, for a message or for a search that does not care which one."""
-        return self.stdout + self.stderr
-
-
 AnsiblePlaybook = Callable[..., Completed]
 
 
@@ -88,30 +57,17 @@ def cluster_free_playbook(tmp_path_factory: pytest.TempPathFactory) -> AnsiblePl
     """Return a function that runs ansible-playbook without naming a cluster; see ansible_playbook for its arguments."""
     workdir = tmp_path_factory.mktemp("playbook")
 
-    def run(
+    def run_playbook(
         playbook: str | Path,
         *arguments: str,
         extra_vars: Mapping[str, object] | None = None,
-        env: Mapping[str, str] | None = None,
         cwd: Path = workdir,
-        timeout_seconds: float = COMMAND_TIMEOUT_SECONDS,
+        **options: Any,
     ) -> Completed:
-        command = ["ansible-playbook", str(playbook), *arguments]
-        if extra_vars:
-            command += ["-e", json.dumps(extra_vars)]
-        done = subprocess.run(
-            command,
-            cwd=cwd,
-            env=command_environment(env),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout_seconds,
-            check=False,
-        )
-        return Completed(rc=done.returncode, stdout=done.stdout, stderr=done.stderr)
+        variables = ["-e", json.dumps(extra_vars)] if extra_vars else []
+        return run("ansible-playbook", str(playbook), *arguments, *variables, cwd=cwd, **options)
 
-    return run
+    return run_playbook
 
 
 @pytest.fixture(scope="session")
@@ -141,11 +97,11 @@ def ansible_playbook(cluster_free_playbook: AnsiblePlaybook, kubeconfig: Path) -
     extra_vars go in as JSON, so their types arrive as they are; for strings, as AWX sends them: "-e", "name=value".
     """
 
-    def run(playbook: str | Path, *arguments: str, env: Mapping[str, str] | None = None, **options: Any) -> Completed:
+    def run_on_cluster(*arguments: Any, env: Mapping[str, str] | None = None, **options: Any) -> Completed:
         cluster = {"K8S_AUTH_KUBECONFIG": str(kubeconfig)}
-        return cluster_free_playbook(playbook, *arguments, env=cluster | dict(env or {}), **options)
+        return cluster_free_playbook(*arguments, env=cluster | dict(env or {}), **options)
 
-    return run
+    return run_on_cluster
 
 
 @pytest.fixture(scope="session")
@@ -168,17 +124,14 @@ def kubectl(kubectl_binary: str, kubeconfig: Path) -> Callable[..., Any]:
     """
     json_verbs = ("get", "create", "apply", "patch", "label", "annotate")
 
-    def run(*arguments: str, stdin: str = "") -> Any:
+    def run_kubectl(*arguments: str, stdin: str = "") -> Any:
         wants_json = arguments[0] in json_verbs and "--raw" not in arguments
         output = ["-o", "json"] if wants_json else []
-        command = [kubectl_binary, "--kubeconfig", str(kubeconfig), *arguments, *output]
-        done = subprocess.run(
-            command, input=stdin, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_SECONDS, check=False
-        )
-        assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()}"
+        done = run(kubectl_binary, "--kubeconfig", str(kubeconfig), *arguments, *output, stdin=stdin)
+        assert done.rc == 0, f"kubectl {' '.join(arguments)} ended with {done.rc}: {done.stderr.strip()}"
         return json.loads(done.stdout) if wants_json else done.stdout
 
-    return run
+    return run_kubectl
 
 
 @pytest.fixture

@@ -13,7 +13,14 @@ from pathlib import Path
 # Names a cluster for the tests to use instead of one of their own. They create and delete there: only a throw-away one.
 TEST_KUBECONFIG = "KUBESTRESS_TEST_KUBECONFIG"
 PLAYBOOK = "kubestress.core.local_cluster"
-PORT_VARIABLES = ("local_cluster_api_port", "local_cluster_etcd_port")
+PORT_VARIABLES = (
+    "local_cluster_api_port",
+    "local_cluster_etcd_client_port",
+    "local_cluster_etcd_peer_port",
+    "local_cluster_controller_manager_port",
+    "local_cluster_scheduler_port",
+    "local_cluster_kwok_port",
+)
 KUBECONFIG_LINE = re.compile(r'KUBECONFIG=([^"\n]+)')
 
 
@@ -60,7 +67,8 @@ def start(variables: Mapping[str, object] | None = None) -> Path:
 def running(folder: Path, variables: Mapping[str, object] | None = None) -> Iterator[Path]:
     """Start a control plane in the folder on free ports, yield its kubeconfig, and stop it whatever happens."""
     ports = zip(PORT_VARIABLES, free_ports(len(PORT_VARIABLES)), strict=True)
-    chosen = {"local_cluster_data_dir": folder / "cluster", **dict(ports), **(variables or {})}
+    chosen = {"local_cluster_data_dir": folder / "cluster", "local_cluster_kubectl": True, **dict(ports)}
+    chosen |= variables or {}
     try:
         yield start(chosen)
     finally:
