@@ -1,0 +1,29 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shows lines of text through Ansible's display, coloured where the terminal allows and the user wants it."""
+
+from __future__ import annotations
+
+from typing import Iterable
+
+from ansible import constants
+from ansible.utils.display import Display
+from ansible_collections.kubestress.core.plugins.module_utils.results.table import BAD, FAINT, GOOD, HEADING, WARN, Line
+
+
+def show_lines(lines: Iterable[Line]) -> None:
+    """Show each line in the colour that the user's configuration gives its tone.
+
+    Display itself leaves colour out where there is no terminal, and for ANSIBLE_NOCOLOR and NO_COLOR.
+    """
+    colours = {
+        GOOD: constants.COLOR_OK,
+        WARN: constants.COLOR_WARN,
+        BAD: constants.COLOR_ERROR,
+        HEADING: constants.COLOR_HIGHLIGHT,
+        FAINT: constants.COLOR_VERBOSE,
+    }
+    display = Display()
+    for line in lines:
+        display.display(line.text, color=colours.get(line.tone))
