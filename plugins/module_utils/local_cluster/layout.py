@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where everything of one cluster lies on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import ForeignFolderError
+
+# Says that the folder is ours, so that `absent` may remove it whole.
+MARKER = ".kubestress-local-cluster"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths inside a data folder."""
+
+    root: Path
+
+    @property
+    def marker(self) -> Path:
+        """The file that says whose folder this is."""
+        return self.root / MARKER
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig, the one that users get."""
+        return self.root / "kubeconfig"
+
+    @property
+    def state(self) -> Path:
+        """What was started with which settings."""
+        return self.root / "state.json"
+
+    @property
+    def pki(self) -> Path:
+        """Keys, certificates, tokens and the parts' own kubeconfigs."""
+        return self.root / "pki"
+
+    @property
+    def config(self) -> Path:
+        """Configuration files of the parts."""
+        return self.root / "config"
+
+    @property
+    def stages(self) -> Path:
+        """The Stages that kwok was started with."""
+        return self.root / "stages"
+
+    @property
+    def etcd(self) -> Path:
+        """The objects."""
+        return self.root / "etcd"
+
+    def log(self, part: str) -> Path:
+        """The log of one part."""
+        return self.root / "logs" / f"{part}.log"
+
+    def pid_file(self, part: str) -> Path:
+        """Where the process of one part is written down."""
+        return self.root / "run" / f"{part}.json"
+
+    def check_ownership(self) -> None:
+        """Refuse a folder that has content but is not a cluster's.
+
+        :raises ForeignFolderError: so that neither start nor removal touches a user's files.
+        """
+        if not self.root.exists():
+            return
+        if not self.root.is_dir():
+            raise ForeignFolderError(f"data_dir {self.root} is not a folder; name another one")
+        if self.marker.exists() or not any(self.root.iterdir()):
+            return
+        raise ForeignFolderError(
+            f"data_dir {self.root} holds files but no {MARKER}: it is not a local cluster's folder; name another one"
+        )
+
+    def create(self) -> None:
+        """Make the folders, for this user only, for they hold keys."""
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.marker.touch()
+        for folder in (self.pki, self.config, self.root / "logs", self.root / "run"):
+            folder.mkdir(exist_ok=True, mode=0o700)

@@ -1,0 +1,127 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The simulated nodes: as many as wanted, each as large as wanted. kwok makes them Ready and keeps them so."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+from .api import Api
+from .parts import NODE_ANNOTATION, NODE_ANNOTATION_VALUE
+
+PATH = "/api/v1/nodes"
+LABEL = "kubestress.core/node"
+LABEL_VALUE = "simulated"
+# Kubernetes' names for what `uname -m` says.
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+@dataclass(frozen=True)
+class NodeSize:
+    """What one node offers: quantities of Kubernetes, and pods."""
+
+    cpu: str
+    memory: str
+    pods: int
+
+    @property
+    def resources(self) -> dict[str, str]:
+        """As it stands in a node's capacity."""
+        return {"cpu": self.cpu, "memory": self.memory, "pods": str(self.pods), "ephemeral-storage": "1Ti"}
+
+
+@dataclass(frozen=True)
+class NodeChanges:
+    """Names of nodes to create, to resize and to delete."""
+
+    create: tuple[str, ...] = ()
+    resize: tuple[str, ...] = ()
+    delete: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.create or self.resize or self.delete)
+
+
+def node_name(number: int) -> str:
+    """The name of the node with this number, from 1. Sorts as it counts up to the largest cluster allowed."""
+    return f"simulated-{number:04d}"
+
+
+def existing_nodes(api: Api) -> list[dict[str, Any]]:
+    """The simulated nodes that the server knows."""
+    return api.get(f"{PATH}?labelSelector={LABEL}%3D{LABEL_VALUE}")["items"]
+
+
+def compare(existing: list[dict[str, Any]], *, count: int, size: NodeSize) -> NodeChanges:
+    """What has to change for exactly `count` nodes of this size."""
+    wanted = [node_name(number) for number in range(1, count + 1)]
+    capacity = {node["metadata"]["name"]: node.get("status", {}).get("capacity", {}) for node in existing}
+    return NodeChanges(
+        create=tuple(name for name in wanted if name not in capacity),
+        resize=tuple(name for name in wanted if name in capacity and not _fits(capacity[name], size)),
+        delete=tuple(sorted(set(capacity) - set(wanted))),
+    )
+
+
+def apply(api: Api, changes: NodeChanges, *, size: NodeSize) -> None:
+    """Make the changes. The pods of a deleted node are removed by the controller manager's pod collector."""
+    for name in changes.create:
+        api.post(PATH, node_object(int(name.rpartition("-")[2]), size))
+    for name in changes.resize:
+        api.merge_patch(
+            f"{PATH}/{name}/status", {"status": {"capacity": size.resources, "allocatable": size.resources}}
+        )
+    for name in changes.delete:
+        api.delete(f"{PATH}/{name}")
+
+
+def node_object(number: int, size: NodeSize) -> dict[str, Any]:
+    """A node as a kubelet would register it; the rest of its status comes from the Stage `node-initialize`."""
+    name = node_name(number)
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "annotations": {NODE_ANNOTATION: NODE_ANNOTATION_VALUE, "node.alpha.kubernetes.io/ttl": "0"},
+            "labels": {
+                LABEL: LABEL_VALUE,
+                "type": "kwok",
+                "kubernetes.io/hostname": name,
+                "kubernetes.io/os": "linux",
+                "kubernetes.io/arch": ARCHITECTURES.get(platform.machine(), platform.machine()),
+                "node-role.kubernetes.io/worker": "",
+            },
+        },
+        "status": {
+            "capacity": size.resources,
+            "allocatable": size.resources,
+            "addresses": [
+                {"type": "InternalIP", "address": _address(number)},
+                {"type": "Hostname", "address": name},
+            ],
+        },
+    }
+
+
+def not_ready(existing: list[dict[str, Any]]) -> list[str]:
+    """The names of the nodes that are not Ready or that still carry the taint of a node that is not."""
+    return [node["metadata"]["name"] for node in existing if not _is_ready(node)]
+
+
+def _address(number: int) -> str:
+    """An address of its own for each node. Nothing answers there."""
+    return f"10.245.{number // 256}.{number % 256}"
+
+
+def _is_ready(node: dict[str, Any]) -> bool:
+    conditions = {item["type"]: item["status"] for item in node.get("status", {}).get("conditions", [])}
+    taints = {item["key"] for item in node["spec"].get("taints", [])}
+    return conditions.get("Ready") == "True" and "node.kubernetes.io/not-ready" not in taints
+
+
+def _fits(capacity: dict[str, str], size: NodeSize) -> bool:
+    return all(capacity.get(name) == value for name, value in size.resources.items())

@@ -1,0 +1,88 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the ports are free, and who has them if not."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from .errors import PortTakenError
+from .process import HAS_PROC, PROC, command_of, marker_of
+from .settings import LOOPBACK
+
+LISTEN_STATE = "0A"
+
+
+def check_free(ports: Mapping[str, int]) -> None:
+    """Make sure that every port can be listened on.
+
+    :param ports: the port by the option that sets it.
+    :raises PortTakenError: naming each taken port, its option, and the holder where the system tells.
+    """
+    problems = [_problem(option, port) for option, port in ports.items() if not _is_free(port)]
+    if problems:
+        raise PortTakenError("; ".join(problems))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        # As Go's servers do: connections of an earlier cluster that linger in TIME_WAIT are no hindrance.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((LOOPBACK, port))
+        except PermissionError as error:
+            raise PortTakenError(f"port {port} may not be used by this user; name one above 1023") from error
+        except OSError:
+            return False
+    return True
+
+
+def _problem(option: str, port: int) -> str:
+    text = f"port {port} on {LOOPBACK} (option {option}) is taken"
+    pid = holder_of(port)
+    if pid is None:
+        return f"{text}; free it or set {option} to another port"
+    text += f" by process {pid} ({command_of(pid) or 'unknown'})"
+    cluster = marker_of(pid)
+    if cluster:
+        text += f" of the local cluster in {cluster}"
+    return f"{text}; end it or set {option} to another port"
+
+
+def holder_of(port: int) -> int | None:
+    """The process that listens on the port, as far as this user may know; None otherwise. Linux only."""
+    if not HAS_PROC:
+        return None
+    inodes = {f"socket:[{inode}]" for name in ("tcp", "tcp6") for inode in _listening_inodes(PROC / "net" / name, port)}
+    if not inodes:
+        return None
+    for entry in PROC.iterdir():
+        if entry.name.isdigit() and inodes & _sockets_of(entry):
+            return int(entry.name)
+    return None
+
+
+def _listening_inodes(table: Path, port: int) -> list[str]:
+    try:
+        rows = [line.split() for line in table.read_text().splitlines()[1:]]
+    except OSError:
+        return []
+    # proc_net_tcp: local address is HEX_IP:HEX_PORT in column 1, state in 3, inode in 9.
+    return [row[9] for row in rows if row[3] == LISTEN_STATE and int(row[1].rpartition(":")[2], 16) == port]
+
+
+def _sockets_of(process: Path) -> set[str]:
+    links = set()
+    try:
+        for handle in (process / "fd").iterdir():
+            try:
+                links.add(os.readlink(handle))
+            except OSError:
+                continue
+    except OSError:
+        return set()
+    return links

@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Processes, named so that a number that was used again is never taken for the old one.
+
+A process is its pid together with the moment it started. Linux answers from /proc, other systems from `ps`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .waiting import wait_until
+
+PROC = Path("/proc")
+HAS_PROC = (PROC / "self" / "stat").exists()
+
+# Every process of a cluster carries this in its environment, with the data folder as value: so it is found again
+# even when the run that started it was killed before it could write the pid down.
+MARKER_VARIABLE = "KUBESTRESS_LOCAL_CLUSTER"
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process: `started` is opaque, equal only for the same process."""
+
+    pid: int
+    started: str
+
+    @classmethod
+    def of(cls, pid: int) -> Process | None:
+        """The living process with this number, or None."""
+        started = _start_of(pid)
+        return cls(pid, started) if started is not None else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether this very process still runs; one that ended and waits to be collected does not."""
+        return _start_of(self.pid) == self.started
+
+    def send(self, number: int) -> None:
+        """Send a signal, unless the process is gone."""
+        if self.alive:
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                return
+
+    def save(self, path: Path) -> None:
+        """Write it down, whole or not at all."""
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(asdict(self)))
+        temporary.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Process | None:
+        """What `save` wrote; None if there is nothing or it is not readable as such."""
+        try:
+            document = json.loads(path.read_text())
+            return cls(pid=int(document["pid"]), started=str(document["started"]))
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+
+
+def terminate(processes: list[Process], *, grace_seconds: float) -> None:
+    """End the processes: SIGTERM, and SIGKILL for those that are still there after the grace time.
+
+    :raises TimeoutError: if even SIGKILL did not end one, which happens when the kernel is stuck in I/O.
+    """
+    for process in processes:
+        process.send(signal.SIGTERM)
+    if wait_until(lambda: not _living(processes), timeout_seconds=grace_seconds):
+        return
+    for process in _living(processes):
+        process.send(signal.SIGKILL)
+    if not wait_until(lambda: not _living(processes), timeout_seconds=10):
+        stuck = ", ".join(str(process.pid) for process in _living(processes))
+        raise TimeoutError(f"process {stuck} did not end within 10 s of SIGKILL")
+
+
+def marked(value: str) -> list[Process]:
+    """Every process of this user whose environment says that it belongs to the cluster `value`. Linux only."""
+    wanted = f"{MARKER_VARIABLE}={value}".encode()
+    found = []
+    for pid in _pids():
+        # A process that runs this very code was told the value by its caller, not started as a part.
+        if pid != os.getpid() and wanted in _environment_of(pid):
+            process = Process.of(pid)
+            if process:
+                found.append(process)
+    return found
+
+
+def marker_of(pid: int) -> str | None:
+    """The data folder of the cluster that a process belongs to, or None."""
+    prefix = f"{MARKER_VARIABLE}=".encode()
+    for entry in _environment_of(pid):
+        if entry.startswith(prefix):
+            return entry[len(prefix) :].decode(errors="replace")
+    return None
+
+
+def command_of(pid: int) -> str:
+    """The program's name, or an empty text where it cannot be read."""
+    try:
+        return (PROC / str(pid) / "comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _living(processes: list[Process]) -> list[Process]:
+    for process in processes:
+        _collect(process.pid)
+    return [process for process in processes if process.alive]
+
+
+def _collect(pid: int) -> None:
+    """Take the exit status of a child of ours, so that it does not linger; other processes are not affected."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return
+
+
+def _pids() -> Iterator[int]:
+    if HAS_PROC:
+        for entry in PROC.iterdir():
+            if entry.name.isdigit():
+                yield int(entry.name)
+
+
+def _environment_of(pid: int) -> list[bytes]:
+    try:
+        return (PROC / str(pid) / "environ").read_bytes().split(b"\0")
+    except OSError:
+        # Another user's process, or one that has just ended: neither can be a part of ours.
+        return []
+
+
+def _start_of(pid: int) -> str | None:
+    return _start_from_proc(pid) if HAS_PROC else _start_from_ps(pid)
+
+
+def _start_from_proc(pid: int) -> str | None:
+    try:
+        text = (PROC / str(pid) / "stat").read_text()
+        # Ticks since boot repeat from boot to boot, so the boot is part of the name.
+        boot = (PROC / "sys" / "kernel" / "random" / "boot_id").read_text().strip()
+    except OSError:
+        return None
+    # The command stands in brackets and may hold spaces and brackets itself; proc(5), fields 3 and 22.
+    fields = text[text.rindex(")") + 2 :].split()
+    state, start_ticks = fields[0], fields[19]
+    return None if state in "ZX" else f"{boot}:{start_ticks}"
+
+
+def _start_from_ps(pid: int) -> str | None:
+    answer = subprocess.run(
+        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    ).stdout.split(maxsplit=1)
+    return None if len(answer) < 2 or answer[0].startswith("Z") else answer[1].strip()

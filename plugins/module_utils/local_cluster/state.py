@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is remembered between two runs: which settings the cluster was started with, and from which programs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .binaries import Binary
+from .settings import PORT_OPTIONS, Settings
+
+SCHEMA = 1
+
+
+@dataclass
+class State:
+    """The content of state.json. `fingerprints` are by part, `settings` what a restart would be needed to change."""
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    binaries: dict[str, Binary] = field(default_factory=dict)
+    pinned: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path) -> State:
+        """What `save` wrote; empty if there is nothing, or if it was written by something that we do not understand."""
+        try:
+            document = json.loads(path.read_text())
+        except (FileNotFoundError, ValueError):
+            return cls()
+        if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+            return cls()
+        binaries = {
+            name: Binary(name, Path(item["path"]), item["version"], item["source"])
+            for name, item in document["binaries"].items()
+        }
+        return cls(document["settings"], document["fingerprints"], binaries, document["pinned"])
+
+    def save(self, path: Path) -> None:
+        """Write it whole or not at all."""
+        document = {"schema": SCHEMA, **asdict(self)}
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(document, indent=2, default=str) + "\n")
+        temporary.replace(path)
+
+
+def fixed_settings(settings: Settings) -> dict[str, Any]:
+    """The settings that only a restart changes."""
+    binaries_dir = str(settings.binaries_dir) if settings.binaries_dir else None
+    return {**{name: getattr(settings, name) for name in PORT_OPTIONS}, "binaries_dir": binaries_dir}

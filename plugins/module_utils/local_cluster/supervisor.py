@@ -1,0 +1,155 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Starting, watching and ending the parts. They outlive the process that starts them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import urlsplit
+
+from .api import Api
+from .errors import LocalClusterError, NotReadyError, PartCrashedError
+from .layout import Layout
+from .parts import Part
+from .pki import ADMIN, Pki
+from .process import MARKER_VARIABLE, Process, marked, terminate
+from .waiting import wait_until
+
+# Handed on to the parts. Not the proxies: nothing leaves this machine.
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TZ", "GOMAXPROCS", "GOGC", "GOMEMLIMIT", "GODEBUG", "GOTRACEBACK")
+
+GRACE_SECONDS = 10.0
+TELLING = re.compile(r"^[EF]\d{4} |^panic|^Error|^error|\"level\":\"(error|fatal|panic)\"|fatal error")
+MAX_LINE = 400
+
+
+class Supervisor:
+    """The processes of one data folder."""
+
+    def __init__(self, layout: Layout, pki: Pki) -> None:
+        self.layout = layout
+        self.pki = pki
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def running(self, names: Iterable[str]) -> dict[str, Process]:
+        """Those of `names` whose process lives, by name."""
+        loaded = {name: Process.load(self.layout.pid_file(name)) for name in names}
+        return {name: process for name, process in loaded.items() if process and process.alive}
+
+    def start(self, parts: Sequence[Part], *, timeout_seconds: float) -> None:
+        """Start `parts` and wait until each is ready. Parts that wait for nothing new start side by side.
+
+        :raises PartCrashedError: if one ends, with the line of its log that says most.
+        :raises NotReadyError: if one is not ready in time.
+        """
+        pending = list(parts)
+        while pending:
+            names = {part.name for part in pending}
+            wave = [part for part in pending if not names & set(part.after)]
+            if not wave:
+                raise LocalClusterError(f"the parts {', '.join(sorted(names))} wait for each other")
+            for part in wave:
+                self._launch(part)
+            self.wait_ready(wave, timeout_seconds=timeout_seconds)
+            pending = [part for part in pending if part not in wave]
+
+    def wait_ready(self, parts: Sequence[Part], *, timeout_seconds: float) -> None:
+        """Wait until every part answers that it is ready; errors as for `start`."""
+        probes = {part.name: self._probe(part) for part in parts}
+        waiting = {part.name: part for part in parts}
+
+        def all_ready() -> bool:
+            for name, part in list(waiting.items()):
+                if probes[name].healthy(urlsplit(part.ready_url).path):
+                    del waiting[name]
+                else:
+                    self.check_alive(part)
+            return not waiting
+
+        ready = wait_until(all_ready, timeout_seconds=timeout_seconds)
+        for probe in probes.values():
+            probe.close()
+        if not ready:
+            logs = ", ".join(f"{name} (log: {self.layout.log(name)})" for name in waiting)
+            raise NotReadyError(f"not ready within {timeout_seconds:g} s: {logs}")
+
+    def check_alive(self, part: Part) -> None:
+        """:raises PartCrashedError: if the part's process has ended."""
+        child = self._children.get(part.name)
+        if child is not None and child.poll() is not None:
+            raise PartCrashedError(f"{part.name} ended with {_exit(child.returncode)}: {self.last_words(part.name)}")
+        if child is None and not self.running([part.name]):
+            raise PartCrashedError(f"{part.name} does not run any more: {self.last_words(part.name)}")
+
+    def last_words(self, name: str) -> str:
+        """The line of a part's log that tells most about its end, and where the log is."""
+        path = self.layout.log(name)
+        try:
+            lines = [line for line in path.read_text(errors="replace").splitlines()[-200:] if line.strip()]
+        except OSError:
+            lines = []
+        telling = [line for line in lines if TELLING.search(line)] or lines or ["its log is empty"]
+        return f"{telling[-1].strip()[:MAX_LINE]} (log: {path})"
+
+    def stop(self, names: Sequence[str], *, grace_seconds: float = GRACE_SECONDS) -> list[str]:
+        """End the named parts that run, etcd after its clients; returns their names."""
+        running = self.running(names)
+        clients = [process for name, process in running.items() if name != "etcd"]
+        terminate(clients, grace_seconds=grace_seconds)
+        terminate([process for name, process in running.items() if name == "etcd"], grace_seconds=grace_seconds)
+        for name in names:
+            self.layout.pid_file(name).unlink(missing_ok=True)
+            self._children.pop(name, None)
+        return list(running)
+
+    def everything(self) -> list[Process]:
+        """Every process of this data folder, whether written down or not, whatever part it was."""
+        folder = self.layout.root / "run"
+        written = [Process.load(path) for path in folder.glob("*.json")] if folder.is_dir() else []
+        found = {process for process in written if process and process.alive}
+        return sorted(found | set(marked(self.marker)), key=lambda process: process.pid)
+
+    @property
+    def marker(self) -> str:
+        """What marks this cluster's processes."""
+        return os.path.realpath(self.layout.root)
+
+    def _probe(self, part: Part) -> Api:
+        url = urlsplit(part.ready_url)
+        token = self.pki.token(ADMIN) if part.ready_with_token else None
+        return Api(f"{url.scheme}://{url.netloc}", ca=self.pki.ca_certificate, token=token)
+
+    def _launch(self, part: Part) -> None:
+        log = self.layout.log(part.name)
+        if log.exists():
+            # One earlier log is kept: it holds the reason of a crash that a new start has just repaired.
+            log.replace(log.with_suffix(".log.1"))
+        with log.open("wb") as output:
+            try:
+                child = subprocess.Popen(
+                    part.command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    cwd=self.layout.root,
+                    env=self._environment(part.environment),
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise PartCrashedError(f"{part.name} cannot be started: {part.command[0]}: {error.strerror}") from error
+        self._children[part.name] = child
+        process = Process.of(child.pid)
+        if process:
+            process.save(self.layout.pid_file(part.name))
+
+    def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
+        passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        return {**passed, "HOME": str(self.layout.root), MARKER_VARIABLE: self.marker, **extra}
+
+
+def _exit(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
