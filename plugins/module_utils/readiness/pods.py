@@ -93,6 +93,9 @@ def _not_started(obj: Mapping[str, Any], events: tuple[Mapping[str, Any], ...]) 
         if reason not in _BEFORE_START:
             return _waiting_cause(name, state, status)
         patient = patient or f"container {name}: {reason or 'not started'}"
+    crashed = _terminated_cause(obj)
+    if crashed:
+        return crashed
     if not patient and not status_of(obj).get("containerStatuses"):
         node = spec_of(obj).get("nodeName") or "its node"
         patient = f"Pending: scheduled, but the kubelet of {node} has not reported yet"
@@ -114,10 +117,6 @@ def _waiting_cause(name: str, state: Mapping[str, Any], status: Mapping[str, Any
 
 
 def _not_ready(obj: Mapping[str, Any]) -> str:
-    for name, _state, status in _containers(obj, "initContainerStatuses", "containerStatuses"):
-        ended = (status.get("state") or {}).get("terminated")
-        if ended and ended.get("exitCode"):
-            return f"container {name}: {_ended(ended)}"
     gates = [gate["conditionType"] for gate in spec_of(obj).get("readinessGates") or ()]
     closed = [gate for gate in gates if not is_true(obj, gate)]
     if closed:

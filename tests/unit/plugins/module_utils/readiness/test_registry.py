@@ -1,0 +1,591 @@
+"""When an object is ready: one row per case, among them those that other tools get wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from ansible_collections.kubestress.core.plugins.module_utils.readiness.registry import (
+    State,
+    documented_kinds,
+    finishes,
+    has_predicate,
+    predicate_for,
+    readiness_of,
+)
+
+READY, FINISHED, WAITING, FAILED = State.READY, State.FINISHED, State.WAITING, State.FAILED
+
+
+@dataclass
+class Case:
+    """An object's spec and status, and what is to be said of it. `told` are parts of the cause."""
+
+    name: str
+    kind: str
+    state: State
+    told: tuple[str, ...] = ()
+    spec: dict[str, Any] = field(default_factory=dict)
+    status: dict[str, Any] | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    api_version: str = "v1"
+
+
+def cond(kind: str, status: str = "True", reason: str = "", message: str = "") -> dict[str, str]:
+    return {"type": kind, "status": status, "reason": reason, "message": message}
+
+
+def running(*containers: dict[str, Any], **rest: Any) -> dict[str, Any]:
+    return {
+        "phase": "Pending",
+        "conditions": [cond("PodScheduled"), cond("Ready", "False", "ContainersNotReady")],
+        "containerStatuses": list(containers),
+        **rest,
+    }
+
+
+def held(reason: str, message: str = "", **rest: Any) -> dict[str, Any]:
+    return {"name": "main", "ready": False, "state": {"waiting": {"reason": reason, "message": message}}, **rest}
+
+
+def ended(reason: str, code: int, **rest: Any) -> dict[str, Any]:
+    return {"name": "main", "ready": False, "state": {"terminated": {"reason": reason, "exitCode": code}}, **rest}
+
+
+def apps(name: str, kind: str, state: State, *told: str, generation: int = 1, **rest: Any) -> Case:
+    return Case(name, kind, state, told, metadata={"generation": generation}, api_version="apps/v1", **rest)
+
+
+def batch(name: str, state: State, *told: str, **rest: Any) -> Case:
+    return Case(name, "Job", state, told, api_version="batch/v1", **rest)
+
+
+DEADLINE = cond("Progressing", "False", "ProgressDeadlineExceeded", 'ReplicaSet "x" has timed out progressing.')
+QUOTA = cond("ReplicaFailure", "True", "FailedCreate", 'pods "x" is forbidden: exceeded quota: q, requested: pods=1')
+POLICY = cond("ReplicaFailure", "True", "FailedCreate", 'pods "x" is forbidden: violates PodSecurity "restricted"')
+NO_ACCOUNT = cond("ReplicaFailure", "True", "FailedCreate", 'pods "x" is forbidden: error looking up service account')
+
+
+def deployed(**counts: int) -> dict[str, Any]:
+    return {"observedGeneration": 1, **counts}
+
+
+ALL_THREE = deployed(replicas=3, updatedReplicas=3, readyReplicas=3, availableReplicas=3)
+
+DEPLOYMENTS = [
+    apps("fresh, no status", "Deployment", WAITING, "generation 0 of 1", spec={"replicas": 3}),
+    apps("all available", "Deployment", READY, spec={"replicas": 3}, status=ALL_THREE),
+    apps(
+        "status of an older spec",
+        "Deployment",
+        WAITING,
+        "generation 1 of 2",
+        generation=2,
+        spec={"replicas": 3},
+        status=ALL_THREE,
+    ),
+    apps("no replicas wanted, none there", "Deployment", READY, spec={"replicas": 0}, status=deployed()),
+    apps("no replicas wanted, not seen yet", "Deployment", WAITING, "generation 0", spec={"replicas": 0}),
+    apps(
+        "scaling down to none",
+        "Deployment",
+        WAITING,
+        spec={"replicas": 0},
+        status=deployed(replicas=2, updatedReplicas=2, availableReplicas=2),
+    ),
+    apps("replicas left out means 1", "Deployment", WAITING, "0 of 1", status=deployed(replicas=1, updatedReplicas=1)),
+    apps(
+        "some unavailable",
+        "Deployment",
+        WAITING,
+        "1 of 3 replicas available",
+        spec={"replicas": 3},
+        status=deployed(replicas=3, updatedReplicas=3, availableReplicas=1),
+    ),
+    apps(
+        "old pods still there",
+        "Deployment",
+        WAITING,
+        "1 of an older template",
+        spec={"replicas": 3},
+        status=deployed(replicas=4, updatedReplicas=3, availableReplicas=4),
+    ),
+    apps(
+        "available ones are old ones",
+        "Deployment",
+        WAITING,
+        "0 of 3 have the newest",
+        spec={"replicas": 3},
+        status=deployed(replicas=3, availableReplicas=3),
+    ),
+    apps(
+        "progress deadline exceeded",
+        "Deployment",
+        FAILED,
+        "0 of 1",
+        "ProgressDeadlineExceeded",
+        "timed out",
+        status=deployed(replicas=1, updatedReplicas=1) | {"conditions": [DEADLINE]},
+    ),
+    apps(
+        "late, but there",
+        "Deployment",
+        READY,
+        status=deployed(replicas=1, updatedReplicas=1, availableReplicas=1) | {"conditions": [DEADLINE]},
+    ),
+    apps(
+        "quota used up: may pass",
+        "Deployment",
+        WAITING,
+        "exceeded quota",
+        status=deployed() | {"conditions": [QUOTA]},
+    ),
+    apps(
+        "pod security says no: never",
+        "Deployment",
+        FAILED,
+        "violates PodSecurity",
+        status=deployed() | {"conditions": [POLICY]},
+    ),
+    apps(
+        "service account not there yet: passes",
+        "Deployment",
+        WAITING,
+        "service account",
+        status=deployed() | {"conditions": [NO_ACCOUNT]},
+    ),
+    apps(
+        "deadline names the refusal too",
+        "Deployment",
+        FAILED,
+        "exceeded quota",
+        "ProgressDeadlineExceeded",
+        status=deployed() | {"conditions": [QUOTA, DEADLINE]},
+    ),
+    apps("paused", "Deployment", WAITING, "paused", spec={"paused": True}, status=deployed()),
+    Case(
+        "being deleted",
+        "Deployment",
+        WAITING,
+        ("being deleted",),
+        {"replicas": 0},
+        deployed(),
+        {"generation": 1, "deletionTimestamp": "2026-01-01T00:00:00Z"},
+        "apps/v1",
+    ),
+]
+
+SETS = [
+    apps("fresh", "StatefulSet", WAITING, "generation 0", spec={"replicas": 2}),
+    apps(
+        "all there",
+        "StatefulSet",
+        READY,
+        spec={"replicas": 2},
+        status=deployed(replicas=2, readyReplicas=2, availableReplicas=2, updatedReplicas=2)
+        | {"currentRevision": "a", "updateRevision": "a"},
+    ),
+    apps(
+        "all ready, in the old revision",
+        "StatefulSet",
+        WAITING,
+        "0 of 2 have the newest revision",
+        spec={"replicas": 2},
+        status=deployed(replicas=2, readyReplicas=2, availableReplicas=2)
+        | {"currentRevision": "a", "updateRevision": "b"},
+    ),
+    apps(
+        "updated as far as the partition wants",
+        "StatefulSet",
+        READY,
+        spec={"replicas": 3, "updateStrategy": {"rollingUpdate": {"partition": 2}}},
+        status=deployed(replicas=3, readyReplicas=3, availableReplicas=3, updatedReplicas=1)
+        | {"currentRevision": "a", "updateRevision": "b"},
+    ),
+    apps(
+        "not yet as far as the partition",
+        "StatefulSet",
+        WAITING,
+        "0 of 1 have the newest",
+        spec={"replicas": 3, "updateStrategy": {"rollingUpdate": {"partition": 2}}},
+        status=deployed(replicas=3, readyReplicas=3, availableReplicas=3)
+        | {"currentRevision": "a", "updateRevision": "b"},
+    ),
+    apps(
+        "OnDelete never updates by itself",
+        "StatefulSet",
+        READY,
+        spec={"replicas": 1, "updateStrategy": {"type": "OnDelete"}},
+        status=deployed(replicas=1, readyReplicas=1) | {"currentRevision": "a", "updateRevision": "b"},
+    ),
+    apps(
+        "minReadySeconds not over",
+        "StatefulSet",
+        WAITING,
+        "0 for minReadySeconds",
+        spec={"replicas": 1},
+        status=deployed(replicas=1, readyReplicas=1, availableReplicas=0),
+    ),
+    apps(
+        "too many left",
+        "StatefulSet",
+        WAITING,
+        "1 too many",
+        spec={"replicas": 1},
+        status=deployed(replicas=2, readyReplicas=2),
+    ),
+    apps("no replicas", "StatefulSet", READY, spec={"replicas": 0}, status=deployed(replicas=0)),
+    apps(
+        "replica set short",
+        "ReplicaSet",
+        WAITING,
+        "1 of 2",
+        spec={"replicas": 2},
+        status=deployed(replicas=2, availableReplicas=1),
+    ),
+    apps(
+        "replica set there", "ReplicaSet", READY, spec={"replicas": 2}, status=deployed(replicas=2, availableReplicas=2)
+    ),
+    apps("replica set refused", "ReplicaSet", FAILED, "PodSecurity", status=deployed() | {"conditions": [POLICY]}),
+    apps("daemon set, fresh", "DaemonSet", WAITING, "generation 0"),
+    apps("daemon set, no node for it", "DaemonSet", READY, status=deployed(desiredNumberScheduled=0)),
+    apps(
+        "daemon set, half",
+        "DaemonSet",
+        WAITING,
+        "1 of 2 nodes",
+        status=deployed(desiredNumberScheduled=2, updatedNumberScheduled=2, numberAvailable=1),
+    ),
+    apps(
+        "daemon set, old template",
+        "DaemonSet",
+        WAITING,
+        "1 of 2 have the newest",
+        status=deployed(desiredNumberScheduled=2, updatedNumberScheduled=1, numberAvailable=2),
+    ),
+    apps(
+        "daemon set, there",
+        "DaemonSet",
+        READY,
+        status=deployed(desiredNumberScheduled=2, updatedNumberScheduled=2, numberAvailable=2),
+    ),
+]
+
+JOBS = [
+    batch("fresh", WAITING, "0 of 3 pods succeeded", spec={"completions": 3}),
+    batch("complete", FINISHED, status={"succeeded": 3, "conditions": [cond("Complete")]}),
+    batch(
+        "failed ends the wait",
+        FAILED,
+        "BackoffLimitExceeded: Job has reached",
+        status={"conditions": [cond("Failed", "True", "BackoffLimitExceeded", "Job has reached the backoff limit")]},
+    ),
+    batch(
+        "past its deadline",
+        FAILED,
+        "DeadlineExceeded",
+        status={"conditions": [cond("FailureTarget"), cond("Failed", "True", "DeadlineExceeded", "too long")]},
+    ),
+    batch(
+        "will fail, pods still end",
+        WAITING,
+        "failing: PodFailurePolicy",
+        status={"active": 2, "conditions": [cond("FailureTarget", "True", "PodFailurePolicy")]},
+    ),
+    batch(
+        "will complete, pods still end",
+        WAITING,
+        "1 active",
+        status={"active": 1, "succeeded": 3, "conditions": [cond("SuccessCriteriaMet")]},
+    ),
+    batch("suspended", WAITING, "suspended", spec={"suspend": True}, status={"conditions": [cond("Suspended")]}),
+    batch("resumed", WAITING, "0 of 1", spec={"suspend": False}, status={"conditions": [cond("Suspended", "False")]}),
+    batch("some failed, retries left", WAITING, "1 failed", status={"failed": 1, "active": 1}),
+    batch("a condition that is False", WAITING, status={"conditions": [cond("Complete", "False")]}),
+]
+
+PODS = [
+    Case("ready", "Pod", READY, status={"phase": "Running", "conditions": [cond("Ready")]}),
+    Case(
+        "succeeded counts",
+        "Pod",
+        FINISHED,
+        status={"phase": "Succeeded", "conditions": [cond("Ready", "False", "PodCompleted")]},
+    ),
+    Case(
+        "evicted",
+        "Pod",
+        FAILED,
+        ("Evicted: low on memory",),
+        status={"phase": "Failed", "reason": "Evicted", "message": "low on\nmemory"},
+    ),
+    Case(
+        "killed for memory",
+        "Pod",
+        FAILED,
+        ("container main: OOMKilled (exit code 137)",),
+        status={"phase": "Failed", "containerStatuses": [ended("OOMKilled", 137)]},
+    ),
+    Case(
+        "being deleted, still ready",
+        "Pod",
+        WAITING,
+        ("being deleted",),
+        {},
+        {"phase": "Running", "conditions": [cond("Ready")]},
+        {"deletionTimestamp": "2026-01-01T00:00:00Z"},
+    ),
+    Case("no scheduler", "Pod", WAITING, ("default-scheduler has not looked",), status={"phase": "Pending"}),
+    Case(
+        "unschedulable",
+        "Pod",
+        WAITING,
+        ("Unschedulable: 0/3 nodes",),
+        status={
+            "phase": "Pending",
+            "conditions": [cond("PodScheduled", "False", "Unschedulable", "0/3 nodes are available")],
+        },
+    ),
+    Case(
+        "gated",
+        "Pod",
+        WAITING,
+        ("SchedulingGated",),
+        status={
+            "phase": "Pending",
+            "conditions": [cond("PodScheduled", "False", "SchedulingGated", "waiting for gates")],
+        },
+    ),
+    Case(
+        "kubelet silent",
+        "Pod",
+        WAITING,
+        ("kubelet of n1",),
+        {"nodeName": "n1"},
+        {"phase": "Pending", "conditions": [cond("PodScheduled")]},
+    ),
+    Case(
+        "image cannot be pulled",
+        "Pod",
+        WAITING,
+        ("container main: ImagePullBackOff: Back-off",),
+        status=running(held("ImagePullBackOff", "Back-off pulling image")),
+    ),
+    Case(
+        "image name that cannot be one",
+        "Pod",
+        FAILED,
+        ("InvalidImageName",),
+        status=running(held("InvalidImageName", "couldn't parse image")),
+    ),
+    Case(
+        "crash loop",
+        "Pod",
+        WAITING,
+        ("CrashLoopBackOff after 4 restarts, last: OOMKilled (exit code 137)",),
+        status=running(
+            held(
+                "CrashLoopBackOff",
+                "back-off 5m",
+                restartCount=4,
+                lastState={"terminated": {"reason": "OOMKilled", "exitCode": 137}},
+            )
+        ),
+    ),
+    Case(
+        "init container crashed",
+        "Pod",
+        WAITING,
+        ("container init: Error (exit code 3)",),
+        status={
+            "phase": "Pending",
+            "conditions": [cond("PodScheduled")],
+            "initContainerStatuses": [{"name": "init", "state": {"terminated": {"exitCode": 3}}}],
+            "containerStatuses": [held("PodInitializing")],
+        },
+    ),
+    Case(
+        "the telling container goes first",
+        "Pod",
+        WAITING,
+        ("ErrImagePull",),
+        status=running(held("PodInitializing") | {"name": "a"}, held("ErrImagePull", "no such host")),
+    ),
+    Case(
+        "probe not answered",
+        "Pod",
+        WAITING,
+        ("container main: runs, but its readiness probe",),
+        status=running({"name": "main", "ready": False, "state": {"running": {}}}, phase="Running"),
+    ),
+    Case(
+        "readiness gate closed",
+        "Pod",
+        WAITING,
+        ("readiness gate x/y",),
+        {"readinessGates": [{"conditionType": "x/y"}]},
+        running({"name": "main", "ready": True, "state": {"running": {}}}, phase="Running"),
+    ),
+]
+
+OTHERS = [
+    Case("active", "Namespace", READY, status={"phase": "Active"}),
+    Case("terminating never comes back", "Namespace", FAILED, ("Terminating",), status={"phase": "Terminating"}),
+    Case("fresh", "Namespace", WAITING, ("phase unknown",)),
+    Case("bound", "PersistentVolumeClaim", READY, status={"phase": "Bound"}),
+    Case(
+        "pending",
+        "PersistentVolumeClaim",
+        WAITING,
+        ("storage class fast",),
+        {"storageClassName": "fast"},
+        {"phase": "Pending"},
+    ),
+    Case("lost", "PersistentVolumeClaim", FAILED, ("pv-1 is gone",), {"volumeName": "pv-1"}, {"phase": "Lost"}),
+    Case("available", "PersistentVolume", READY, status={"phase": "Available"}),
+    Case(
+        "failed",
+        "PersistentVolume",
+        FAILED,
+        ("VolumeFailedDelete",),
+        status={"phase": "Failed", "reason": "VolumeFailedDelete"},
+    ),
+    Case("cluster IP", "Service", READY, spec={"type": "ClusterIP"}, status={"loadBalancer": {}}),
+    Case(
+        "balancer without address", "Service", WAITING, ("no address",), {"type": "LoadBalancer"}, {"loadBalancer": {}}
+    ),
+    Case(
+        "balancer", "Service", READY, (), {"type": "LoadBalancer"}, {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
+    ),
+    Case(
+        "not ready",
+        "Node",
+        WAITING,
+        ("KubeletNotReady: PLEG",),
+        status={"conditions": [cond("Ready", "False", "KubeletNotReady", "PLEG is not healthy")]},
+    ),
+    Case(
+        "established",
+        "CustomResourceDefinition",
+        READY,
+        status={"conditions": [cond("Established")]},
+        api_version="apiextensions.k8s.io/v1",
+    ),
+    Case(
+        "name taken",
+        "CustomResourceDefinition",
+        FAILED,
+        ("PluralConflict",),
+        api_version="apiextensions.k8s.io/v1",
+        status={"conditions": [cond("NamesAccepted", "False", "PluralConflict"), cond("Established", "False")]},
+    ),
+    Case(
+        "backend away",
+        "APIService",
+        WAITING,
+        ("ServiceNotFound",),
+        api_version="apiregistration.k8s.io/v1",
+        status={"conditions": [cond("Available", "False", "ServiceNotFound")]},
+    ),
+    Case("needs no more than being stored", "ConfigMap", READY),
+    Case("own group, no readiness", "Role", READY, api_version="rbac.authorization.k8s.io/v1"),
+    Case(
+        "a custom resource nobody has looked at",
+        "Widget",
+        WAITING,
+        ("no condition Ready",),
+        api_version="example.com/v1",
+    ),
+    Case(
+        "a custom resource, ready",
+        "Widget",
+        READY,
+        status={"conditions": [cond("Ready")]},
+        api_version="example.com/v1",
+    ),
+    Case(
+        "a custom resource, ready before its last change",
+        "Widget",
+        WAITING,
+        ("generation 1 of 2",),
+        status={"observedGeneration": 1, "conditions": [cond("Ready")]},
+        metadata={"generation": 2},
+        api_version="example.com/v1",
+    ),
+    Case(
+        "same kind of another group",
+        "Service",
+        WAITING,
+        ("IngressNotConfigured",),
+        status={"conditions": [cond("Ready", "Unknown", "IngressNotConfigured")]},
+        api_version="serving.knative.dev/v1",
+    ),
+]
+
+CASES = DEPLOYMENTS + SETS + JOBS + PODS + OTHERS
+
+
+def built(case: Case) -> dict[str, Any]:
+    return {
+        "apiVersion": case.api_version,
+        "kind": case.kind,
+        "metadata": {"name": "x", **case.metadata},
+        "spec": case.spec,
+        **({} if case.status is None else {"status": case.status}),
+    }
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.kind}: {case.name}")
+def test_state_and_cause(case: Case) -> None:
+    answer = readiness_of(built(case))
+    assert answer.state is case.state, answer
+    for part in case.told:
+        assert part in answer.cause
+    # Whoever is told to wait, or that it failed, is told why; whoever is ready has nothing to explain.
+    assert bool(answer.cause) is (answer.state in (WAITING, FAILED))
+    assert "\n" not in answer.cause
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.kind}: {case.name}")
+def test_an_item_of_a_list_has_no_kind_of_its_own(case: Case) -> None:
+    item = built(case)
+    del item["kind"], item["apiVersion"]
+    assert readiness_of(item, api_version=case.api_version, kind=case.kind) == readiness_of(built(case))
+
+
+def test_without_any_kind_nothing_is_guessed() -> None:
+    with pytest.raises(ValueError, match="no kind"):
+        readiness_of({"metadata": {"name": "x"}})
+
+
+@pytest.mark.parametrize(
+    ("kind", "api_version", "expected"),
+    [
+        ("Deployment", None, True),
+        ("Deployment", "apps/v1", True),
+        ("ConfigMap", None, False),
+        ("Service", "v1", True),
+        ("Service", "serving.knative.dev/v1", False),
+    ],
+)
+def test_has_predicate(kind: str, api_version: str | None, expected: bool) -> None:
+    assert has_predicate(kind, api_version) is expected
+
+
+def test_only_jobs_and_pods_finish() -> None:
+    assert [row["kind"] for row in documented_kinds() if row["finished"]] == ["Pod", "Job"]
+    assert finishes("batch/v1", "Job")
+    assert not finishes("batch/v1", "CronJob")
+
+
+def test_every_documented_kind_has_cases_here_and_says_what_ready_means() -> None:
+    tried = {case.kind for case in CASES} | {"ReplicationController"}
+    for row in documented_kinds():
+        assert row["kind"] in tried
+        assert row["ready"].endswith(".")
+
+
+def test_a_predicate_is_looked_up_once_and_called_often() -> None:
+    judge = predicate_for("apps/v1", "Deployment")
+    assert judge({"metadata": {"generation": 1}, "spec": {"replicas": 0}, "status": {"observedGeneration": 1}}).is_ready
