@@ -31,9 +31,7 @@ _AUTH_TYPES: dict[str, dict[str, Any]] = {
 def _auth_arguments() -> dict[str, dict[str, Any]]:
     from ansible.module_utils.basic import env_fallback
 
-    return {
-        name: {**spec, "fallback": (env_fallback, [AUTH_ENVIRONMENT[name]])} for name, spec in _AUTH_TYPES.items()
-    }
+    return {name: {**spec, "fallback": (env_fallback, [AUTH_ENVIRONMENT[name]])} for name, spec in _AUTH_TYPES.items()}
 
 
 AUTH_ARGUMENTS = _auth_arguments()

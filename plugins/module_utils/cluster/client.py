@@ -176,6 +176,7 @@ class Cluster:
                 status, answer, seconds = await self._attempt(method, url, body, content_type, deadline)
                 return Reply(status, answer, attempt, seconds, time.monotonic() - started)
             except TransientError as error:
+                error.attempts = attempt
                 pause = self.retry.pause_seconds(attempt, error.retry_after_seconds)
                 if time.monotonic() + pause >= deadline:
                     raise self._given_up(error, attempt, time.monotonic() - started) from error
@@ -187,6 +188,9 @@ class Cluster:
                     raise
                 renewed = True
                 await self._renew_credentials()
+            except ClusterError as error:
+                error.attempts = attempt
+                raise
 
     async def _attempt(
         self, method: str, url: Any, body: bytes | None, content_type: str, deadline: float
@@ -233,12 +237,14 @@ class Cluster:
 
     def _given_up(self, error: TransientError, attempts: int, seconds: float) -> TransientError:
         tries = f"{attempts} tries" if attempts > 1 else "1 try"
-        return TransientError(
+        given_up = TransientError(
             f"{error} (gave up after {tries} in {seconds:.1f} s)",
             cause=error.cause,
             status=error.status,
             reason=error.reason if error.status else error.cause,
         )
+        given_up.attempts = attempts
+        return given_up
 
     def _mapped(self, error: Exception) -> Exception:
         """Foreign exceptions become ours here and nowhere else."""

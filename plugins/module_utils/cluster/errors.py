@@ -30,8 +30,11 @@ class ClusterError(Exception):
     """Root of the family.
 
     `status` is the HTTP status, or None where no answer came. `reason` is a short stable word for counting:
-    the Kubernetes Status reason where there is one, else the name of the class.
+    the Kubernetes Status reason where there is one, else the name of the class. `attempts` is how many requests were
+    made for the operation that ended so.
     """
+
+    attempts = 1
 
     def __init__(self, message: str, *, status: int | None = None, reason: str | None = None) -> None:
         super().__init__(message)

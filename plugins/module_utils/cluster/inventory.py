@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Callable, Iterable, Mapping, NamedTuple
+from typing import Any, NamedTuple
 
 from .client import Cluster
 from .errors import ClusterError, Forbidden
@@ -88,8 +89,9 @@ async def read_each(
 
 
 async def kubelet_facts(cluster: Cluster, node: str) -> KubeletFacts:
-    """Configuration and statistics of a node's kubelet, through the API server's node proxy. Never raises ClusterError:
-    what a kubelet says is extra knowledge, and many clusters do not permit asking.
+    """Configuration and statistics of a node's kubelet, through the API server's node proxy.
+
+    Never raises ClusterError: what a kubelet says is extra knowledge, and many clusters do not permit asking.
     """
     proxy = f"/api/v1/nodes/{node}/proxy"
     configuration, statistics = await asyncio.gather(

@@ -74,9 +74,7 @@ class ListWatch:
         self.resource = resource
         self._path = resource.path(namespace)
         self._selectors = {
-            key: value
-            for key, value in (("labelSelector", label_selector), ("fieldSelector", field_selector))
-            if value
+            key: value for key, value in (("labelSelector", label_selector), ("fieldSelector", field_selector)) if value
         }
         self.broken: Counter[str] = Counter()
 
@@ -112,6 +110,9 @@ class ListWatch:
         async for page in list_pages(self._cluster, self._path, query=self._selectors):
             version = page["metadata"]["resourceVersion"]
             for item in page.get("items") or ():
+                # The items of a list leave out what the list says once; events have it, so consumers may rely on it.
+                item.setdefault("apiVersion", self.resource.api_version)
+                item.setdefault("kind", self.resource.kind)
                 names.add(key_of(item))
                 yield Event("ADDED", item)
         yield Event("SYNCED", {"resourceVersion": version}, frozenset(names))

@@ -1,0 +1,361 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One batch from settings to measurements: connect, compile, send, watch, wait, count."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..cluster.client import Cluster, RetryPolicy
+from ..cluster.discovery import Discovery, Resource
+from ..cluster.errors import ClusterError, NotFound
+from ..measure.pods import FailedPod
+from ..measure.recorder import Recorder, now_rfc3339
+from ..readiness.registry import cause_of
+from .gone import wait_until_gone
+from .ledger import Ledger
+from .limits import Limits
+from .measurements import measurements
+from .outcome import Outcome
+from .plan import Fragment
+from .progress import Progress
+from .runner import Runner
+from .scheduler import Scheduler
+from .tracker import Key, Tracker
+
+#: Objects whose cause is looked up in full (pods, events) when the time is over: each costs two requests.
+EXPLAINED_OBJECTS = 20
+#: Seconds between two writings of the measurements while the batch works, so that a killed run keeps them.
+_SNAPSHOT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchSettings:
+    """What a batch is to do; the module's options, checked. Times are in seconds."""
+
+    auth: dict[str, Any]
+    run_id: str
+    fragments: list[Fragment]
+    namespaces: list[str]
+    first_index: int = 1
+    existing: frozenset[str] = frozenset()
+    parallel: int = 10
+    state: str = "present"
+    patch_type: str = "merge"
+    max_concurrent: int = 50
+    qps: float = 0.0
+    burst: int = 0
+    request_timeout_seconds: float = 60.0
+    retry_deadline_seconds: float = 120.0
+    wait: bool = True
+    wait_timeout_seconds: float = 0.0
+    results_dir: Path | None = None
+    ledger: Path | None = None
+    progress: Path | None = None
+
+    @property
+    def requested(self) -> Counter[str]:
+        """Objects by kind, over all namespaces. Namespaces that exist already are not made."""
+        total: Counter[str] = Counter()
+        for fragment in self.fragments:
+            number = len(self.namespaces)
+            if fragment.makes_namespace:
+                number = sum(1 for name in self.namespaces if name not in self.existing)
+            for (_api_version, kind), count in fragment.kinds.items():
+                total[kind] += count * fragment.count * number
+        return total
+
+    @property
+    def ceiling_active_pods(self) -> int:
+        """Job pods that may run at once: namespaces * unfinished Jobs * parallelism."""
+        return len(self.namespaces) * sum(
+            (min(fragment.active, fragment.count) or fragment.count) * fragment.parallelism
+            for fragment in self.fragments
+        )
+
+
+class BatchError(Exception):
+    """The batch could not be begun, or not be judged; the text is fit for the user."""
+
+
+@dataclass
+class Batch:
+    """A batch at work. `run()` returns the measurements; failures are in them, not raised."""
+
+    settings: BatchSettings
+    started: str = field(default_factory=now_rfc3339)
+    aborted: str | None = None
+    phases: dict[str, list[float]] = field(default_factory=dict)
+    not_ready: list[dict[str, str]] = field(default_factory=list)
+
+    async def run(self) -> dict[str, Any]:
+        """Raises ClusterError or BatchError when nothing could be begun."""
+        settings = self.settings
+        self.limits = Limits(max_in_flight=settings.max_concurrent, per_second=settings.qps, burst=settings.burst)
+        async with await Cluster.open(
+            settings.auth,
+            retry=RetryPolicy(deadline_seconds=settings.retry_deadline_seconds),
+            request_timeout_seconds=settings.request_timeout_seconds,
+            admission=lambda: self.limits,
+        ) as cluster:
+            self.cluster = cluster
+            await cluster.version()
+            discovery = Discovery(cluster)
+            resources = await self._resources(discovery)
+            self._prepare(cluster, discovery, resources)
+            try:
+                await self._work(discovery)
+                if settings.state != "absent":
+                    await self._explain(discovery)
+            finally:
+                self.recorder.close()
+                self.ledger.close()
+            return self._write(histograms=True)
+
+    async def _resources(self, discovery: Discovery) -> dict[tuple[str, str], Resource]:
+        kinds = {kind for fragment in self.settings.fragments for kind in fragment.kinds}
+        return {kind: await discovery.resource(*kind) for kind in sorted(kinds)}
+
+    def _prepare(self, cluster: Cluster, discovery: Discovery, resources: dict[tuple[str, str], Resource]) -> None:
+        settings = self.settings
+        self.recorder = Recorder(settings.results_dir)
+        self.ledger = Ledger(settings.ledger)
+        self.scheduler = Scheduler(
+            settings.fragments,
+            namespaces=list(enumerate(settings.namespaces, settings.first_index)),
+            parallel=settings.parallel,
+            existing=settings.existing,
+            namespaces_ready_at_once=not settings.wait or settings.state == "absent",
+        )
+        self.tracker = Tracker(
+            cluster,
+            discovery,
+            self.scheduler,
+            run_id=settings.run_id,
+            fragments=settings.fragments,
+            ledger=self.ledger,
+            on_failed_pod=self._failed_pod,
+            on_failed_object=self._failed_object,
+        )
+        self.scheduler.unready_in = self.tracker.unready_in
+        self.runner = Runner(
+            cluster,
+            self.scheduler,
+            run_id=settings.run_id,
+            resources=resources,
+            on_outcome=self._outcome,
+            is_finished=self.tracker.is_finished,
+            is_known=self.tracker.finished_earlier,
+            state=settings.state,
+            patch_type=settings.patch_type,
+            workers=settings.max_concurrent,
+        )
+        total = settings.requested.total()
+        self.progress = Progress(settings.progress, total=total, what="objects")
+
+    # -- work --------------------------------------------------------------------------------------------------------
+
+    async def _work(self, discovery: Discovery) -> None:
+        watching = self.settings.wait and self.settings.state != "absent"
+        self.deleted: set[tuple[str, str, str, str]] = set()
+        if watching:
+            await self.tracker.start()
+        self.began = time.monotonic()
+        with self._signals():
+            ticker = asyncio.create_task(self._tick())
+            runner = asyncio.create_task(self.runner.run())
+            runner.add_done_callback(lambda _task: self.tracker.signal())
+            try:
+                await self._supervise(runner)
+                if self.settings.wait and self.settings.state == "absent" and not self.aborted:
+                    self.not_ready += await wait_until_gone(
+                        self.cluster, discovery, self.deleted, timeout_seconds=self.settings.wait_timeout_seconds or 600
+                    )
+            finally:
+                ticker.cancel()
+                runner.cancel()
+                await asyncio.gather(ticker, runner, return_exceptions=True)
+                await self.tracker.stop()
+                self.worked_seconds = time.monotonic() - self.began
+                self._show(last=True)
+
+    async def _supervise(self, runner: asyncio.Task[None]) -> None:
+        """Until all is sent and settled, a time is over, the watch is broken, or somebody wants us to stop."""
+        while not (runner.done() and not self.tracker.unready()):
+            if self.tracker.broken is not None:
+                self._abort(f"what became of the objects can no longer be watched: {self.tracker.broken}")
+            if self.aborted:
+                break
+            await self.tracker.changed(min(1.0, self._seconds_to_deadline(runner.done())))
+            self._expire(runner.done())
+        if runner.done():
+            runner.result()
+        elif self.aborted:
+            # What is in flight gets its answer; nothing new is sent.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.settings.request_timeout_seconds):
+                    await asyncio.shield(runner)
+
+    def _deadlines(self, sent: bool) -> list[tuple[float, Fragment]]:
+        """When each role's time is over (monotonic seconds): a gated role's counts from the start, because sending
+        its members is part of the waiting; any other's from its last stored member."""
+        deadlines = []
+        for fragment in self.settings.fragments:
+            if not fragment.ready or fragment.makes_namespace:
+                continue
+            if fragment.active:
+                if not sent or self.tracker.unready(fragment.role):
+                    deadlines.append((self.began + fragment.ready_timeout_seconds, fragment))
+            elif self.tracker.unready(fragment.role):
+                stored = self.scheduler.last_stored.get(fragment.role, self.began)
+                deadlines.append((stored + fragment.ready_timeout_seconds, fragment))
+        return deadlines
+
+    def _seconds_to_deadline(self, sent: bool) -> float:
+        now = time.monotonic()
+        return max(0.0, min((deadline - now for deadline, _fragment in self._deadlines(sent)), default=1.0))
+
+    def _expire(self, sent: bool) -> None:
+        now = time.monotonic()
+        for deadline, fragment in self._deadlines(sent):
+            if now >= deadline:
+                cause = f"not ready after {fragment.ready_timeout_seconds:g} s"
+                if fragment.active and not sent:
+                    self._abort(f"{fragment.role}: not all sent and finished after {fragment.ready_timeout_seconds:g} s")
+                self.tracker.give_up(fragment.role, cause)
+        whole = self.settings.wait_timeout_seconds
+        if whole and now >= self.began + whole:
+            self._abort(f"the batch was not done after {whole:g} s")
+            self.tracker.give_up(None, f"not ready after {whole:g} s")
+
+    def _abort(self, reason: str) -> None:
+        self.aborted = self.aborted or reason
+        self.scheduler.stop()
+        self.tracker.signal()
+
+    @contextlib.contextmanager
+    def _signals(self) -> Any:
+        loop = asyncio.get_running_loop()
+        wanted = (signal.SIGTERM, signal.SIGINT)
+        for number in wanted:
+            loop.add_signal_handler(number, self._abort, f"interrupted by {number.name}")
+        try:
+            yield
+        finally:
+            for number in wanted:
+                loop.remove_signal_handler(number)
+
+    async def _tick(self) -> None:
+        """Progress lines and snapshots of what was measured."""
+        next_snapshot = time.monotonic() + _SNAPSHOT_SECONDS
+        while True:
+            await asyncio.sleep(min(self.progress.seconds_to_next, max(0.0, next_snapshot - time.monotonic())) + 0.01)
+            self._show()
+            if time.monotonic() >= next_snapshot:
+                self.worked_seconds = time.monotonic() - self.began
+                self._write(histograms=True, partial=True)
+                next_snapshot = time.monotonic() + _SNAPSHOT_SECONDS
+
+    def _show(self, *, last: bool = False) -> None:
+        jobs = self.tracker.jobs
+        ended = jobs.complete.total() + jobs.failed.total()
+        pods = self.tracker.pods
+        detail = f"{ended} Jobs ended, {pods.active_job_pods} Job pods active" if self.settings.requested["Job"] else ""
+        self.progress.show(
+            done=self.recorder.done,
+            failed=self.recorder.failures.total(),
+            retries=self.cluster.traffic.retries.total(),
+            unready=self.tracker.unready(),
+            detail=detail,
+            last=last,
+        )
+
+    # -- what is heard -----------------------------------------------------------------------------------------------
+
+    def _outcome(self, outcome: Outcome) -> None:
+        operation = outcome.operation
+        now = time.monotonic() - self.began
+        phase = self.phases.setdefault(operation.role, [now - outcome.seconds, now])
+        phase[1] = now
+        if outcome.result == "failed":
+            self.recorder.failed_operation(kind=operation.kind)
+            verb = {"present": "create", "patched": "patch", "absent": "delete"}[self.settings.state]
+            self.recorder.failure(
+                operation=verb,
+                kind=operation.kind,
+                namespace=operation.namespace,
+                name=operation.name,
+                role=operation.role,
+                reason=outcome.reason,
+                message=outcome.message,
+                attempts=outcome.attempts,
+            )
+            return
+        self.recorder.outcome(kind=operation.kind, result=outcome.result, seconds=outcome.seconds)
+        if self.settings.state == "absent":
+            if outcome.result == "deleted":
+                self.deleted.add((operation.api_version, operation.kind, operation.namespace, operation.name))
+        elif self.settings.wait:
+            self.tracker.stored(outcome)
+            if operation.unit.lane.fragment.makes_namespace:
+                seconds = operation.unit.lane.fragment.ready_timeout_seconds
+                loop = asyncio.get_running_loop()
+                loop.call_later(seconds, self.tracker.give_up_namespace, operation.name, seconds)
+
+    def _failed_pod(self, pod: FailedPod, role: str) -> None:
+        self._happened("run", "Pod", (pod.namespace, pod.name), role, pod.reason, pod.message)
+
+    def _failed_object(self, kind: str, key: Key, role: str, cause: str) -> None:
+        self._happened("become ready", kind, key, role, "NotReady", cause)
+
+    def _happened(self, operation: str, kind: str, key: Key, role: str, reason: str, message: str) -> None:
+        self.recorder.failure(
+            operation=operation,
+            kind=kind,
+            namespace=key[0],
+            name=key[1],
+            role=role,
+            reason=reason,
+            message=message,
+            attempts=0,
+        )
+
+    async def _explain(self, discovery: Discovery) -> None:
+        """Name the cause of what is not ready: the object's own, and that of its pods."""
+        rows = [row for row in self.tracker.unsettled() if row[0] != "Namespace"]
+        versions = {kind: version for fragment in self.settings.fragments for version, kind in fragment.kinds}
+        for kind, key, cause in rows[:EXPLAINED_OBJECTS]:
+            with contextlib.suppress(NotFound, ClusterError):
+                # Reading more is a courtesy: where it fails, the cause known from the watch stands.
+                resource = await discovery.resource(versions[kind], kind)
+                found = await self.cluster.get(resource.path(*key))
+                pods = await self.cluster.get(
+                    f"/api/v1/namespaces/{key[0]}/pods",
+                    query={"labelSelector": f"kubestress.core/run-id={self.settings.run_id}", "limit": "200"},
+                )
+                cause = cause_of(found, pods["items"]) or cause
+            self.not_ready.append({"kind": kind, "namespace": key[0], "name": key[1], "cause": cause})
+        for kind, key, cause in rows[EXPLAINED_OBJECTS:]:
+            self.not_ready.append({"kind": kind, "namespace": key[0], "name": key[1], "cause": cause})
+
+    def _write(self, *, histograms: bool, partial: bool = False) -> dict[str, Any]:
+        document = measurements(self, partial=partial)
+        if self.settings.results_dir is not None:
+            from ..results.folder import write_json
+
+            folder = self.settings.results_dir / "batches"
+            folder.mkdir(parents=True, exist_ok=True)
+            if not hasattr(self, "_file"):
+                number = len(list(folder.glob("*.json"))) + 1
+                roles = "-".join(fragment.role for fragment in self.settings.fragments)[:100]
+                self._file = folder / f"{number:03d}-{roles}.json"
+            write_json(self._file, document)
+        return document

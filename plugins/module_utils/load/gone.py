@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waiting until deleted objects are really gone: a finalizer may hold them long after the request was answered."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict
+
+from ..cluster.client import Cluster
+from ..cluster.discovery import Discovery
+from ..cluster.watch import ListWatch, key_of
+
+Deleted = tuple[str, str, str, str]
+
+
+async def wait_until_gone(
+    cluster: Cluster, discovery: Discovery, deleted: set[Deleted], *, timeout_seconds: float
+) -> list[dict[str, str]]:
+    """Wait for (apiVersion, kind, namespace, name) to vanish; rows of kind, namespace, name and cause of what did not."""
+    by_kind: dict[tuple[str, str], dict[tuple[str, str], str]] = defaultdict(dict)
+    for api_version, kind, namespace, name in deleted:
+        resource = await discovery.resource(api_version, kind)
+        by_kind[api_version, kind][namespace if resource.namespaced else "", name] = "it still exists"
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout_seconds), asyncio.TaskGroup() as group:
+            for (api_version, kind), left in by_kind.items():
+                watch = ListWatch(cluster, await discovery.resource(api_version, kind))
+                group.create_task(_kind_gone(watch, left))
+    return [
+        {"kind": kind, "namespace": namespace, "name": name, "cause": cause}
+        for (_api_version, kind), left in by_kind.items()
+        for (namespace, name), cause in left.items()
+    ]
+
+
+async def _kind_gone(watch: ListWatch, left: dict[tuple[str, str], str]) -> None:
+    async for event in watch.events():
+        if event.type == "SYNCED":
+            for key in [key for key in left if key not in event.names]:
+                del left[key]
+        else:
+            key = key_of(event.object)
+            if event.type == "DELETED":
+                left.pop(key, None)
+            elif key in left:
+                finalizers = event.object["metadata"].get("finalizers")
+                left[key] = f"held by finalizer {', '.join(finalizers)}" if finalizers else "it still exists"
+        if not left:
+            return

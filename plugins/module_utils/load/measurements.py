@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The measurements of one batch as a document: what the report is made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..measure.recorder import now_rfc3339
+
+if TYPE_CHECKING:
+    from .batch import Batch
+
+SCHEMA = 1
+
+
+def measurements(batch: Batch, *, partial: bool) -> dict[str, Any]:
+    """Counts, latencies and causes of a batch, finished or (`partial`) still at work."""
+    settings, recorder, tracker = batch.settings, batch.recorder, batch.tracker
+    done = sum(sketch.count for sketch in recorder.latencies.values())
+    span = _sending_seconds(batch)
+    return {
+        "schema": SCHEMA,
+        "run_id": settings.run_id,
+        "roles": [fragment.role for fragment in settings.fragments],
+        "started": batch.started,
+        "finished": None if partial else now_rfc3339(),
+        "aborted": "still at work when this was written" if partial else batch.aborted,
+        "objects": _objects(batch),
+        "requests": recorder.requests(histograms=True),
+        "rate": {
+            "objects_per_second": round(done / span, 1) if span else 0,
+            "sending_seconds": round(span, 3),
+            "peak_in_flight": batch.cluster.traffic.peak_in_flight,
+            "max_in_flight": settings.max_concurrent,
+            "requests": batch.cluster.traffic.requests,
+            "retries": dict(batch.cluster.traffic.retries),
+            "watch_breaks": dict(tracker.watch_breaks),
+        },
+        "jobs": {
+            "complete": tracker.jobs.complete.total(),
+            "failed": tracker.jobs.failed.total(),
+            "peak_active_pods": tracker.pods.peak_active_job_pods,
+            "ceiling_active_pods": settings.ceiling_active_pods,
+        },
+        "pods": _pods(batch),
+        "namespaces": [_namespace(batch, name) for name in settings.namespaces] if settings.requested["Job"] else [],
+        "phases": [
+            {"role": role, "start_seconds": round(begin, 3), "seconds": round(end - begin, 3)}
+            for role, (begin, end) in batch.phases.items()
+        ],
+        "seconds": round(batch.worked_seconds, 3),
+        "not_ready": batch.not_ready,
+        "failures": {"total": recorder.failures.total(), "by_reason": dict(recorder.failures)},
+        "first_failures": recorder.first_failures,
+        "warnings": tracker.warnings,
+    }
+
+
+def _sending_seconds(batch: Batch) -> float:
+    """From the first request to the last answer of an operation; with a gate or waves this is the workload's time."""
+    if not batch.phases:
+        return 0.0
+    begin = min(begin for begin, _end in batch.phases.values())
+    return max(end for _begin, end in batch.phases.values()) - begin
+
+
+def _objects(batch: Batch) -> dict[str, dict[str, int]]:
+    requested = batch.settings.requested
+    table = {}
+    for kind in sorted(set(requested) | set(batch.recorder.by_kind)):
+        counts = batch.recorder.by_kind[kind]
+        row = {"requested": requested[kind]}
+        row.update({word: counts[word] for word in ("created", "unchanged", "failed")})
+        row.update({word: counts[word] for word in ("patched", "deleted") if counts[word]})
+        row["ready"] = batch.tracker.ready[kind]
+        table[kind] = row
+    return table
+
+
+def _pods(batch: Batch) -> dict[str, Any]:
+    pods, jobs = batch.tracker.pods, batch.tracker.jobs
+    percentiles = {percent: pods.startup.percentile(percent) for percent in (50, 99)}
+    return {
+        # Finished Jobs' own counts reach back over an interruption, when their pods are gone; what the watch saw
+        # includes pods without a Job. Neither can count too many.
+        "succeeded": max(pods.succeeded, jobs.pods_succeeded.total()),
+        "failed": max(pods.failed, jobs.pods_failed.total()),
+        **{
+            f"startup_p{percent}_s": None if value is None else round(value, 3) for percent, value in percentiles.items()
+        },
+        "startup_histogram": pods.startup.to_dict(),
+        "restarts": pods.restarts,
+        "oom_kills": pods.oom_kills,
+        "causes": dict(pods.causes),
+    }
+
+
+def _namespace(batch: Batch, name: str) -> dict[str, Any]:
+    pods, jobs = batch.tracker.pods, batch.tracker.jobs
+    return {
+        "name": name,
+        "jobs_complete": jobs.complete[name],
+        "jobs_failed": jobs.failed[name],
+        "pods_succeeded": max(pods.succeeded_by_namespace[name], jobs.pods_succeeded[name]),
+        "pods_failed": max(pods.failed_by_namespace[name], jobs.pods_failed[name]),
+        "failed_pods": [{"name": pod.name, "reason": pod.reason} for pod in pods.failed_pods.get(name, ())],
+    }

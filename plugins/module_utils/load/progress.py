@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Signs of life while a long task works: a file of short lines that the action plug-in shows as they come."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+#: Seconds between lines: often at first, when a wrong run is best stopped, then ever less often, so that a run of ten
+#: hours shows about 150 lines and AWX is not flooded.
+_FIRST_PAUSE_SECONDS = 2.0
+_LAST_PAUSE_SECONDS = 300.0
+_GROWTH = 1.15
+
+
+class Progress:
+    """`path` None is silence. `total` is the number of operations, `wanted` that of objects to become ready."""
+
+    def __init__(self, path: Path | None, *, total: int, what: str) -> None:
+        self._path = path
+        self._total = total
+        self._what = what
+        self._started = time.monotonic()
+        self._pause = _FIRST_PAUSE_SECONDS
+        self._next = self._started + self._pause
+        self._last_text = ""
+
+    @property
+    def seconds_to_next(self) -> float:
+        """Until the next line is due."""
+        return max(0.0, self._next - time.monotonic())
+
+    def show(self, *, done: int, failed: int, retries: int, unready: int, detail: str = "", last: bool = False) -> None:
+        """Write a line if one is due, or if it is the last."""
+        now = time.monotonic()
+        if self._path is None or (now < self._next and not last):
+            return
+        self._pause = min(_LAST_PAUSE_SECONDS, self._pause * _GROWTH)
+        self._next = now + self._pause
+        elapsed = now - self._started
+        text = self._line(done=done, failed=failed, retries=retries, unready=unready, detail=detail, elapsed=elapsed)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+
+    def _line(self, *, done: int, failed: int, retries: int, unready: int, detail: str, elapsed: float) -> str:
+        rate = done / elapsed if elapsed else 0.0
+        share = f" ({100 * done // self._total} %)" if self._total else ""
+        parts = [f"{done}/{self._total} {self._what}{share}", f"{rate:.0f}/s", f"{failed} failed"]
+        if retries:
+            parts.append(f"{retries} retries")
+        if unready:
+            parts.append(f"{unready} not ready yet")
+        if detail:
+            parts.append(detail)
+        if rate and done < self._total:
+            parts.append(f"about {duration((self._total - done) / rate)} left")
+        return f"[{duration(elapsed)}] " + ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """As people write it: 42 s, 3 min 5 s, 1 h 20 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

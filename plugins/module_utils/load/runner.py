@@ -1,0 +1,153 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Workers that take operations from the scheduler to the API server and hand out one Outcome for each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, Callable, Mapping
+from urllib.parse import quote
+
+from ..cluster.client import Cluster, Reply
+from ..cluster.discovery import Resource
+from ..cluster.errors import AlreadyExists, ClusterError, Conflict, NotFound
+from .labels import LABEL_MANAGED_BY, LABEL_RUN_ID, MANAGED_BY
+from .outcome import Operation, Outcome
+from .scheduler import Scheduler
+
+#: Content types of the three kinds of patch that the API server takes.
+PATCH_TYPES = {
+    "merge": "application/merge-patch+json",
+    "strategic": "application/strategic-merge-patch+json",
+    "apply": "application/apply-patch+yaml",
+}
+
+
+class Runner:
+    """Sends what the scheduler gives, with as many workers as requests may be in flight.
+
+    `is_finished(operation)` tells whether what an operation made has come to its end already, so that the gate of
+    unfinished members need not wait for an event that has passed.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        scheduler: Scheduler,
+        *,
+        run_id: str,
+        resources: Mapping[tuple[str, str], Resource],
+        on_outcome: Callable[[Outcome], None],
+        is_finished: Callable[[Operation], bool],
+        is_known: Callable[[Operation], bool],
+        state: str = "present",
+        patch_type: str = "merge",
+        workers: int = 50,
+    ) -> None:
+        self._cluster = cluster
+        self._scheduler = scheduler
+        self._run_id = run_id
+        self._resources = resources
+        self._on_outcome = on_outcome
+        self._is_finished = is_finished
+        self._is_known = is_known
+        self._send = {"present": self._create, "patched": self._patch, "absent": self._delete}[state]
+        self._patch_type = patch_type
+        self._workers = workers
+
+    async def run(self) -> None:
+        """Until the scheduler has no more. An error that is not the cluster's ends it: that is a fault of ours."""
+        async with asyncio.TaskGroup() as group:
+            for _number in range(self._workers):
+                group.create_task(self._work())
+
+    async def _work(self) -> None:
+        while (operation := await self._scheduler.next()) is not None:
+            outcome = await self._outcome(operation)
+            self._on_outcome(outcome)
+            failure = None
+            if outcome.result == "failed":
+                failure = f"{operation.kind} {operation.name}: {outcome.message}"
+                if operation.skipped_because:
+                    failure = operation.skipped_because
+            self._scheduler.finished_operation(operation, failure=failure, final=self._is_finished(operation))
+
+    async def _outcome(self, operation: Operation) -> Outcome:
+        if operation.skipped_because:
+            message = f"not sent, because what it needs has failed: {operation.skipped_because}"
+            return Outcome(operation, "failed", reason="DependencyFailed", message=message)
+        if self._is_known(operation):
+            return Outcome(operation, "unchanged")
+        try:
+            return await self._send(operation)
+        except ClusterError as error:
+            return Outcome(operation, "failed", attempts=error.attempts, reason=error.reason, message=str(error))
+
+    async def _create(self, operation: Operation) -> Outcome:
+        resource = self._resources[operation.api_version, operation.kind]
+        try:
+            reply = await self._cluster.request("POST", resource.path(operation.namespace), body=operation.body)
+            return Outcome(operation, "created", attempts=reply.attempts, seconds=reply.seconds)
+        except AlreadyExists as error:
+            found = await self._cluster.get(self._path(operation))
+            self._refuse_strangers(operation, found)
+            # After a retry the first try may have been stored although its answer was lost.
+            result = "created" if error.attempts > 1 else "unchanged"
+            return Outcome(operation, result, attempts=error.attempts)  # type: ignore[arg-type]
+
+    async def _patch(self, operation: Operation) -> Outcome:
+        found = await self._cluster.get(self._path(operation))
+        self._refuse_strangers(operation, found)
+        body = operation.body
+        if self._patch_type != "apply":
+            # The uid makes the server refuse if the object was replaced by another since we read its labels.
+            patch = json.loads(operation.body)
+            patch["metadata"]["uid"] = found["metadata"]["uid"]
+            body = json.dumps(patch).encode()
+        reply = await self._cluster.request(
+            "PATCH",
+            self._path(operation),
+            query={"fieldManager": MANAGED_BY, **({"force": "true"} if self._patch_type == "apply" else {})},
+            body=body,
+            content_type=PATCH_TYPES[self._patch_type],
+        )
+        same = reply.json()["metadata"].get("resourceVersion") == found["metadata"].get("resourceVersion")
+        return self._done(operation, "unchanged" if same else "patched", reply)
+
+    async def _delete(self, operation: Operation) -> Outcome:
+        try:
+            found = await self._cluster.get(self._path(operation))
+            self._refuse_strangers(operation, found)
+            options = {
+                "apiVersion": "v1",
+                "kind": "DeleteOptions",
+                "propagationPolicy": "Background",
+                "preconditions": {"uid": found["metadata"]["uid"]},
+            }
+            reply = await self._cluster.request("DELETE", self._path(operation), body=json.dumps(options).encode())
+        except NotFound:
+            return Outcome(operation, "unchanged", attempts=1)
+        return self._done(operation, "deleted", reply)
+
+    def _done(self, operation: Operation, result: Any, reply: Reply) -> Outcome:
+        return Outcome(operation, result, attempts=reply.attempts, seconds=reply.seconds)
+
+    def _path(self, operation: Operation) -> str:
+        resource = self._resources[operation.api_version, operation.kind]
+        return resource.path(operation.namespace, quote(operation.name, safe=""))
+
+    def _refuse_strangers(self, operation: Operation, found: Mapping[str, Any]) -> None:
+        """Objects without this run's label are never adopted nor changed."""
+        labels = found["metadata"].get("labels") or {}
+        owner = labels.get(LABEL_RUN_ID)
+        if owner == self._run_id and labels.get(LABEL_MANAGED_BY) == MANAGED_BY:
+            return
+        whose = f"belongs to run {owner}" if owner else "was not made by kubestress"
+        raise Conflict(
+            f"{operation.kind} {operation.name} exists already and {whose}; it is left as it is "
+            "(clean that run up, or use another prefix)",
+            reason="NotOurs",
+            status=409,
+        )

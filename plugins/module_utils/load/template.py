@@ -1,0 +1,266 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a template to JSON bodies: YAML is parsed once, and per object only the leaves that vary are filled in."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as _quoted
+from typing import Any, Callable, Iterator, Mapping
+
+from .jinja import MARKER, Deferred, JsonText, Source, TemplateError
+
+Values = Mapping[str, Any]
+
+#: Kinds whose objects carry a pod template, and the way to it.
+_POD_TEMPLATE: dict[str, tuple[str, ...]] = {
+    "Deployment": ("spec", "template"),
+    "StatefulSet": ("spec", "template"),
+    "DaemonSet": ("spec", "template"),
+    "ReplicaSet": ("spec", "template"),
+    "ReplicationController": ("spec", "template"),
+    "DeploymentConfig": ("spec", "template"),
+    "Job": ("spec", "template"),
+    "CronJob": ("spec", "jobTemplate", "spec", "template"),
+}
+
+
+@dataclass(slots=True)
+class Rendered:
+    """One object, ready to be sent. `body` is JSON."""
+
+    api_version: str
+    kind: str
+    name: str
+    body: bytes
+
+
+class _Leaf:
+    """A place in the document that varies per object. `plain` means that it is a whole, unquoted YAML value."""
+
+    __slots__ = ("parts", "plain")
+
+    def __init__(self, parts: list[str | Deferred | Any], *, plain: bool) -> None:
+        self.parts = parts
+        self.plain = plain
+
+    def value(self, values: Values) -> Any:
+        evaluated = [part.evaluate(values) if isinstance(part, Deferred) else part for part in self.parts]
+        if self.plain:
+            return _native(evaluated[0])
+        return "".join(_text(part) for part in evaluated)
+
+
+def _native(value: Any) -> Any:
+    return value.value if isinstance(value, JsonText) else value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    return json.dumps(value) if isinstance(value, (dict, list)) else str(value)
+
+
+class Template:
+    """A template of one or several objects (YAML documents).
+
+    `constants` are the values that hold for every object; `varying` are the names of those that come with each
+    `render`. `labels` go onto every object and onto its pods; a namespaced object's namespace is the caller's, since
+    only the API server knows which kinds are namespaced.
+
+    Raises TemplateError, naming the template, and the line and variable where they are known.
+    """
+
+    def __init__(
+        self, text: str, *, name: str, constants: Values, varying: frozenset[str], labels: Mapping[str, str]
+    ) -> None:
+        self.name = name
+        self._source = Source(text, name=name, constants=constants, varying=varying)
+        self._constants = dict(constants)
+        self._labels = dict(labels)
+        self._compiled: list[_Document] | None = self._documents(self._constants) if self._source.uniform else None
+
+    @classmethod
+    def from_object(cls, definition: Mapping[str, Any], **arguments: Any) -> Template:
+        """A template out of an object given as data; Jinja expressions in its strings work as in a file."""
+        return cls(json.dumps(definition, indent=1), **arguments)
+
+    @property
+    def varies_in_structure(self) -> bool:
+        """Whether the whole text is made anew for each object, which costs about 20 times as much."""
+        return self._compiled is None
+
+    def render(self, values: Values) -> Iterator[Rendered]:
+        """The objects for one set of varying values."""
+        documents = self._compiled
+        if documents is None:
+            documents = self._documents({**self._constants, **values})
+        for document in documents:
+            yield document.render(values)
+
+    def _documents(self, values: Values) -> list[_Document]:
+        text, table = self._source.text(values)
+        trees = [tree for tree in _parse_yaml(text, table, name=self.name) if tree is not None]
+        return [_Document(self._labelled(tree), name=self.name) for tree in trees]
+
+    def _labelled(self, tree: Any) -> dict[str, Any]:
+        if not isinstance(tree, dict):
+            raise TemplateError(f"template {self.name}: a document is not a mapping, so it is no Kubernetes object")
+        for key in ("apiVersion", "kind"):
+            if not isinstance(tree.get(key), str):
+                raise TemplateError(f"template {self.name}: {key} is missing or varies; it must be a fixed text")
+        metadata = _child(tree, "metadata", self.name)
+        if "name" not in metadata:
+            raise TemplateError(
+                f"template {self.name}: metadata.name is missing (generateName would make a second run create more)"
+            )
+        metadata.pop("namespace", None)
+        _child(metadata, "labels", self.name).update(self._labels)
+        pod = tree
+        for step in _POD_TEMPLATE.get(tree["kind"], ()):
+            pod = pod.get(step) or {}
+        if pod is not tree and pod:
+            _child(_child(pod, "metadata", self.name), "labels", self.name).update(self._labels)
+        return tree
+
+
+def _child(parent: dict[Any, Any], key: str, name: str) -> dict[Any, Any]:
+    child = parent.get(key)
+    if child is None:
+        child = parent[key] = {}
+    if not isinstance(child, dict):
+        raise TemplateError(f"template {name}: {key} is not a mapping")
+    return child
+
+
+class _Document:
+    """One compiled document: JSON text with gaps. Filling the gaps is all the work per object."""
+
+    def __init__(self, tree: dict[str, Any], *, name: str) -> None:
+        self._template_name = name
+        self.api_version: str = tree["apiVersion"]
+        self.kind: str = tree["kind"]
+        self._name = tree["metadata"]["name"]
+        pieces: list[str | Callable[[Values], str]] = []
+        try:
+            _emit(tree, pieces)
+        except TypeError as error:
+            raise TemplateError(f"template {name}: a value cannot be written as JSON: {error}") from error
+        self._pieces: list[Any] = []
+        for piece in pieces:
+            if isinstance(piece, str) and self._pieces and isinstance(self._pieces[-1], str):
+                self._pieces[-1] += piece
+            else:
+                self._pieces.append(piece)
+        self._gaps = [(place, piece) for place, piece in enumerate(self._pieces) if not isinstance(piece, str)]
+
+    def render(self, values: Values) -> Rendered:
+        pieces = self._pieces.copy()
+        for place, fill in self._gaps:
+            pieces[place] = fill(values)
+        name = self._name.value(values) if isinstance(self._name, _Leaf) else self._name
+        if not isinstance(name, str) or not name:
+            raise TemplateError(f"template {self._template_name}: metadata.name is {name!r}, not a text")
+        return Rendered(self.api_version, self.kind, name, "".join(pieces).encode())
+
+
+def _emit(node: Any, pieces: list[str | Callable[[Values], str]]) -> None:
+    if isinstance(node, _Leaf):
+        pieces.append(_filler(node))
+    elif isinstance(node, dict):
+        pieces.append("{")
+        for number, (key, value) in enumerate(node.items()):
+            pieces.append("," if number else "")
+            if isinstance(key, _Leaf):
+                pieces.append(lambda values, leaf=key: _quoted(_text(leaf.value(values))))
+            else:
+                pieces.append(_quoted(key if isinstance(key, str) else json.dumps(key)))
+            pieces.append(":")
+            _emit(value, pieces)
+        pieces.append("}")
+    elif isinstance(node, list):
+        pieces.append("[")
+        for number, value in enumerate(node):
+            pieces.append("," if number else "")
+            _emit(value, pieces)
+        pieces.append("]")
+    else:
+        pieces.append(json.dumps(node))
+
+
+def _filler(leaf: _Leaf) -> Callable[[Values], str]:
+    """The quickest function that fills one gap."""
+    first = leaf.parts[0]
+    if leaf.plain or len(leaf.parts) == 1:
+        if leaf.plain:
+            return lambda values: json.dumps(leaf.value(values))
+        if isinstance(first, Deferred) and first.name:
+            name = first.name
+            return lambda values: _quoted(_text(values[name]))
+    return lambda values: _quoted(leaf.value(values))
+
+
+def _parse_yaml(text: str, table: list[Any], *, name: str) -> list[Any]:
+    """The documents of a text with markers. A constant value goes into its place now, a Deferred stays as a _Leaf."""
+    import yaml
+
+    loader_class = _loader_class()
+    loader = loader_class(text)
+    loader.kubestress_table = table
+    try:
+        documents = []
+        while loader.check_data():
+            documents.append(loader.get_data())
+        return documents
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = text.splitlines()[mark.line] if mark and mark.line < len(text.splitlines()) else ""
+        where = f", line {mark.line + 1} as rendered" if mark else ""
+        shown = MARKER.sub("{{ … }}", line).strip()
+        raise TemplateError(f"template {name}{where}: broken YAML: {error.problem}: {shown}") from error
+    except yaml.YAMLError as error:
+        raise TemplateError(f"template {name}: broken YAML: {error}") from error
+    finally:
+        loader.dispose()
+
+
+def _loader_class() -> Any:
+    global _LOADER
+    if _LOADER is None:
+        import yaml
+
+        base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+        class Loader(base):  # type: ignore[misc]
+            """A safe loader that knows markers; a date stays the text that it is in Kubernetes."""
+
+            kubestress_table: list[Any]
+            yaml_implicit_resolvers = {
+                first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+                for first, resolvers in base.yaml_implicit_resolvers.items()
+            }
+
+        Loader.add_constructor("tag:yaml.org,2002:str", _construct_text)
+        _LOADER = Loader
+    return _LOADER
+
+
+_LOADER: Any = None
+
+
+def _construct_text(loader: Any, node: Any) -> Any:
+    text: str = node.value
+    if not MARKER.search(text):
+        return text
+    parts: list[Any] = []
+    for number, piece in enumerate(MARKER.split(text)):
+        if number % 2:
+            parts.append(loader.kubestress_table[int(piece)])
+        elif piece:
+            parts.append(piece)
+    leaf = _Leaf(parts, plain=not node.style and len(parts) == 1)
+    return leaf if any(isinstance(part, Deferred) for part in parts) else leaf.value({})

@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Counts every outcome, and writes every failure to disk at once, so that nothing measured is lost."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, TextIO
+
+from .latency import LatencySketch
+
+#: Failures returned to Ansible and kept in memory; all are in failures.jsonl.
+KEPT_FAILURES = 20
+_VERBS = {"created": "create", "patched": "patch", "deleted": "delete"}
+
+
+def now_rfc3339() -> str:
+    """The current time, UTC, with milliseconds."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Recorder:
+    """`folder` is where failures.jsonl goes; None keeps the first KEPT_FAILURES only."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.by_kind: dict[str, Counter[str]] = defaultdict(Counter)
+        self.latencies: dict[tuple[str, str], LatencySketch] = defaultdict(LatencySketch)
+        self.failures: Counter[str] = Counter()
+        self.first_failures: list[dict[str, Any]] = []
+        self.done = 0
+        self._folder = folder
+        self._file: TextIO | None = None
+
+    def outcome(self, *, kind: str, result: str, seconds: float) -> None:
+        """Count one operation that did not fail (`created`, `unchanged`, `patched`, `deleted`)."""
+        self.done += 1
+        self.by_kind[kind][result] += 1
+        verb = _VERBS.get(result)
+        if verb and seconds:
+            self.latencies[verb, kind].add(seconds)
+
+    def failed_operation(self, *, kind: str) -> None:
+        """Count one operation that failed; its details go to `failure`."""
+        self.done += 1
+        self.by_kind[kind]["failed"] += 1
+
+    def failure(
+        self, *, operation: str, kind: str, namespace: str, name: str, role: str, reason: str, message: str, attempts: int
+    ) -> None:
+        """Write down one failure, whole."""
+        entry = {
+            "time": now_rfc3339(),
+            "operation": operation,
+            "kind": kind,
+            "namespace": namespace,
+            "name": name,
+            "role": role,
+            "reason": reason,
+            "message": message,
+            "attempts": attempts,
+        }
+        self.failures[reason] += 1
+        if len(self.first_failures) < KEPT_FAILURES:
+            self.first_failures.append(entry)
+        if self._folder is not None:
+            if self._file is None:
+                self._file = (self._folder / "failures.jsonl").open("a", encoding="utf-8")
+            self._file.write(json.dumps(entry) + "\n")
+            self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def requests(self, *, histograms: bool) -> dict[str, dict[str, Any]]:
+        """verb -> kind -> count, p50_ms, p95_ms, p99_ms, max_ms and, if asked for, the mergeable histogram."""
+        table: dict[str, dict[str, Any]] = defaultdict(dict)
+        for (verb, kind), sketch in sorted(self.latencies.items()):
+            table[verb][kind] = sketch.summary_ms()
+            if histograms:
+                table[verb][kind]["histogram"] = sketch.to_dict()
+        return dict(table)

@@ -1,0 +1,310 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module `batch`: documentation, argument spec, one call into module_utils, one failure edge."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: batch
+short_description: Create, patch or delete many Kubernetes objects, bounded and measured
+version_added: "1.0.0"
+author:
+  - kubestress contributors (@kubestress)
+description:
+  - Runs a plan - fragments of templates over a range of namespaces - with true limits on requests in flight, rate,
+    namespaces at work and unfinished Jobs, waits until what it made is ready, and returns counts, latencies and causes.
+  - Every operation has exactly one outcome. Transient failures (429, 500, 502, 503, 504, broken connections, timeouts,
+    etcd leader changes) are tried again with jittered back-off and counted; all others fail at once, by name.
+  - Every object gets the run's labels. An object that exists without the label of this run is never adopted, changed
+    or deleted; it is a failure that names its owner.
+  - The same call again creates nothing - what this run made already is C(unchanged).
+extends_documentation_fragment:
+  - kubestress.core.auth
+  - kubestress.core.limits
+  - kubestress.core.wait
+options:
+  run_id:
+    description: Identity of the run; the value of the label C(kubestress.core/run-id). At most 63 characters.
+    type: str
+    required: true
+  state:
+    description:
+      - V(present) creates what is missing. V(patched) patches objects of this run, V(absent) deletes them.
+    type: str
+    choices: [present, patched, absent]
+    default: present
+  patch_type:
+    description: How O(state=patched) sends the templates.
+    type: str
+    choices: [merge, strategic, apply]
+    default: merge
+  namespaces:
+    description: Names of the namespaces, in order. Give this or O(namespace_prefix).
+    type: list
+    elements: str
+  namespace_prefix:
+    description: The namespaces are C({prefix}-{n}), with n from O(namespace_first).
+    type: str
+  namespace_total:
+    description: How many namespaces O(namespace_prefix) stands for.
+    type: int
+  namespace_first:
+    description: The first number, for load generators that share a range.
+    type: int
+    default: 1
+  existing_namespaces:
+    description: Namespaces that exist and are used as they are; they are neither created nor labelled.
+    type: list
+    elements: str
+    default: []
+  namespaces_parallel:
+    description: Namespaces worked on at once. One that only waits for its Jobs no longer counts.
+    type: int
+    default: 10
+  fragments:
+    description:
+      - What to make in each namespace, in order. No fragment waits for the one before it, but for the Namespace itself,
+        what makes pods for the namespace's ServiceAccount, and what O(fragments[].after) names.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      role:
+        description: Value of the label C(kubestress.core/role), and name of the phase in the results. Once per batch.
+        type: str
+        required: true
+      count:
+        description: Members per namespace; the variable C(index) counts them from 1.
+        type: int
+      members:
+        description: Further variables for each member, one dictionary for each.
+        type: list
+        elements: dict
+      steps:
+        description:
+          - Lists of templates. A step is sent when the API has stored everything of the step before it.
+          - Each template has C(template) (a file, searched like those of a role) or C(definition) (an object, or YAML
+            text), and may have C(count); the variable C(item) then counts from 1.
+        type: list
+        elements: list
+        required: true
+      variables:
+        description: Variables of this fragment's templates.
+        type: dict
+      wave:
+        description: C(size) members at a time, then a pause of C(pause) seconds.
+        type: dict
+      active:
+        description: Unfinished members (Jobs) of a namespace at once; the next is made when one ends. V(0) is all.
+        type: int
+      after:
+        description: Roles of earlier fragments whose objects in the namespace must be ready first.
+        type: list
+        elements: str
+      ready:
+        description: Whether to wait for this fragment's objects. The default is V(true).
+        type: bool
+      ready_timeout:
+        description:
+          - Seconds from the last created member, or with O(fragments[].active) from the start. The default is V(600).
+        type: float
+      expect:
+        description: V(restarts) means that the pods are meant to be killed - they count as ready once they have run.
+        type: str
+        choices: [normal, restarts]
+  variables:
+    description:
+      - Variables of all templates. C(namespace), C(namespace_index), C(index), C(item), C(run_id) and the members' own
+        come with each object.
+      - A value keeps its type and cannot change the structure of the document, whatever it contains.
+    type: dict
+    default: {}
+  labels:
+    description: Further labels for every object and its pods.
+    type: dict
+    default: {}
+  results_dir:
+    description: Folder for C(failures.jsonl) and C(batches/*.json), with every failure and the histograms.
+    type: path
+  ledger:
+    description: File that remembers finished Jobs, so that one whose TTL has removed it is not made again.
+    type: path
+  wait_timeout:
+    description: Seconds for the whole batch; V(0) leaves it to the fragments.
+    type: int
+    default: 0
+  progress_file:
+    description: File to which lines about the progress are appended; the action plug-in sets it and shows them.
+    type: path
+attributes:
+  check_mode:
+    description: Renders every template for the first and the last member, asks the API server for the kinds, sends nothing.
+    support: full
+  diff_mode:
+    description: What a batch makes is told in counts, not in texts.
+    support: none
+notes:
+  - Supports C(async).
+seealso:
+  - module: kubestress.core.wait
+  - module: kubestress.core.cleanup
+"""
+
+EXAMPLES = r"""
+- name: A thousand ConfigMaps in each of ten namespaces, 50 requests in flight
+  kubestress.core.batch:
+    run_id: etcd-size-1
+    namespace_prefix: config-load
+    namespace_total: 10
+    fragments:
+      - role: namespaces
+        steps: [[{definition: {apiVersion: v1, kind: Namespace, metadata: {name: "{{ namespace }}"}}}]]
+      - role: configmaps
+        count: 1000
+        steps: [[{template: configmap.yml.j2}]]
+    variables:
+      size_bytes: 1024
+
+- name: Jobs of which two per namespace are unfinished at any time
+  kubestress.core.batch:
+    run_id: jobs-7
+    namespaces: [team-a, team-b]
+    existing_namespaces: [team-a, team-b]
+    fragments:
+      - role: batch_jobs
+        count: 30
+        active: 2
+        ready_timeout: 3600
+        steps: [[{template: job.yml.j2}]]
+
+- name: Change every Deployment of a run
+  kubestress.core.batch:
+    run_id: etcd-size-1
+    state: patched
+    namespaces: [config-load-1]
+    fragments:
+      - role: deployments
+        count: 3
+        steps:
+          - - definition:
+                apiVersion: apps/v1
+                kind: Deployment
+                metadata: {name: "app-{{ index }}"}
+                spec: {replicas: 2}
+"""
+
+RETURN = r"""
+objects:
+  description: For each kind how many objects were requested, created, unchanged, failed and ready.
+  returned: always
+  type: dict
+  sample: {"Deployment": {"requested": 30, "created": 30, "unchanged": 0, "failed": 0, "ready": 30}}
+requests:
+  description: For each verb and kind the number of requests and their latency in milliseconds.
+  returned: always
+  type: dict
+  sample: {"create": {"Deployment": {"count": 30, "p50_ms": 4.1, "p95_ms": 9.8, "p99_ms": 12.4, "max_ms": 12.5}}}
+rate:
+  description: Objects per second, peak of requests in flight against its limit, retries by cause.
+  returned: always
+  type: dict
+  sample: {"objects_per_second": 612.4, "peak_in_flight": 50, "max_in_flight": 50, "retries": {"429": 3}}
+jobs:
+  description: Jobs complete and failed; most Job pods active at once, and the ceiling that the plan allows.
+  returned: always
+  type: dict
+  sample: {"complete": 20, "failed": 0, "peak_active_pods": 30, "ceiling_active_pods": 30}
+pods:
+  description: Pods succeeded, failed and restarted, start-up percentiles in seconds, and causes of failures.
+  returned: always
+  type: dict
+  sample: {"succeeded": 200, "failed": 1, "startup_p50_s": 0.9, "startup_p99_s": 1.6, "causes": {"OOMKilled": 1}}
+not_ready:
+  description: The first 20 objects that are not ready, with their causes.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{"kind": "Deployment", "namespace": "a-1", "name": "app-1", "cause": "ImagePullBackOff: image x not found"}]
+failures:
+  description: Number of failures, and by reason; all of them are in C(failures.jsonl) of O(results_dir).
+  returned: always
+  type: dict
+  sample: {"total": 1, "by_reason": {"Forbidden": 1}}
+first_failures:
+  description: The first 20 failures, whole.
+  returned: always
+  type: list
+  elements: dict
+seconds:
+  description: From the first request until everything was settled.
+  returned: always
+  type: float
+  sample: 8.3
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.arguments import (
+    AUTH_ARGUMENTS,
+    LIMIT_ARGUMENTS,
+    WAIT_ARGUMENTS,
+)
+from ansible_collections.kubestress.core.plugins.module_utils.load.entry import BatchFailed, run_module
+
+FRAGMENT_OPTIONS = {
+    "role": {"type": "str", "required": True},
+    "count": {"type": "int"},
+    "members": {"type": "list", "elements": "dict"},
+    "steps": {"type": "list", "elements": "list", "required": True},
+    "variables": {"type": "dict"},
+    "wave": {"type": "dict"},
+    "active": {"type": "int"},
+    "after": {"type": "list", "elements": "str"},
+    "ready": {"type": "bool"},
+    "ready_timeout": {"type": "float"},
+    "expect": {"type": "str", "choices": ["normal", "restarts"]},
+}
+
+ARGUMENTS = {
+    **AUTH_ARGUMENTS,
+    **LIMIT_ARGUMENTS,
+    **WAIT_ARGUMENTS,
+    "run_id": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "patched", "absent"], "default": "present"},
+    "patch_type": {"type": "str", "choices": ["merge", "strategic", "apply"], "default": "merge"},
+    "namespaces": {"type": "list", "elements": "str"},
+    "namespace_prefix": {"type": "str"},
+    "namespace_total": {"type": "int"},
+    "namespace_first": {"type": "int", "default": 1},
+    "existing_namespaces": {"type": "list", "elements": "str", "default": []},
+    "namespaces_parallel": {"type": "int", "default": 10},
+    "fragments": {"type": "list", "elements": "dict", "required": True, "options": FRAGMENT_OPTIONS},
+    "variables": {"type": "dict", "default": {}},
+    "labels": {"type": "dict", "default": {}},
+    "results_dir": {"type": "path"},
+    "ledger": {"type": "path"},
+    "wait_timeout": {"type": "int", "default": 0},
+    "progress_file": {"type": "path"},
+}
+
+
+def main() -> None:
+    """Run the batch; the one place where its errors become a module's failure."""
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS,
+        supports_check_mode=True,
+        mutually_exclusive=[("namespaces", "namespace_prefix")],
+        required_one_of=[("namespaces", "namespace_prefix")],
+        required_together=[("namespace_prefix", "namespace_total")],
+    )
+    try:
+        result = run_module(module.params, check_mode=module.check_mode)
+    except BatchFailed as error:
+        module.fail_json(msg=str(error), **error.result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

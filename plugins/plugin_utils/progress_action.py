@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the action plug-ins of long tasks share: the module writes lines to a file, a thread here shows them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+#: Seconds between two looks at the file. The number of lines is bounded by the module, not by this.
+_LOOK_SECONDS = 0.5
+
+display = Display()
+
+
+class ProgressAction(ActionBase):
+    """Runs the module of the same name. Progress needs a module on this machine that is waited for: with another
+    connection or `async` the task is silent, and works all the same."""
+
+    TRANSFERS_FILES = False
+    _supports_async = True
+    _supports_check_mode = True
+
+    def module_arguments(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """The arguments for the module; plug-ins change them here."""
+        return dict(self._task.args)
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the module, with its lines shown as they come."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        arguments = self.module_arguments(task_vars)
+        if self._task.async_val or not self._is_local() or self._task.check_mode:
+            wrap_async = bool(self._task.async_val)
+            result.update(self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=wrap_async))
+            return result
+        with tempfile.TemporaryDirectory(prefix="kubestress-") as folder:
+            path = os.path.join(folder, "progress")
+            with open(path, "w", encoding="utf-8"):
+                pass
+            ended = threading.Event()
+            thread = threading.Thread(target=_show, args=(path, ended), daemon=True)
+            thread.start()
+            try:
+                arguments["progress_file"] = path
+                result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
+            finally:
+                ended.set()
+                thread.join()
+        return result
+
+    def _is_local(self) -> bool:
+        return getattr(self._connection, "transport", "") == "local" and not self._play_context.become
+
+
+def _show(path: str, ended: threading.Event) -> None:
+    """Display the file's new whole lines until the task has ended, and then the rest."""
+    with open(path, encoding="utf-8") as file:
+        rest = ""
+        while True:
+            last_look = ended.wait(_LOOK_SECONDS)
+            *lines, rest = (rest + file.read()).split("\n")
+            for line in lines:
+                display.display(f"  {line}", color="bright blue")
+            if last_look:
+                return
