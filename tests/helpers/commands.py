@@ -16,6 +16,8 @@ import devenv  # noqa: E402  (the line above is what makes it importable)
 
 # What a command gets of the surrounding environment: no setting of the collection, no cluster, nobody's ansible.cfg.
 PASSED_VARIABLES = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TMPDIR", "KUBESTRESS_CACHE", "VIRTUAL_ENV")
+# How this machine reaches package registries, and the control-plane programs it may have already.
+PASSED_PREFIXES = ("GO", "PIP_", "SSL_", "KUBEBUILDER_")
 TIMEOUT_SECONDS = 600
 
 
@@ -35,7 +37,8 @@ class Completed:
 
 def command_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return a small environment for a command under test: the tools and this collection, nothing of the user's."""
-    env = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
+    passed = (name for name in os.environ if name in PASSED_VARIABLES or name.startswith(PASSED_PREFIXES))
+    env = {name: os.environ[name] for name in passed}
     env |= {
         "ANSIBLE_COLLECTIONS_PATH": str(devenv.collections_dir()),
         "ANSIBLE_CONFIG": str(devenv.ANSIBLE_CONFIG),

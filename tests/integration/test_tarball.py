@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -92,3 +93,14 @@ def test_execution_environment_gets_the_python_requirements(installed: dict[str,
     wanted = [line for line in required if line and not line.startswith("#")]
     assert [line.split("  # ")[0] for line in needs["python"]] == wanted
     assert all("[bench" in line for line in needs["system"])
+
+
+def test_execution_environment_example_builds_up_to_the_container(tarball: Path, tmp_path: Path) -> None:
+    """Everything but the container engine's part: the definition is accepted, and its collection installs as written."""
+    shutil.copy(tarball, tmp_path / "kubestress-core.tar.gz")
+    shutil.copy(CHECKOUT / "examples" / "awx" / "execution-environment.yml", tmp_path)
+    succeeded(run("ansible-builder", "create", cwd=tmp_path))
+    install = ("ansible-galaxy", "collection", "install", "--offline", "-r", "requirements.yml", "-p", tmp_path / "c")
+    env = {"ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "c")}
+    succeeded(run(*install, cwd=tmp_path / "context" / "_build", env=env))
+    assert (tmp_path / "c" / "ansible_collections" / "kubestress" / "core" / "requirements.txt").is_file()
