@@ -47,7 +47,7 @@ def prepare(home: Path) -> Path:
     version = pip_version()
     script = cache / f"get_pip_{version.replace('.', '_')}.py"
     if not script.exists() or not list(cache.glob(f"pip-{version}-*.whl")):
-        fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", cache, f"pip=={version}"]
+        fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", str(cache), f"pip=={version}"]
         subprocess.run(fetch, check=True)
         script.write_text(GET_PIP)
     for name in PIP_FOLDERS:

@@ -96,7 +96,7 @@ def test_execution_environment_gets_the_python_requirements(installed: dict[str,
 
 
 def test_execution_environment_example_builds_up_to_the_container(tarball: Path, tmp_path: Path) -> None:
-    """Everything but the container engine's part: the definition is accepted, and its collection installs as written."""
+    """Everything but the engine's part: the definition is accepted, and its collection installs as written there."""
     shutil.copy(tarball, tmp_path / "kubestress-core.tar.gz")
     shutil.copy(CHECKOUT / "examples" / "awx" / "execution-environment.yml", tmp_path)
     succeeded(run("ansible-builder", "create", cwd=tmp_path))
