@@ -155,6 +155,7 @@ from ..module_utils.preflight.check import Question, preflight, result_of
 
 
 def main() -> None:
+    """Ask, and end with the answer."""
     module = AnsibleModule(
         argument_spec={
             "settings": {"type": "dict", "required": True},

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Any
 
 #: Length of one build in seconds at time scale 1: the sums of its seven phases' shortest and longest lengths
 #: (environment 2-5, dependencies 5-15, compile 10-30, unit tests 5-15, integration tests 3-10, package 2-8,

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from .demand import Demand
 from .processes import process_rows
@@ -90,7 +91,10 @@ def node_rows(demand: Demand, supply: Supply, nodes: list[Node] | None, causes: 
     note = "" if supply.pods_counted else "what runs there is not counted: " + supply.unread.get("pods", "not read")
     slots = sum(max(0, node.pods - node.used_pods) for node in nodes)
     rows = [_against(demand, "pods at peak", needed=demand.pods_at_peak, offered=slots, unit="", note=note)]
-    for name, attribute, unit in (("CPU requests at peak", "cpu", "cores"), ("memory requests at peak", "memory", "bytes")):
+    for name, attribute, unit in (
+        ("CPU requests at peak", "cpu", "cores"),
+        ("memory requests at peak", "memory", "bytes"),
+    ):
         free = sum(max(0, getattr(node, attribute) - getattr(node, f"used_{attribute}")) for node in nodes)
         needed = demand.at_peak(f"{attribute}_request")
         rows.append(_against(demand, name, needed=needed, offered=free, unit=unit, note=note))

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Mapping
+from typing import Any
 
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
@@ -32,7 +33,7 @@ def whole(quantity: str | float) -> int:
 
 
 def cpu_and_memory(resources: Mapping[str, Any] | None) -> tuple[int, int]:
-    """(thousandths of a core, bytes) of a `requests` or `limits` mapping; what it leaves out is 0. Raises ValueError."""
+    """(thousandths of a core, bytes) of `requests` or `limits`; what they leave out is 0. Raises ValueError."""
     resources = resources or {}
     return cpu_milli(resources.get("cpu") or 0), whole(resources.get("memory") or 0)
 

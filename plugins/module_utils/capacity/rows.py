@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Iterable
+from typing import Any
 
 from .demand import Demand, PodGroup
 from .quantities import text_of
@@ -66,7 +67,7 @@ def fewer_namespaces(demand: Demand, *, needed: float, offered: float, groups: I
 
 
 def named(demand: Demand, settings: Iterable[str]) -> str:
-    """ "a=1 or b=2": settings with their values."""
+    """Settings with their values, as in: a=1 or b=2."""
     texts = [
         "build_jobs_active_per_namespace=0 (all)"
         if name == "build_jobs_active_per_namespace" and not demand.settings[name]

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Iterable, Mapping
+from typing import Any
 
 from .quantities import cpu_and_memory, cpu_milli, whole
 
@@ -142,9 +143,7 @@ def quota_of(obj: Mapping[str, Any]) -> Quota:
     )
 
 
-def refusal(
-    node: Node, *, selector: Mapping[str, str], tolerations: Iterable[Mapping[str, Any]]
-) -> str | None:
+def refusal(node: Node, *, selector: Mapping[str, str], tolerations: Iterable[Mapping[str, Any]]) -> str | None:
     """Why a node takes no pod with this node selector and these tolerations; None if it does."""
     if not node.ready:
         return "not ready"

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
-from ..cluster.inventory import Access
 from ..capacity.demand import Demand
+from ..cluster.inventory import Access
 
 #: Kind -> (API group, plural) of what the roles create.
 _RESOURCES = {

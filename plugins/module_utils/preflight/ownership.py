@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Iterable, Mapping
+from typing import Any
 
 from ..load.labels import LABEL_MANAGED_BY, LABEL_RUN_ID, MANAGED_BY
 
@@ -67,8 +68,8 @@ def _stranger_line(owner: str, names: list[str], settings: Mapping[str, Any]) ->
     plural = len(names) > 1
     if owner:
         return (
-            f"{_named(names, 'belong' if plural else 'belongs')} to run {owner}: remove that run with `ansible-playbook "
-            f"kubestress.core.cleanup -e run_id={owner}`, or choose a prefix other than {prefix}"
+            f"{_named(names, 'belong' if plural else 'belongs')} to run {owner}: remove that run with "
+            f"`ansible-playbook kubestress.core.cleanup -e run_id={owner}`, or choose a prefix other than {prefix}"
         )
     return (
         f"{_named(names, 'exist and carry' if plural else 'exists and carries')} no run id, so this run does not own "

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any, Callable, Collection
+from typing import Any
 
 from ..capacity.supply import Node, NodeProcesses, Supply, node_of, pod_requests, quota_of
 from ..cluster.client import Cluster
@@ -138,7 +139,8 @@ async def _processes(cluster: Cluster, wanted: Wanted, nodes: list[Node]) -> lis
     """A sample of the nodes, evenly out of their list; simulated ones run nothing and are not asked."""
     real = [node for node in nodes if not node.simulated]
     if not real:
-        return [NodeProcesses(name="-", cause="simulated nodes run no processes" if nodes else "no node takes the pods")]
+        cause = "simulated nodes run no processes" if nodes else "no node takes the pods"
+        return [NodeProcesses(name="-", cause=cause)]
     step = -(-len(real) // wanted.nodes_sampled) if wanted.nodes_sampled else len(real) + 1
     sample = real[::step] if wanted.nodes_sampled else []
     facts = await asyncio.gather(*(kubelet_facts(cluster, node.name) for node in sample))

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..capacity.rows import NO_DATA, OK, OVER, WARNING
 from ..results.table import BAD, FAINT, GOOD, PLAIN, WARN, Line, columns, heading, wrapped

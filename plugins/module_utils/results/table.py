@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import textwrap
-from typing import NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 #: No line is wider; AWX and split terminals show that much.
 WIDTH = 100

@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The end-of-run table: a summary as lines for people. It ends with verdict, counts and the path of the results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from ..capacity.quantities import duration_text
+from .table import BAD, FAINT, GOOD, PLAIN, WARN, Line, columns, heading, shortened, wrapped
+from .verdict import ABORTED, FAILED, PASSED
+
+_VERDICT_TONES = {PASSED: GOOD, FAILED: BAD, ABORTED: BAD}
+#: Namespaces with failures, and failed pods of one of them, that the table shows.
+_MAX_NAMESPACES = 10
+_MAX_PODS = 3
+
+
+def report_lines(summary: Mapping[str, Any], *, path: str, notes: Iterable[str] = ()) -> list[Line]:
+    """The whole table. `path` is where summary.json lies; `notes` are remarks on how the figures are to be read."""
+    title = f"run {summary['run_id']}, attempt {summary['attempt']}"
+    if summary["profile"]:
+        title += f", profile {summary['profile']}"
+    lines = [heading(title)]
+    for part in (_objects, _requests, _facts, _namespaces):
+        lines += part(summary)
+    lines += [Line(text, FAINT) for note in notes for text in wrapped(f"note: {note}", indent=2, hanging=6)]
+    return lines + _ending(summary, path)
+
+
+def _figure(value: float | None, digits: int = 0) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def _objects(summary: Mapping[str, Any]) -> list[Line]:
+    if not summary["objects"]:
+        return []
+    names = ("requested", "created", "unchanged", "failed", "ready")
+    rows: list[tuple[str, ...]] = [("objects", *names)]
+    rows += [(kind, *(_figure(counts[name]) for name in names)) for kind, counts in summary["objects"].items()]
+    texts = columns(rows, align="lrrrrr")
+    lines = [Line(texts[0], FAINT)]
+    for counts, text in zip(summary["objects"].values(), texts[1:], strict=True):
+        short = counts["ready"] is not None and counts["ready"] < (counts["requested"] or 0)
+        lines.append(Line(text, BAD if counts["failed"] or short else PLAIN))
+    return lines
+
+
+def _requests(summary: Mapping[str, Any]) -> list[Line]:
+    rows: list[tuple[str, ...]] = [("requests", "count", "p50 ms", "p95 ms", "p99 ms", "max ms")]
+    for verb, kinds in summary["requests"].items():
+        for kind, row in kinds.items():
+            latencies = [_figure(row[name], 1) for name in ("p50_ms", "p95_ms", "p99_ms", "max_ms")]
+            rows.append((f"{verb} {kind}", _figure(row["count"]), *latencies))
+    if len(rows) == 1:
+        return []
+    texts = columns(rows, align="lrrrrr")
+    return [Line(texts[0], FAINT), *(Line(text) for text in texts[1:])]
+
+
+def _facts(summary: Mapping[str, Any]) -> list[Line]:
+    """One line each: rate, Jobs, pods, processes, phases; what does not apply is left out."""
+    facts = [("rate", _rate(summary["rate"])), ("Jobs", _jobs(summary["jobs"])), ("pods", _pods(summary["pods"]))]
+    processes = summary["processes"]["per_build_pod"]
+    if processes["samples"]:
+        median = "" if processes["median"] is None else f", median {processes['median']}"
+        text = f"{processes['min']} to {processes['max']} in a build pod{median} ({processes['samples']} samples)"
+        facts.append(("processes", text))
+    phases = ", ".join(f"{phase['role']} {duration_text(phase['seconds'])}" for phase in summary["phases"])
+    facts.append(("phases", phases))
+    lines = []
+    for name, text in facts:
+        if text:
+            first, *rest = wrapped(text, indent=12)
+            lines += [Line(f"  {name:<9} {first.strip()}"), *(Line(part) for part in rest)]
+    return lines
+
+
+def _rate(rate: Mapping[str, Any]) -> str:
+    if rate["objects_per_second"] is None and rate["peak_in_flight"] is None:
+        return ""
+    retries = ", ".join(f"{number:,} x {cause}" for cause, number in rate["retries"].items() if number) or "none"
+    return (
+        f"{_figure(rate['objects_per_second'], 1)} objects/s; {_figure(rate['peak_in_flight'])} of at most "
+        f"{_figure(rate['max_in_flight'])} requests in flight; retries: {retries}"
+    )
+
+
+def _jobs(jobs: Mapping[str, Any]) -> str:
+    if not jobs["complete"] and not jobs["failed"]:
+        return ""
+    text = f"{_figure(jobs['complete'])} complete, {_figure(jobs['failed'])} failed"
+    if jobs["ceiling_active_pods"]:
+        peak, ceiling = _figure(jobs["peak_active_pods"]), _figure(jobs["ceiling_active_pods"])
+        text += f"; {peak} build pods active at once, ceiling {ceiling}"
+    return text
+
+
+def _pods(pods: Mapping[str, Any]) -> str:
+    parts = []
+    if pods["succeeded"] or pods["failed"]:
+        parts.append(f"{_figure(pods['succeeded'])} succeeded, {_figure(pods['failed'])} failed")
+    if pods["startup_p50_s"] is not None:
+        p50, p99 = _figure(pods["startup_p50_s"], 2), _figure(pods["startup_p99_s"], 2)
+        parts.append(f"start-up p50 {p50} s, p99 {p99} s")
+    if pods.get("restarts"):
+        parts.append(f"{pods['restarts']:,} restarts, {pods.get('oom_kills') or 0:,} out-of-memory kills")
+    if pods["causes"]:
+        parts.append("failed by " + ", ".join(f"{cause} {number:,}" for cause, number in pods["causes"].items()))
+    return "; ".join(parts)
+
+
+def _namespaces(summary: Mapping[str, Any]) -> list[Line]:
+    """Jobs and pods of the namespaces in which something failed, worst first."""
+    failing = [row for row in summary["namespaces"] if row["jobs_failed"] or row["pods_failed"]]
+    if not failing:
+        return []
+    failing.sort(key=lambda row: (-(row["jobs_failed"] or 0), -(row["pods_failed"] or 0)))
+    counts = ("jobs_complete", "jobs_failed", "pods_succeeded", "pods_failed")
+    shown = failing[:_MAX_NAMESPACES]
+    header = ("failures by namespace", *(name.replace("_", " ").replace("jobs", "Jobs") for name in counts))
+    texts = columns(
+        [header, *((row["name"], *(_figure(row[name]) for name in counts)) for row in shown)], align="lrrrr"
+    )
+    lines = [Line(texts[0], FAINT)]
+    for row, text in zip(shown, texts[1:], strict=True):
+        lines.append(Line(text, BAD if row["jobs_failed"] else WARN))
+        pods = row["failed_pods"]
+        lines += [Line(shortened(f"      {pod['name']}: {pod['reason']}", 100), FAINT) for pod in pods[:_MAX_PODS]]
+        if len(pods) > _MAX_PODS:
+            lines.append(Line(f"      and {len(pods) - _MAX_PODS:,} more", FAINT))
+    if len(failing) > len(shown):
+        lines.append(Line(f"  and {len(failing) - len(shown):,} more namespaces with failures", FAINT))
+    return lines
+
+
+def _ending(summary: Mapping[str, Any], path: str) -> list[Line]:
+    tone = _VERDICT_TONES[summary["verdict"]]
+    lines = [Line(part, tone) for reason in summary["reasons"] for part in wrapped(reason, indent=2, hanging=4)]
+    seconds = seconds_between(summary["started"], summary["finished"])
+    length = "" if seconds is None else f" after {duration_text(seconds)}"
+    lines.append(Line(f"  verdict   {summary['verdict'].upper()}{length}", tone))
+    lines.append(Line(f"  counts    {counts_line(summary)}"))
+    # Not wrapped and not cut: a path is there to be copied.
+    return [*lines, Line(f"  results   {path}")]
+
+
+def counts_line(summary: Mapping[str, Any]) -> str:
+    """Objects by outcome, and Jobs, in one short line."""
+    totals = {
+        name: sum(counts[name] or 0 for counts in summary["objects"].values())
+        for name in ("requested", "created", "unchanged", "failed")
+    }
+    text = ", ".join(f"{number:,} {name}" for name, number in totals.items())
+    jobs = summary["jobs"]
+    return f"objects: {text}" + (f"; Jobs: {jobs['complete']:,} complete" if jobs["complete"] else "")
+
+
+def seconds_between(started: str | None, finished: str | None) -> float | None:
+    """Seconds between two RFC 3339 times; None where one is missing or is no time."""
+    try:
+        return (datetime.fromisoformat(str(finished)) - datetime.fromisoformat(str(started))).total_seconds()
+    except (ValueError, TypeError):
+        return None
