@@ -183,8 +183,12 @@ def molecule(extra: list[str]) -> None:
 
 
 def pytest(*arguments: str) -> None:
-    """Run pytest with the collection importable."""
-    run(sys.executable, "-m", "pytest", *arguments, env={"PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]})
+    """Run pytest with the collection importable; end with its exit code and nothing printed after its closing line."""
+    search = {"PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]}
+    try:
+        run(sys.executable, "-m", "pytest", *arguments, env=search)
+    except TargetFailedError:
+        sys.exit(1)
 
 
 def unit(extra: list[str]) -> None:

@@ -62,7 +62,11 @@ def locked(name: str) -> Iterator[None]:
             f"the cache folder {cache} can't be made: {error.strerror}; name another: KUBESTRESS_CACHE"
         ) from error
     with (cache / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Waiting for another process that works on {cache / name}", file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

@@ -37,8 +37,8 @@ def free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in bound]
 
 
-def playbook(variables: Mapping[str, object]) -> str:
-    """Run the local_cluster playbook with these variables, showing its output as it comes; return all of it."""
+def playbook(variables: Mapping[str, object], *, shown: bool = True) -> str:
+    """Run the local_cluster playbook with these variables, its output shown as it comes or not; return all of it."""
     extra = [word for name, value in variables.items() for word in ("-e", f"{name}={value}")]
     command = ["ansible-playbook", PLAYBOOK, *extra]
     lines = []
@@ -47,7 +47,8 @@ def playbook(variables: Mapping[str, object]) -> str:
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            print(line, end="", flush=True)
+            if shown:
+                print(line, end="", flush=True)
             lines.append(line)
     if process.returncode != 0:
         raise ControlPlaneError(f"{PLAYBOOK} ended with {process.returncode}:\n{''.join(lines)}")
@@ -72,4 +73,5 @@ def running(folder: Path, variables: Mapping[str, object] | None = None) -> Iter
     try:
         yield start(chosen)
     finally:
-        playbook(chosen | {"local_cluster_state": "absent"})
+        # Unseen, because pytest's closing line is to be the last; what goes wrong is in the error.
+        playbook(chosen | {"local_cluster_state": "absent"}, shown=False)
