@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: setting
+short_description: Default of a role variable from environment, profile or the collection
+version_added: "1.0.0"
+author:
+  - kubestress contributors (@kubestress)
+description:
+  - The roles' defaults are made of this lookup. Role defaults are what Ansible uses last, so extra vars and inventory
+    win over everything that it looks at.
+  - The value is that of the environment variable, if it is set and not empty; else that of the profile, which the
+    variable C(profile) names; else the default.
+  - What comes from the environment is text here. P(kubestress.core.settings#module) converts it.
+options:
+  _terms:
+    description: Name of the role variable.
+    required: true
+    type: list
+    elements: str
+  env:
+    description: Environment variable to look at first, on the machine where the playbook runs.
+    type: str
+  default:
+    description: The value if neither has one.
+    type: raw
+seealso:
+  - module: kubestress.core.settings
+"""
+
+EXAMPLES = r"""
+- name: A line of a role's defaults/main.yml
+  ansible.builtin.debug:
+    msg: "{{ lookup('kubestress.core.setting', 'namespaces_total', env='TOTAL_NAMESPACES', default=100) }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: The value of each variable.
+  type: list
+  elements: raw
+"""
+
+import os
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.kubestress.core.plugins.module_utils.settings.variable import SettingError
+from ansible_collections.kubestress.core.plugins.plugin_utils.setting_files import load_profile, profile_path
+
+
+class LookupModule(LookupBase):
+    """One value for each name."""
+
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
+        """Return the value of each name. Raises AnsibleError for an unknown profile or one that cannot be read."""
+        self.set_options(var_options=variables, direct=kwargs)
+        value = os.environ.get(self.get_option("env") or "", "")
+        if value:
+            return [value for _name in terms]
+        profile = self._templar.template((variables or {}).get("profile"))
+        try:
+            settings = load_profile(profile_path(profile, basedir=self._loader.get_basedir()))
+        except SettingError as error:
+            raise AnsibleError(str(error)) from error
+        return [settings.get(name, self.get_option("default")) for name in terms]

@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names that nobody knows: which are typing errors, which are somebody else's, and what was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: Similarity from which a name counts as a typing error of another: one or two letters in a name of ten.
+CLOSE = 0.85
+
+#: What the collection itself defines while it runs, with the prefixes that it watches over.
+RESULT_NAMES = frozenset(
+    {
+        "cleanup_result",
+        "kubestress_batch",
+        "kubestress_error",
+        "kubestress_hosts",
+        "kubestress_plan",
+        "kubestress_run",
+        "kubestress_settings",
+        "kubestress_summary",
+        "local_cluster_result",
+        "preflight_result",
+        "report_error",
+        "report_result",
+        "run_result",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """One line for each unknown name: `problems` refuse the run, `warnings` are only said."""
+
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def is_unset(value: Any) -> bool:
+    """Whether a value stands for "not given": an AWX survey sends "" for a question left open."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The known name that is most like `name`, if one is at all."""
+    found = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
+    return found[0] if found else None
+
+
+def known_names_text(name: str, known: Collection[str]) -> str:
+    """Names to choose from, the likeliest first: "did you mean safe? Known are danger, high, safe"."""
+    guess = nearest(name, known)
+    listed = f"known are {', '.join(sorted(known))}"
+    return f"did you mean {guess}? {listed.capitalize()}" if guess else listed
+
+
+def unknown_in_profile(values: Iterable[str], known: Collection[str], *, source: str) -> list[str]:
+    """A line for each name that a profile sets and no role has."""
+    return [f"{name}: {source} sets it, and no role has such a variable{_guess(name, known)}"
+            for name in sorted(set(values) - set(known))]
+
+
+def unknown_names(
+    present: Iterable[str], *, known: Collection[str], prefixes: Collection[str], extra_vars: Mapping[str, Any]
+) -> Findings:
+    """Look for names that were meant for a role and that no role has.
+
+    `present`: all variables of the host, `extra_vars`: those of the command line or the AWX template, `prefixes`:
+    such as "namespaces_". A name with a prefix of ours is refused if it is all but a known name, or an extra var;
+    other ones may belong to the playbook that our roles are part of, and are only warned of. An extra var without
+    such a prefix is refused if it is all but a known name ("namespace_total").
+    """
+    problems, warnings = [], []
+    strangers = sorted(name for name in set(present) | set(extra_vars) if name not in known and name not in RESULT_NAMES)
+    for name in strangers:
+        ours = name.startswith(tuple(prefixes))
+        given = name in extra_vars
+        if not (ours or given):
+            continue
+        typing_error = nearest(name, known, cutoff=CLOSE) is not None
+        if typing_error or (ours and given):
+            problems.append(f"{name}: no role has such a variable{_guess(name, known)}")
+        elif ours:
+            warnings.append(f"{name}: no role of kubestress.core has such a variable{_guess(name, known)}")
+    return Findings(problems=tuple(problems), warnings=tuple(warnings))
+
+
+def _guess(name: str, known: Collection[str]) -> str:
+    guess = nearest(name, known)
+    return f"; did you mean {guess}?" if guess else ""
