@@ -1,0 +1,150 @@
+"""The development environment: where it lives, that it is made once, and that nothing of the user's leaks into it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import devenv
+import pytest
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty cache folder that KUBESTRESS_CACHE names."""
+    monkeypatch.setenv("KUBESTRESS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def bare_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a checkout whose requirements are empty, so that making its environment installs nothing."""
+    for name in devenv.REQUIREMENT_FILES:
+        (tmp_path / name).touch()
+    monkeypatch.setattr(devenv, "CHECKOUT", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"KUBESTRESS_CACHE": "/a", "XDG_CACHE_HOME": "/b", "HOME": "/c"}, "/a"),
+        ({"XDG_CACHE_HOME": "/b", "HOME": "/c"}, "/b/kubestress"),
+        ({"HOME": "/c"}, "/c/.cache/kubestress"),
+    ],
+)
+def test_cache_is_where_the_environment_says(variables: dict, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KUBESTRESS_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert devenv.cache_dir() == Path(expected)
+
+
+def test_changed_requirements_get_another_environment(cache: Path, bare_checkout: Path) -> None:
+    before = devenv.venv_dir()
+    (bare_checkout / "requirements-dev.txt").write_text("pytest==9.2.0\n")
+    assert devenv.venv_dir() != before
+    assert devenv.venv_dir().parent == before.parent == cache
+
+
+def test_interrupted_environment_is_made_again_and_a_complete_one_is_kept(cache: Path, bare_checkout: Path) -> None:
+    interrupted = devenv.venv_dir()
+    (interrupted / "bin").mkdir(parents=True)
+    (interrupted / "half-written").touch()
+
+    venv = devenv.ensure_venv()
+    assert venv == interrupted
+    assert not (venv / "half-written").exists()
+    subprocess.run([venv / "bin" / "python", "-c", "import pip"], check=True)
+
+    (venv / "kept").touch()
+    assert devenv.ensure_venv() == venv
+    assert (venv / "kept").exists()
+
+
+def test_requirement_that_does_not_exist_is_an_error_and_leaves_nothing_complete(
+    cache: Path, bare_checkout: Path, capfd: pytest.CaptureFixture
+) -> None:
+    (bare_checkout / "requirements-dev.txt").write_text("./no-such-folder\n")
+    with pytest.raises(devenv.DevEnvError, match=r"requirements-dev\.txt"):
+        devenv.ensure_venv()
+    assert "no-such-folder" in capfd.readouterr().err
+    assert not (devenv.venv_dir() / devenv.COMPLETE).exists()
+
+
+def test_second_holder_of_a_lock_waits_and_says_so(cache: Path, capfd: pytest.CaptureFixture) -> None:
+    order = []
+
+    def second() -> None:
+        with devenv.locked("thing"):
+            order.append("second")
+
+    waiting = threading.Thread(target=second)
+    with devenv.locked("thing"):
+        waiting.start()
+        waiting.join(timeout=0.2)
+        order.append("first")
+    waiting.join()
+    assert order == ["first", "second"]
+    assert f"Waiting for another process that works on {cache / 'thing'}" in capfd.readouterr().err
+
+
+def test_cache_that_cannot_be_made_names_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("KUBESTRESS_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(devenv.DevEnvError, match="KUBESTRESS_CACHE"), devenv.locked("thing"):
+        pass
+
+
+def test_link_follows_the_checkout(cache: Path, bare_checkout: Path) -> None:
+    link = devenv.ensure_collection_link() / "ansible_collections" / "kubestress" / "core"
+    link.unlink()
+    link.symlink_to("/elsewhere")
+    devenv.ensure_collection_link()
+    assert link.resolve() == bare_checkout
+
+
+def test_environment_keeps_the_users_ansible_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "json")
+    monkeypatch.setenv("ANSIBLE_NOCOLOR", "true")
+    monkeypatch.setenv("LC_ALL", "C")
+    env = devenv.environment(venv=Path("/venv"), collections=Path("/collections"))
+    assert "ANSIBLE_STDOUT_CALLBACK" not in env
+    assert env["ANSIBLE_NOCOLOR"] == "true"
+    assert env["ANSIBLE_COLLECTIONS_PATH"] == "/collections"
+    assert env["PATH"].split(os.pathsep)[0] == "/venv/bin"
+    assert env["LC_ALL"] == "C.UTF-8"
+
+
+def test_without_a_fitting_python_one_line_says_which(tmp_path: Path) -> None:
+    """The only Python on PATH is one that answers as too old."""
+    old = tmp_path / "python3"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    tools = {name: Path(path) for name, path in (("dirname", "/usr/bin/dirname"), ("sh", "/bin/sh"))}
+    for name, path in tools.items():
+        (tmp_path / name).symlink_to(path.resolve())
+    script = devenv.CHECKOUT / "scripts" / "dev"
+    done = subprocess.run(
+        ["/bin/sh", script, "env"], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "Python 3.11" in done.stderr
+    assert "make PYTHON=" in done.stderr
+
+
+def test_named_python_is_taken(tmp_path: Path) -> None:
+    """PYTHON names it, whatever else is on PATH; here a stand-in that shows what it was asked to run."""
+    shown = tmp_path / "mine"
+    shown.write_text(f'#!/bin/sh\n[ "$1" = -c ] && exec {sys.executable} "$@"\necho "mine $*"\n')
+    shown.chmod(0o755)
+    script = devenv.CHECKOUT / "scripts" / "dev"
+    done = subprocess.run(
+        [script, "env"], env=os.environ | {"PYTHON": str(shown)}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"mine {devenv.CHECKOUT}/scripts/devenv.py env\n"
