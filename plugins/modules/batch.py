@@ -300,7 +300,7 @@ def main() -> None:
         required_together=[("namespace_prefix", "namespace_total")],
     )
     try:
-        result = run_module(module.params, check_mode=module.check_mode)
+        result = run_module(module.params, check_mode=module.check_mode, warn=module.warn)
     except BatchFailed as error:
         module.fail_json(msg=str(error), **error.result)
     module.exit_json(**result)

@@ -35,6 +35,8 @@ from .tracker import Key, Tracker
 EXPLAINED_OBJECTS = 20
 #: Seconds between two writings of the measurements while the batch works, so that a killed run keeps them.
 _SNAPSHOT_SECONDS = 10.0
+#: Seconds without anything under way or awaited after which a batch is a fault of ours, and ends with that word.
+_STALL_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +170,7 @@ class Batch:
         self.deleted: set[tuple[str, str, str, str]] = set()
         if watching:
             await self.tracker.start()
-        self.began = time.monotonic()
+        self.began = self._moved = time.monotonic()
         with self._signals():
             ticker = asyncio.create_task(self._tick())
             runner = asyncio.create_task(self.runner.run())
@@ -196,6 +198,7 @@ class Batch:
                 break
             await self.tracker.changed(min(1.0, self._seconds_to_deadline(runner.done())))
             self._expire(runner.done())
+            self._end_if_stalled(runner.done())
         if runner.done():
             runner.result()
         elif self.aborted:
@@ -203,6 +206,13 @@ class Batch:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.settings.request_timeout_seconds):
                     await asyncio.shield(runner)
+
+    def _end_if_stalled(self, sent: bool) -> None:
+        """Never hang: nothing is under way, nothing is waited for, and still not all was sent."""
+        if sent or self.tracker.unready() or not self.scheduler.resting:
+            self._moved = time.monotonic()
+        elif time.monotonic() - self._moved > _STALL_SECONDS:
+            self._abort(f"nothing has moved for {_STALL_SECONDS:g} s and nothing is waited for; this is a fault of batch")
 
     def _deadlines(self, sent: bool) -> list[tuple[float, Fragment]]:
         """When each role's time is over (monotonic seconds): a gated role's counts from the start, because sending

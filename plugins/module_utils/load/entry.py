@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from ..cluster.arguments import auth_options
 from ..cluster.client import Cluster
@@ -32,8 +32,8 @@ class BatchFailed(Exception):
         self.result = result or {}
 
 
-def run_module(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
-    """Run what the module was asked for. Raises BatchFailed."""
+def run_module(params: dict[str, Any], *, check_mode: bool, warn: Callable[[str], None]) -> dict[str, Any]:
+    """Run what the module was asked for; `warn` takes what the user should know of it. Raises BatchFailed."""
     try:
         settings = batch_settings(params)
         if check_mode:
@@ -41,6 +41,8 @@ def run_module(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
         document = asyncio.run(Batch(settings).run())
     except (PlanError, TemplateError, ClusterError, BatchError, OSError) as error:
         raise BatchFailed(str(error)) from error
+    for text in document["warnings"]:
+        warn(text)
     result = _bounded(document)
     reasons = failure_reasons(document)
     if reasons:
@@ -134,7 +136,7 @@ async def _checked(settings: BatchSettings) -> dict[str, Any]:
 
 def _bounded(document: dict[str, Any]) -> dict[str, Any]:
     """The measurements without histograms and with at most RETURNED_ROWS of each list."""
-    result = {key: value for key, value in document.items() if key not in ("schema", "namespaces")}
+    result = {key: value for key, value in document.items() if key not in ("schema", "namespaces", "warnings")}
     result["requests"] = {
         verb: {kind: {k: v for k, v in row.items() if k != "histogram"} for kind, row in kinds.items()}
         for verb, kinds in document["requests"].items()

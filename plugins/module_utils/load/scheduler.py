@@ -124,6 +124,7 @@ class Scheduler:
         self._ready_at_once = namespaces_ready_at_once
         self._makes_namespaces = any(fragment.makes_namespace for fragment in fragments)
         self._works: dict[str, NamespaceWork] = {}
+        self._ready_early: set[str] = set()
         self._awake: deque[NamespaceWork] = deque()
         self._operations: deque[Operation] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
@@ -172,12 +173,21 @@ class Scheduler:
         self._stopped = True
         self._wake_all()
 
+    @property
+    def resting(self) -> bool:
+        """Whether nothing is under way or can be begun, although not all is done: only an event helps."""
+        paused = any(lane.paused_until > time.monotonic() for work in self._works.values() for lane in work.lanes)
+        busy = self._awake or self._operations or any(work.outstanding for work in self._works.values())
+        return not busy and not paused
+
     # -- events ------------------------------------------------------------------------------------------------------
 
     def namespace_ready(self, namespace: str) -> None:
         """The namespace is Active and has its ServiceAccount."""
         work = self._works.get(namespace)
-        if work is not None and not work.ready:
+        if work is None:
+            self._ready_early.add(namespace)  # a resumed run: the first list tells before the namespace's turn comes
+        elif not work.ready:
             work.ready = True
             for lane in work.lanes:
                 while lane.held:
@@ -240,7 +250,9 @@ class Scheduler:
             self._all_begun = True
             return False
         known = name in self._existing or not self._makes_namespaces
-        work = NamespaceWork(name, index, stored=known, ready=known or self._ready_at_once, holds_slot=True, unready_in=self.unready_in)
+        ready = known or self._ready_at_once or name in self._ready_early
+        self._ready_early.discard(name)
+        work = NamespaceWork(name, index, stored=known, ready=ready, holds_slot=True, unready_in=self.unready_in)
         work.lanes = [
             Lane(work, fragment)
             for fragment in self._fragments
