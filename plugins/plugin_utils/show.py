@@ -22,7 +22,7 @@ def show_lines(lines: Iterable[Line]) -> None:
         WARN: constants.COLOR_WARN,
         BAD: constants.COLOR_ERROR,
         HEADING: constants.COLOR_HIGHLIGHT,
-        FAINT: constants.COLOR_VERBOSE,
+        FAINT: constants.COLOR_DEBUG,
     }
     display = Display()
     for line in lines:

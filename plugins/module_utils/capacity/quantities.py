@@ -60,7 +60,7 @@ def _bytes_text(value: float) -> str:
 def duration_text(seconds: float) -> str:
     """As exact as people want it: "41.2 s", "5 min 3 s", "65 min", "3 h 20 min"."""
     if seconds < 60:
-        return f"{seconds:.1f}".removesuffix(".0") + " s"
+        return (f"{seconds:.2f}" if 0 < seconds < 1 else f"{seconds:.1f}").removesuffix(".0") + " s"
     if seconds < 600:
         minutes, rest = divmod(round(seconds), 60)
         return f"{minutes} min" + (f" {rest} s" if rest else "")

@@ -216,5 +216,6 @@ def title_of(run_id: str, profile: str, cluster: Mapping[str, Any]) -> str:
     if cluster.get("version"):
         parts.append(f"Kubernetes {cluster['version']}")
     if cluster.get("nodes"):
-        parts.append(f"{cluster['nodes']['total']:,} nodes")
+        number = cluster["nodes"]["total"]
+        parts.append(f"{number:,} node{'' if number == 1 else 's'}")
     return ", ".join(parts)

@@ -131,7 +131,7 @@ def _namespaces(summary: Mapping[str, Any]) -> list[Line]:
         pods = row["failed_pods"]
         lines += [Line(shortened(f"      {pod['name']}: {pod['reason']}", 100), FAINT) for pod in pods[:_MAX_PODS]]
         if len(pods) > _MAX_PODS:
-            lines.append(Line(f"      and {len(pods) - _MAX_PODS:,} more", FAINT))
+            lines.append(Line(f"      and {len(pods) - _MAX_PODS:,} more, all in summary.json", FAINT))
     if len(failing) > len(shown):
         lines.append(Line(f"  and {len(failing) - len(shown):,} more namespaces with failures", FAINT))
     return lines
@@ -143,7 +143,7 @@ def _ending(summary: Mapping[str, Any], path: str) -> list[Line]:
     seconds = seconds_between(summary["started"], summary["finished"])
     length = "" if seconds is None else f" after {duration_text(seconds)}"
     lines.append(Line(f"  verdict   {summary['verdict'].upper()}{length}", tone))
-    lines.append(Line(f"  counts    {counts_line(summary)}"))
+    lines += [Line(part) for part in wrapped(f"counts    {counts_line(summary)}", indent=2, hanging=10)]
     # Not wrapped and not cut: a path is there to be copied.
     return [*lines, Line(f"  results   {path}")]
 

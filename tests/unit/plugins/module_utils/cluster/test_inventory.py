@@ -1,0 +1,148 @@
+"""Reading lists, permissions and kubelets, against a server of our own that answers over real HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster, RetryPolicy
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import Connection
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import TransientError
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.inventory import (
+    Access,
+    kubelet_facts,
+    missing_access,
+    read_each,
+)
+
+
+@asynccontextmanager
+async def answering(handler: Callable) -> AsyncIterator[Cluster]:
+    """Yield a Cluster on a loopback server on which every request goes to the handler."""
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    try:
+        retry = RetryPolicy(deadline_seconds=0.2, first_pause_seconds=0.01)
+        async with Cluster(Connection(host=f"http://127.0.0.1:{port}"), retry=retry) as cluster:
+            yield cluster
+    finally:
+        await runner.cleanup()
+
+
+def forbidden(text: str) -> web.Response:
+    document = {"kind": "Status", "reason": "Forbidden", "message": text, "code": 403}
+    return web.json_response(document, status=403)
+
+
+async def test_permissions_are_asked_one_by_one_unless_everything_is_allowed():
+    asked = []
+
+    async def handler(request):
+        attributes = json.loads(await request.read())["spec"]["resourceAttributes"]
+        asked.append((attributes["group"], attributes["resource"], attributes["verb"]))
+        return web.json_response({"status": {"allowed": attributes["verb"] == "get"}}, status=201)
+
+    needed = [Access("", "pods", "get"), Access("apps", "deployments", "create"), Access("batch", "jobs", "get")]
+    async with answering(handler) as cluster:
+        assert await missing_access(cluster, needed) == [Access("apps", "deployments", "create")]
+    assert asked[0] == ("*", "*", "*")
+    assert sorted(asked[1:]) == sorted(tuple(access) for access in needed)
+
+
+async def test_one_question_does_for_who_may_do_everything():
+    asked = []
+
+    async def handler(request):
+        asked.append(request.path)
+        return web.json_response({"status": {"allowed": True}}, status=201)
+
+    async with answering(handler) as cluster:
+        assert await missing_access(cluster, [Access("", "pods", "get")]) == []
+    assert len(asked) == 1
+
+
+def pages(count: int, *, size: int = 3) -> Callable:
+    """Return a handler that serves `count` pages."""
+
+    async def handler(request):
+        number = int(request.query.get("continue", "0"))
+        metadata = {"continue": str(number + 1), "remainingItemCount": 7} if number + 1 < count else {}
+        items = [{"metadata": {"name": f"p{number}-{index}"}} for index in range(size)]
+        return web.json_response({"metadata": metadata, "items": items})
+
+    return handler
+
+
+async def test_every_page_is_read():
+    names = []
+    async with answering(pages(4)) as cluster:
+        assert await read_each(cluster, "/api/v1/pods", lambda item: names.append(item["metadata"]["name"])) is None
+    assert names == [f"p{page}-{index}" for page in range(4) for index in range(3)]
+
+
+async def test_a_budget_that_is_used_up_says_how_much_is_left():
+    names = []
+    async with answering(pages(4)) as cluster:
+        why = await read_each(cluster, "/api/v1/pods", lambda item: names.append(item), budget_seconds=0.0)
+    assert (why, len(names)) == ("7 more than could be read in 0 s", 3)
+
+
+async def test_a_last_page_that_comes_late_is_still_a_whole_list():
+    async with answering(pages(1)) as cluster:
+        assert await read_each(cluster, "/api/v1/pods", lambda _item: None, budget_seconds=0.0) is None
+
+
+async def test_a_list_that_is_not_permitted_is_an_answer_and_a_broken_server_is_an_error():
+    async def refuse(_request):
+        return forbidden("nodes is forbidden: no list")
+
+    async def break_down(_request):
+        return web.Response(status=503, text="down")
+
+    async with answering(refuse) as cluster:
+        assert await read_each(cluster, "/api/v1/nodes", lambda _item: None) == "nodes is forbidden: no list"
+    async with answering(break_down) as cluster:
+        with pytest.raises(TransientError, match="down"):
+            await read_each(cluster, "/api/v1/nodes", lambda _item: None)
+
+
+async def test_a_kubelet_tells_its_configuration_and_statistics():
+    async def handler(request):
+        if request.path == "/api/v1/nodes/n1/proxy/configz":
+            return web.json_response({"kubeletconfig": {"podPidsLimit": 4096}})
+        assert request.path == "/api/v1/nodes/n1/proxy/stats/summary"
+        return web.json_response({"node": {"rlimit": {"maxpid": 32768, "curproc": 512}}, "pods": []})
+
+    async with answering(handler) as cluster:
+        facts = await kubelet_facts(cluster, "n1")
+    assert facts.configuration["podPidsLimit"] == 4096
+    assert facts.statistics["rlimit"] == {"maxpid": 32768, "curproc": 512}
+    assert facts.cause is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (lambda: forbidden("nodes/proxy"), "reading nodes/proxy is not permitted"),
+        (lambda: web.Response(status=404, text="no such node"), "the kubelet does not answer: no such node"),
+        (lambda: web.Response(text="<html>"), "the kubelet does not answer"),
+        (lambda: web.json_response([1]), "the kubelet's answer is no JSON object"),
+    ],
+)
+async def test_a_kubelet_that_says_nothing_gives_its_cause_and_no_figures(answer, cause):
+    async def handler(_request):
+        return answer()
+
+    async with answering(handler) as cluster:
+        facts = await kubelet_facts(cluster, "n1")
+    assert (dict(facts.configuration), dict(facts.statistics)) == ({}, {})
+    assert facts.cause is not None
+    assert facts.cause.startswith(cause)
