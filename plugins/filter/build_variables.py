@@ -1,0 +1,76 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter `build_variables`: what the build jobs' template needs beside the settings."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: build_variables
+short_description: Figures that follow from the build jobs' settings
+version_added: "1.0.0"
+author:
+  - kubestress contributors (@kubestress)
+description:
+  - Gives the phases as the build script reads them, the length of a simulated build, and how long to
+    wait for all builds.
+options:
+  _input:
+    description: The validated settings, C(kubestress_settings).
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: How long all builds may take
+  ansible.builtin.debug:
+    msg: "{{ (kubestress_settings | kubestress.core.build_variables).build_wait_timeout }} s"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - C(build_phases), the phases with their lengths in milliseconds; C(build_shortest) and C(build_longest), a build's
+      bounds as Go durations; C(build_wait_timeout), seconds to wait for all Jobs, as set or else derived.
+  type: dict
+  sample:
+    build_phases: environment:idle:2000:5000 dependencies:cpu:5000:15000
+    build_shortest: 29s
+    build_longest: 88s
+    build_wait_timeout: 6780
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.kubestress.core.plugins.module_utils.capacity.build_jobs import BuildJobs
+from ansible_collections.kubestress.core.plugins.module_utils.load.builds import (
+    longest_build,
+    phases_text,
+    shortest_build,
+)
+
+
+def build_variables(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the variables. Raises AnsibleFilterError, naming a setting that is missing."""
+    try:
+        time_scale = settings["build_jobs_time_scale"]
+        given = settings["build_jobs_wait_timeout"]
+        derived = BuildJobs.of_settings(settings).wait_timeout_seconds
+    except KeyError as error:
+        raise AnsibleFilterError(f"build_variables: the settings have no {error.args[0]}") from error
+    return {
+        "build_phases": phases_text(time_scale=time_scale),
+        "build_shortest": shortest_build(time_scale=time_scale),
+        "build_longest": longest_build(time_scale=time_scale),
+        "build_wait_timeout": given or derived,
+    }
+
+
+class FilterModule:
+    """Registers the filter."""
+
+    def filters(self) -> dict[str, Callable[..., dict[str, Any]]]:
+        """Return the filter by name."""
+        return {"build_variables": build_variables}
