@@ -184,24 +184,29 @@ def molecule(extra: list[str]) -> None:
         run("molecule", "test", *(extra or ["--all"]), env=kubeconfig)
 
 
-def pytest(*arguments: str) -> None:
-    """Run pytest with the collection importable; end with its exit code and nothing printed after its closing line."""
+def pytest(folder: str | None, arguments: Sequence[str]) -> None:
+    """Run pytest on the folder, or on the paths among the arguments, with the collection importable.
+
+    Ends with 1 when it fails, so that nothing is printed after its closing line.
+    """
     search = {"PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]}
+    chosen = any((CHECKOUT / argument.split("::")[0]).exists() for argument in arguments)
+    folders = [folder] if folder and not chosen else []
     try:
-        run(sys.executable, "-m", "pytest", *arguments, env=search)
+        run(sys.executable, "-m", "pytest", *folders, *arguments, env=search)
     except TargetFailedError:
         sys.exit(1)
 
 
 def unit(extra: list[str]) -> None:
     """Run the unit tests: no cluster, the quick loop."""
-    pytest("tests/unit", *extra)
+    pytest("tests/unit", extra)
 
 
 def integration(extra: list[str]) -> None:
     """Run the integration tests on a control plane of their own."""
     with test_cluster():
-        pytest("tests/integration", *extra)
+        pytest("tests/integration", extra)
 
 
 def test(extra: list[str]) -> None:
@@ -219,7 +224,7 @@ def test(extra: list[str]) -> None:
 def test_last(*, failed: list[str], arguments: list[str]) -> None:
     """Run pytest so that it repeats the failed steps above its closing line (tests/conftest.py) and fails for them."""
     os.environ["KUBESTRESS_FAILED_STEPS"] = ", ".join(failed)
-    pytest(*arguments)
+    pytest(None, arguments)
 
 
 def bench(extra: list[str]) -> None:
