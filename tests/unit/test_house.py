@@ -7,11 +7,36 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import jinja2
 import pytest
 import yaml
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PLUGINS = CHECKOUT / "plugins"
+# The variables of the scripts that this collection replaces, and what each of them sets here.
+ENVIRONMENT = {
+    "BUILDS_PER_NS": "build_jobs_completions",
+    "BUILD_JOB_ENABLED": "build_jobs_enabled",
+    "BUILD_PARALLELISM": "build_jobs_parallelism",
+    "BUILD_TIMEOUT": "build_jobs_timeout",
+    "CLEANUP_ON_COMPLETION": "cleanup_on_completion",
+    "CURL_TEST_COUNT": "connectivity_count",
+    "CURL_TEST_ENABLED": "connectivity_enabled",
+    "CURL_TEST_INTERVAL": "connectivity_interval",
+    "DEPLOYMENTS_PER_NS": "deployments_per_namespace",
+    "DEPLOYMENT_READY_TIMEOUT": "deployments_ready_timeout",
+    "LOG_FILE": "run_log_file",
+    "LOG_LEVEL": "run_log_level",
+    "MAX_CONCURRENT_OPERATIONS": "run_max_concurrent",
+    "NAMESPACE_PARALLEL": "namespaces_parallel",
+    "NAMESPACE_PREFIX": "namespaces_prefix",
+    "NAMESPACE_READY_TIMEOUT": "namespaces_ready_timeout",
+    "SERVICE_ENABLED": "deployments_service_enabled",
+    "STATEFULSETS_PER_NS": "statefulsets_per_namespace",
+    "STATEFULSET_ENABLED": "statefulsets_enabled",
+    "STATEFULSET_REPLICAS": "statefulsets_replicas",
+    "TOTAL_NAMESPACES": "namespaces_total",
+}
 MAX_CODE_LINES = 200
 MAX_FUNCTION_LINES = 60
 HEADER = (
@@ -191,6 +216,36 @@ def test_every_default_is_specified_and_the_other_way_round(spec: Path) -> None:
     unset = {name for name, option in options(spec).items() if "default" not in option}
     assert set(defaults(spec)) - set(options(spec)) == set(), "defaults that argument_specs does not know"
     assert set(options(spec)) - set(defaults(spec)) - unset == set(), "options whose default only argument_specs knows"
+
+
+def setting_of(text: object) -> dict:
+    """Return what a default of the form lookup('kubestress.core.setting', …) says: name, env, default; else nothing."""
+    if not isinstance(text, str) or "kubestress.core.setting" not in text:
+        return {}
+    call = next(call for call in jinja2.Environment().parse(text).find_all(jinja2.nodes.Call))
+    name = call.args[1].as_const()
+    return {"name": name} | {keyword.key: keyword.value.as_const() for keyword in call.kwargs}
+
+
+@pytest.mark.parametrize("spec", ROLES)
+def test_default_says_the_same_in_both_places(spec: Path) -> None:
+    said = options(spec)
+    for name, default in defaults(spec).items():
+        setting = setting_of(default)
+        assert setting.get("name", name) == name
+        wanted = setting.get("default") if setting else default
+        if "default" in said[name]:
+            assert said[name]["default"] == wanted, name
+        else:
+            assert wanted in (None, ""), f"{name}: argument_specs has no default, defaults/main.yml says {wanted!r}"
+
+
+@pytest.mark.parametrize(("environment", "variable"), sorted(ENVIRONMENT.items()))
+def test_environment_variable_of_the_old_scripts_is_read_and_documented(environment: str, variable: str) -> None:
+    everything = {name: (option, spec.values[0]) for spec in ROLES for name, option in options(spec.values[0]).items()}
+    option, spec = everything[variable]
+    assert setting_of(defaults(spec)[variable]).get("env") == environment
+    assert f"({environment})" in str(option["description"])
 
 
 @pytest.mark.parametrize("spec", ROLES)
