@@ -3,7 +3,8 @@
 # Kubernetes reads a Job's args before the shell does: see the build script's note on dollar signs.
 #
 # Reads from the environment:
-#   CHECK_SERVICES          how many Services there are: deployment-1, deployment-2 … on port 8080
+#   CHECK_SERVICES          how many Services there are: deployment-1, deployment-2 …
+#   CHECK_PORT              their port
 #   CHECK_RESOLVE           address (the variables DEPLOYMENT_1_SERVICE_HOST … that Kubernetes gives a pod) or dns
 #   CHECK_COUNT             rounds
 #   CHECK_INTERVAL_SECONDS  from the end of one round to the next
@@ -17,7 +18,14 @@ requests=0
 failures=0
 failed_services=''
 
-trap 'printf "terminated after %s requests, %s failures\n" "$requests" "$failures"; exit 143' TERM
+sleeper=''
+
+terminate() {
+  printf 'terminated after %s requests, %s failures\n' "$requests" "$failures"
+  [ -z "$sleeper" ] || kill "$sleeper"
+  exit 143
+}
+trap terminate TERM
 
 say() { printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*"; }
 
@@ -36,7 +44,7 @@ host_of() {
 request() {
   host_of "$1" || return 1
   answer=$(printf 'GET /hostname HTTP/1.0\r\nHost: deployment-%s\r\n\r\n' "$1" |
-    timeout "$((CHECK_TIMEOUT_SECONDS + 1))" nc -w "$CHECK_TIMEOUT_SECONDS" "$host" 8080 2>&1)
+    timeout "$((CHECK_TIMEOUT_SECONDS + 1))" nc -w "$CHECK_TIMEOUT_SECONDS" "$host" "$CHECK_PORT" 2>&1)
   status=$?
   case $answer in
     HTTP/1.[01]' 200 '*) return 0 ;;
@@ -51,7 +59,9 @@ request() {
 # In the background and waited for, since a foreground command would hold back the trap for SIGTERM.
 pause() {
   sleep "$1" &
-  wait "$!"
+  sleeper=$!
+  wait "$sleeper"
+  sleeper=''
 }
 
 # A rule for a new Service takes its time to reach the nodes, also when its pods are ready.

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.kubestress.core.plugins.filter.build_members import build_members
 from ansible_collections.kubestress.core.plugins.filter.build_variables import build_variables
 from ansible_collections.kubestress.core.plugins.filter.pod_variables import pod_variables

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-
 from ansible_collections.kubestress.core.plugins.module_utils.capacity.build_jobs import (
     LONGEST_BUILD_SECONDS,
     SHORTEST_BUILD_SECONDS,

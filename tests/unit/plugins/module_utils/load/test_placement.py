@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.kubestress.core.plugins.module_utils.load.placement import placement
 
 UNSET = {"run_user_id": None, "run_node_selector": {}, "run_tolerations": [], "run_image_pull_secrets": []}
@@ -43,5 +42,6 @@ def test_names_of_pull_secrets_become_references():
 
 def test_node_selector_and_tolerations_stay_as_they_are():
     tolerations = [{"key": "stress", "operator": "Exists"}]
-    found = placement(UNSET | {"run_node_selector": {"pool": "stress"}, "run_tolerations": tolerations}, openshift=False)
+    given = {"run_node_selector": {"pool": "stress"}, "run_tolerations": tolerations}
+    found = placement(UNSET | given, openshift=False)
     assert (found["pod_node_selector"], found["pod_tolerations"]) == ({"pool": "stress"}, tolerations)
