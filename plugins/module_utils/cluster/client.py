@@ -159,10 +159,12 @@ class Cluster:
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         content_type: str = "application/json",
+        accept: str | None = None,
         deadline_seconds: float | None = None,
     ) -> Reply:
         """Send one operation until it is answered, fails for good, or its deadline is over.
 
+        `accept` asks for another form of the answer, such as metadata only (watch.METADATA_ONLY).
         Raises a PermanentError at once; a TransientError when the deadline is over, with the last cause.
         """
         started = time.monotonic()
@@ -173,7 +175,7 @@ class Cluster:
         while True:
             attempt += 1
             try:
-                status, answer, seconds = await self._attempt(method, url, body, content_type, deadline)
+                status, answer, seconds = await self._attempt(method, url, body, content_type, accept, deadline)
                 return Reply(status, answer, attempt, seconds, time.monotonic() - started)
             except TransientError as error:
                 error.attempts = attempt
@@ -193,7 +195,7 @@ class Cluster:
                 raise
 
     async def _attempt(
-        self, method: str, url: Any, body: bytes | None, content_type: str, deadline: float
+        self, method: str, url: Any, body: bytes | None, content_type: str, accept: str | None, deadline: float
     ) -> tuple[int, bytes, float]:
         async with self.admission():
             timeout = min(self.request_timeout_seconds, max(0.001, deadline - time.monotonic()))
@@ -201,7 +203,7 @@ class Cluster:
             sent = time.monotonic()
             try:
                 async with asyncio.timeout(timeout):
-                    response = await self._send(method, url, body, content_type)
+                    response = await self._send(method, url, body, content_type, accept)
                     answer = await response.read()
             except Exception as error:
                 raise self._mapped(error) from error
@@ -212,8 +214,10 @@ class Cluster:
             raise from_response(response.status, response.headers, answer)
         return response.status, answer, seconds
 
-    async def _send(self, method: str, url: Any, body: bytes | None, content_type: str) -> Any:
+    async def _send(self, method: str, url: Any, body: bytes | None, content_type: str, accept: str | None) -> Any:
         headers = list(self.connection.headers)
+        if accept is not None:
+            headers.append(("Accept", accept))
         if body is not None:
             headers.append(("Content-Type", content_type))
         return await self._session.request(

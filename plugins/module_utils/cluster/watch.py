@@ -19,6 +19,8 @@ from .errors import ClusterError, Forbidden, Gone, NotFound, TransientError, Una
 PAGE_SIZE = 500
 #: Seconds after which the server ends a watch, and we go on from where it stopped.
 WATCH_SECONDS = 300
+#: Accept header for lists of which only names, labels and owners matter; a server that can't answers in full.
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,16 @@ def key_of(obj: Mapping[str, Any]) -> tuple[str, str]:
 
 
 async def list_pages(
-    cluster: Cluster, path: str, *, query: Mapping[str, str] | None = None
+    cluster: Cluster, path: str, *, query: Mapping[str, str] | None = None, **arguments_of_request: Any
 ) -> AsyncIterator[dict[str, Any]]:
-    """The pages of a list as documents (`items`, `metadata`). Raises ClusterError; Gone if a page token expired."""
+    """The pages of a list as documents (`items`, `metadata`). Raises ClusterError; Gone if a page token expired.
+
+    `arguments_of_request`: `accept`, `deadline_seconds` (of each page) as of Cluster.request.
+    """
     arguments = dict(query or {})
     arguments["limit"] = str(PAGE_SIZE)
     while True:
-        page = await cluster.get(path, query=arguments)
+        page = await cluster.get(path, query=arguments, **arguments_of_request)
         yield page
         token = page["metadata"].get("continue")
         if not token:

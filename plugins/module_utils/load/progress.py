@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 #: Seconds between lines: often at first, when a wrong run is best stopped, then ever less often, so that a run of ten
@@ -20,7 +23,8 @@ class Progress:
 
     def __init__(self, path: Path | None, *, total: int, what: str) -> None:
         self._path = path
-        self._total = total
+        #: May grow while the work is being discovered.
+        self.total = total
         self._what = what
         self._started = time.monotonic()
         self._pause = _FIRST_PAUSE_SECONDS
@@ -46,17 +50,33 @@ class Progress:
 
     def _line(self, *, done: int, failed: int, retries: int, unready: int, detail: str, elapsed: float) -> str:
         rate = done / elapsed if elapsed else 0.0
-        share = f" ({100 * done // self._total} %)" if self._total else ""
-        parts = [f"{done}/{self._total} {self._what}{share}", f"{rate:.0f}/s", f"{failed} failed"]
+        share = f" ({100 * done // self.total} %)" if self.total else ""
+        parts = [f"{done}/{self.total} {self._what}{share}", f"{rate:.0f}/s", f"{failed} failed"]
         if retries:
             parts.append(f"{retries} retries")
         if unready:
             parts.append(f"{unready} not ready yet")
         if detail:
             parts.append(detail)
-        if rate and done < self._total:
-            parts.append(f"about {duration((self._total - done) / rate)} left")
+        if rate and done < self.total:
+            parts.append(f"about {duration((self.total - done) / rate)} left")
         return f"[{duration(elapsed)}] " + ", ".join(parts)
+
+
+@contextlib.asynccontextmanager
+async def shown(progress: Progress, show: Callable[[], None]) -> AsyncIterator[None]:
+    """Call `show`, which calls progress.show, whenever a line is due, until the block ends."""
+
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(progress.seconds_to_next + 0.01)
+            show()
+
+    task = asyncio.create_task(tick())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 def duration(seconds: float) -> str:
