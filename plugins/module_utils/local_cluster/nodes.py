@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .api import Api
-from .parts import NODE_ANNOTATION, NODE_ANNOTATION_VALUE
+from .simulated import NODE_ANNOTATION, NODE_ANNOTATION_VALUE
 
 PATH = "/api/v1/nodes"
 LABEL = "kubestress.core/node"

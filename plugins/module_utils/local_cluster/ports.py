@@ -23,9 +23,12 @@ def check_free(ports: Mapping[str, int]) -> None:
     :param ports: the port by the option that sets it.
     :raises PortTakenError: naming each taken port, its option, and the holder where the system tells.
     """
-    problems = [_problem(option, port) for option, port in ports.items() if not _is_free(port)]
-    if problems:
-        raise PortTakenError("; ".join(problems))
+    taken = [(option, port) for option, port in ports.items() if not _is_free(port)]
+    if taken:
+        listed = ", ".join(f"{port} (option {option}){_holder(port)}" for option, port in taken)
+        raise PortTakenError(
+            f"taken on {LOOPBACK}: port {listed}; end what listens there or set the option to another port"
+        )
 
 
 def _is_free(port: int) -> bool:
@@ -41,16 +44,14 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _problem(option: str, port: int) -> str:
-    text = f"port {port} on {LOOPBACK} (option {option}) is taken"
+def _holder(port: int) -> str:
+    """Who listens on the port, as a part of a sentence; empty where the system does not tell."""
     pid = holder_of(port)
     if pid is None:
-        return f"{text}; free it or set {option} to another port"
-    text += f" by process {pid} ({command_of(pid) or 'unknown'})"
+        return ""
     cluster = marker_of(pid)
-    if cluster:
-        text += f" of the local cluster in {cluster}"
-    return f"{text}; end it or set {option} to another port"
+    owner = f" of the local cluster in {cluster}" if cluster else ""
+    return f" by process {pid} ({command_of(pid) or 'unknown'}){owner}"
 
 
 def holder_of(port: int) -> int | None:

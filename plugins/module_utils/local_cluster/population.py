@@ -1,0 +1,67 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bringing the nodes of a running control plane to what is wanted, and waiting until pods could run on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from . import nodes
+from .api import Api
+from .errors import NotReadyError
+from .pki import ADMIN, Pki
+from .settings import Settings
+from .waiting import wait_until
+
+DEFAULT_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
+MAX_NAMED = 5
+
+
+class Population:
+    """The simulated nodes of one cluster, as its API server has them."""
+
+    def __init__(self, settings: Settings, pki: Pki) -> None:
+        self.settings = settings
+        self.size = nodes.NodeSize(settings.node_cpu, settings.node_memory, settings.pods_per_node)
+        self.api = Api(settings.endpoint, ca=pki.ca_certificate, token=pki.token(ADMIN))
+
+    def changes(self) -> nodes.NodeChanges:
+        """What is to be done."""
+        return nodes.compare(nodes.existing_nodes(self.api), count=self.settings.nodes, size=self.size)
+
+    def match(self) -> nodes.NodeChanges:
+        """Do it; returns what was done."""
+        changes = self.changes()
+        nodes.apply(self.api, changes, size=self.size)
+        return changes
+
+    def wait_usable(self, *, check_parts: Callable[[], None], logs: Path) -> None:
+        """Ready is when a pod could be created and would start: the account that it needs, and its node, are there.
+
+        :param check_parts: raises if a part of the cluster ended meanwhile.
+        :param logs: the folder of logs to name in the error.
+        :raises NotReadyError: naming what was missing at the end.
+        """
+        missing: list[str] = []
+
+        def usable() -> bool:
+            check_parts()
+            missing[:] = nodes.not_ready(nodes.existing_nodes(self.api))
+            if self.api.get(DEFAULT_ACCOUNT) is None:
+                missing.append("the service account default/default")
+            return not missing
+
+        if not wait_until(usable, timeout_seconds=self.settings.ready_timeout):
+            more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
+            raise NotReadyError(
+                f"the control plane runs, but not ready within {self.settings.ready_timeout} s: "
+                f"{', '.join(missing[:MAX_NAMED])}{more} (logs: {logs})"
+            )
+
+
+def told(changes: nodes.NodeChanges) -> list[str]:
+    """The changes in words."""
+    counted = (("create", changes.create), ("resize", changes.resize), ("delete", changes.delete))
+    return [f"{verb} {len(names)} nodes" for verb, names in counted if names]

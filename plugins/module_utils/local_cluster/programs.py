@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The programs of one cluster: those that it was started from, else found, else built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .binaries import Binary, find_binaries, provide_binaries
+from .build import GoBuilder
+from .settings import Settings
+from .state import State, fixed_settings
+from .upstreams import CONTROL_PLANE, UPSTREAMS
+
+
+class Programs:
+    """Where the settings say to look and to build."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.names = [*CONTROL_PLANE, *(["kubectl"] if settings.kubectl else [])]
+
+    def pinned(self) -> dict[str, str]:
+        """The versions that our go.mod files name, by upstream."""
+        return {upstream.folder: upstream.version(self.settings.sources_dir) for upstream in UPSTREAMS}
+
+    def remembered(self, state: State) -> dict[str, Binary]:
+        """Those that the cluster was started from, as long as neither the pinned versions nor binaries_dir changed.
+
+        A running cluster is not restarted because another program has appeared on the PATH.
+        """
+        binaries_dir = fixed_settings(self.settings)["binaries_dir"]
+        if state.pinned != self.pinned() or state.settings.get("binaries_dir") != binaries_dir:
+            return {}
+        return {name: item for name, item in state.binaries.items() if item.path.exists()}
+
+    def there(self, state: State) -> dict[str, Binary]:
+        """All that can be had without a build."""
+        known = self.remembered(state)
+        missing = [name for name in self.names if name not in known]
+        if not missing:
+            return known
+        settings = self.settings
+        return known | find_binaries(
+            missing,
+            sources_dir=settings.sources_dir,
+            cache_dir=settings.cache_dir,
+            binaries_dir=settings.binaries_dir,
+        )
+
+    def missing(self, state: State) -> list[str]:
+        """What would have to be built."""
+        there = self.there(state)
+        return [name for name in self.names if name not in there]
+
+    def all(self, state: State) -> dict[str, Binary]:
+        """Every program, built where there is none.
+
+        :raises BuildError: if one cannot be had.
+        """
+        known = self.remembered(state)
+        missing = [name for name in self.names if name not in known]
+        return known | (self._provide(missing) if missing else {})
+
+    def _provide(self, names: Sequence[str]) -> dict[str, Binary]:
+        settings = self.settings
+        builder = GoBuilder(
+            cache_dir=settings.cache_dir, sources_dir=settings.sources_dir, timeout_seconds=settings.build_timeout
+        )
+        return provide_binaries(
+            names,
+            sources_dir=settings.sources_dir,
+            cache_dir=settings.cache_dir,
+            binaries_dir=settings.binaries_dir,
+            builder=builder,
+        )
+
+
+def describe(binaries: Mapping[str, Binary]) -> dict[str, dict[str, Any]]:
+    """As the module returns them."""
+    return {
+        name: {"path": str(item.path), "version": item.version, "source": item.source}
+        for name, item in sorted(binaries.items())
+    }

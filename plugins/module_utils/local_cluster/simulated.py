@@ -1,0 +1,230 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The simulated tier: etcd, API server, controller manager, scheduler, and kwok for the nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from .layout import Layout
+from .parts import Part
+from .pki import Pki
+from .settings import LOOPBACK, Settings
+
+# Far above what a small machine reaches: the control plane itself is to be measured, not its clients' own brakes, which
+# default to 20 requests a second for the controller manager and 50 for the scheduler.
+CLIENT_QPS = 5000
+CLIENT_BURST = 10000
+
+# Workers per controller. Kubernetes' defaults of 5 (10 for namespaces) make a queue of hundreds of new objects wait for
+# the round trips of a few; the server's own queues still apply.
+CONCURRENT_SYNCS = {
+    "deployment": 20,
+    "endpoint": 20,
+    "gc": 40,
+    "job": 20,
+    "namespace": 50,
+    "replicaset": 20,
+    "resource-quota": 20,
+    "service-endpoint": 20,
+    "serviceaccount-token": 20,
+    "statefulset": 20,
+    "ttl-after-finished": 20,
+}
+# No cloud, and simulated nodes need no address ranges.
+LEFT_OUT_CONTROLLERS = ("node-ipam-controller", "node-route-controller", "service-lb-controller")
+
+SERVICE_CIDR = "10.96.0.0/16"
+# The service "kubernetes" gets the first address.
+SERVICE_ADDRESS = "10.96.0.1"
+POD_CIDR = "10.244.0.0/16"
+ISSUER = "https://kubernetes.default.svc.cluster.local"
+# etcd's default of 2 GiB fills up at about a million small objects with their history.
+ETCD_QUOTA_BYTES = 8 * 1024**3
+# A kubelet's lease lasts 40 s and is renewed every 10 s.
+NODE_LEASE_SECONDS = 40
+# Stages played at once; 4 is kwok's default and too few for hundreds of pods that start in the same second.
+KWOK_PARALLELISM = 16
+
+NODE_ANNOTATION = "kwok.x-k8s.io/node"
+NODE_ANNOTATION_VALUE = "fake"
+
+
+def simulated_tier(
+    settings: Settings, layout: Layout, pki: Pki, binaries: Mapping[str, Path], address: str = LOOPBACK
+) -> list[Part]:
+    """The parts of a control plane with simulated nodes, in the order in which they are started."""
+    return [
+        _etcd(settings, layout, binaries["etcd"], address),
+        _api_server(settings, pki, binaries["kube-apiserver"], address),
+        _controller_manager(settings, layout, pki, binaries["kube-controller-manager"], address),
+        _scheduler(settings, layout, pki, binaries["kube-scheduler"], address),
+        _kwok(settings, layout, binaries["kwok"], address),
+    ]
+
+
+def part_kubeconfig(pki: Pki, name: str) -> Path:
+    """The kubeconfig that a part uses."""
+    return pki.folder / f"{name}.kubeconfig"
+
+
+def scheduler_config(kubeconfig: Path) -> str:
+    """The scheduler takes its request rate from a file only; its flags for it are ignored."""
+    return f"""\
+apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+clientConnection:
+  kubeconfig: {kubeconfig}
+  qps: {CLIENT_QPS}
+  burst: {CLIENT_BURST}
+leaderElection:
+  leaderElect: false
+"""
+
+
+def kwok_config() -> str:
+    """Options of kwok that have no flag."""
+    return f"""\
+apiVersion: config.kwok.x-k8s.io/v1alpha1
+kind: KwokConfiguration
+options:
+  podPlayStageParallelism: {KWOK_PARALLELISM}
+  nodePlayStageParallelism: {KWOK_PARALLELISM}
+  nodeLeaseParallelism: {KWOK_PARALLELISM}
+"""
+
+
+def _etcd(settings: Settings, layout: Layout, program: Path, address: str) -> Part:
+    client, peer = (f"http://{address}:{port}" for port in (settings.etcd_client_port, settings.etcd_peer_port))
+    return Part(
+        name="etcd",
+        command=(
+            str(program),
+            "--name=local",
+            f"--data-dir={layout.etcd}",
+            f"--listen-client-urls={client}",
+            f"--advertise-client-urls={client}",
+            f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=local={peer}",
+            f"--quota-backend-bytes={ETCD_QUOTA_BYTES}",
+            # The cluster is thrown away after a crash of the machine; a crash of the process loses nothing either way.
+            "--unsafe-no-fsync",
+            "--log-level=warn",
+        ),
+        ready_url=f"{client}/health",
+        ports={"etcd_client_port": settings.etcd_client_port, "etcd_peer_port": settings.etcd_peer_port},
+    )
+
+
+def _api_server(settings: Settings, pki: Pki, program: Path, address: str) -> Part:
+    return Part(
+        name="kube-apiserver",
+        command=(
+            str(program),
+            f"--etcd-servers=http://{address}:{settings.etcd_client_port}",
+            f"--bind-address={address}",
+            f"--advertise-address={address}",
+            f"--secure-port={settings.api_port}",
+            f"--tls-cert-file={pki.server_certificate}",
+            f"--tls-private-key-file={pki.server_key}",
+            f"--client-ca-file={pki.ca_certificate}",
+            f"--token-auth-file={pki.tokens}",
+            "--anonymous-auth=false",
+            "--authorization-mode=Node,RBAC",
+            f"--service-account-issuer={ISSUER}",
+            f"--service-account-key-file={pki.service_account_key}",
+            f"--service-account-signing-key-file={pki.service_account_key}",
+            f"--service-cluster-ip-range={SERVICE_CIDR}",
+            "--allow-privileged=true",
+            # A loopback address may not stand in the Endpoints of the service "kubernetes".
+            "--endpoint-reconciler-type=none",
+            # Limits on requests in flight stay at the server's defaults: they are part of what is measured.
+        ),
+        ready_url=f"https://{address}:{settings.api_port}/readyz",
+        ready_with_token=True,
+        ports={"api_port": settings.api_port},
+        after=("etcd",),
+    )
+
+
+def _controller_manager(settings: Settings, layout: Layout, pki: Pki, program: Path, address: str) -> Part:
+    left_out = ",".join(f"-{name}" for name in LEFT_OUT_CONTROLLERS)
+    return Part(
+        name="kube-controller-manager",
+        command=(
+            str(program),
+            f"--kubeconfig={part_kubeconfig(pki, 'kube-controller-manager')}",
+            f"--bind-address={address}",
+            f"--secure-port={settings.controller_manager_port}",
+            f"--tls-cert-file={pki.server_certificate}",
+            f"--tls-private-key-file={pki.server_key}",
+            f"--root-ca-file={pki.ca_certificate}",
+            f"--service-account-private-key-file={pki.service_account_key}",
+            # As in clusters made by the usual installers: each controller is a client of its own.
+            "--use-service-account-credentials=true",
+            "--leader-elect=false",
+            f"--controllers=*,{left_out}",
+            # Its default place is a system folder, which it makes if it may.
+            f"--flex-volume-plugin-dir={layout.root / 'flexvolume'}",
+            f"--kube-api-qps={CLIENT_QPS}",
+            f"--kube-api-burst={CLIENT_BURST}",
+            *(f"--concurrent-{name}-syncs={count}" for name, count in CONCURRENT_SYNCS.items()),
+        ),
+        ready_url=f"https://{address}:{settings.controller_manager_port}/healthz",
+        ports={"controller_manager_port": settings.controller_manager_port},
+        after=("kube-apiserver",),
+        server=settings.endpoint,
+    )
+
+
+def _scheduler(settings: Settings, layout: Layout, pki: Pki, program: Path, address: str) -> Part:
+    config = layout.config / "kube-scheduler.yaml"
+    return Part(
+        name="kube-scheduler",
+        command=(
+            str(program),
+            f"--config={config}",
+            f"--bind-address={address}",
+            f"--secure-port={settings.scheduler_port}",
+            f"--tls-cert-file={pki.server_certificate}",
+            f"--tls-private-key-file={pki.server_key}",
+        ),
+        ready_url=f"https://{address}:{settings.scheduler_port}/healthz",
+        ports={"scheduler_port": settings.scheduler_port},
+        after=("kube-apiserver",),
+        files={config: scheduler_config(part_kubeconfig(pki, "kube-scheduler"))},
+        server=settings.endpoint,
+    )
+
+
+def _kwok(settings: Settings, layout: Layout, program: Path, address: str) -> Part:
+    config = layout.config / "kwok.yaml"
+    # Copies, so that the cluster does not depend on the place that the collection was installed in.
+    stages = {
+        layout.stages / path.name: path.read_text() for path in sorted((settings.sources_dir / "stages").glob("*.yaml"))
+    }
+    return Part(
+        name="kwok",
+        command=(
+            str(program),
+            f"--kubeconfig={layout.pki / 'kwok.kubeconfig'}",
+            f"--config={config}",
+            *(f"--config={path}" for path in stages),
+            # Not all nodes: a real one may stand beside the simulated.
+            f"--manage-nodes-with-annotation-selector={NODE_ANNOTATION}={NODE_ANNOTATION_VALUE}",
+            f"--server-address={address}:{settings.kwok_port}",
+            f"--cidr={POD_CIDR}",
+            f"--node-lease-duration-seconds={NODE_LEASE_SECONDS}",
+            # It reports every single patch otherwise.
+            "--v=WARN",
+        ),
+        ready_url=f"http://{address}:{settings.kwok_port}/healthz",
+        ports={"kwok_port": settings.kwok_port},
+        after=("kube-apiserver",),
+        files={config: kwok_config(), **stages},
+        server=settings.endpoint,
+        replaceable=True,
+    )
