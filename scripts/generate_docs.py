@@ -1,6 +1,6 @@
 """Write the pages that are made from documentation in the code: docs/modules, docs/roles and each role's README.
 
-The source is what `ansible-doc --json` prints, so the pages show what Ansible itself understood: fragments merged,
+The source is what ansible-doc prints, so the pages show what Ansible itself understood: fragments merged,
 argument_specs read. `--check` writes nothing and fails if a page is not what it would write.
 """
 
@@ -29,17 +29,10 @@ PLUGIN_KINDS = ("module", "lookup", "filter", "test")
 GENERATED_FOLDERS = ("docs/modules", "docs/roles")
 
 
-def ansible_doc(*arguments: str) -> dict[str, Any]:
-    """Return what ansible-doc prints as JSON; its own words go to the terminal when it fails."""
-    done = subprocess.run(["ansible-doc", "--json", *arguments], check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout or "{}")
-
-
-def documented(kind: str) -> dict[str, Any]:
-    """Return the documentation of all of the collection's things of a kind, by full name."""
-    names = ansible_doc("-t", kind, "-l", COLLECTION)
-    own = sorted(name for name in names if name.startswith(f"{COLLECTION}."))
-    return ansible_doc("-t", kind, *own) if own else {}
+def documentation() -> dict[str, dict[str, Any]]:
+    """Return the documentation of everything in the collection, by kind and full name, from one run of ansible-doc."""
+    done = subprocess.run(["ansible-doc", "--metadata-dump", COLLECTION], check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)["all"]
 
 
 class ReadableMarkdown(MDFormatter):
@@ -132,12 +125,13 @@ def pages() -> dict[str, str]:
     """Return every generated page's text by its path in the checkout."""
     result = {}
     index: dict[str, dict[str, str]] = {}
+    documented = documentation()
     for kind in PLUGIN_KINDS:
-        for fqcn, found in documented(kind).items():
+        for fqcn, found in documented[kind].items():
             name = fqcn.removeprefix(f"{COLLECTION}.")
             result[f"docs/modules/{name}.md"] = render("plugin.md.j2", fqcn=fqcn, kind=kind, **found)
             index.setdefault(kind, {})[name] = found["doc"]["short_description"]
-    for fqcn, found in documented("role").items():
+    for fqcn, found in documented["role"].items():
         name = fqcn.removeprefix(f"{COLLECTION}.")
         entries = found["entry_points"]
         result[f"docs/roles/{name}.md"] = render("role.md.j2", fqcn=fqcn, name=name, entries=entries)
