@@ -10,6 +10,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.kubestress.core.plugins.module_utils.results.folder import ResultsError, RunFolder
 from ansible_collections.kubestress.core.plugins.module_utils.results.table import Line
+from ansible_collections.kubestress.core.plugins.plugin_utils.connection import with_connection
 from ansible_collections.kubestress.core.plugins.plugin_utils.show import show_lines
 
 
@@ -26,7 +27,7 @@ class ActionModule(ActionBase):
         result.update(
             self._execute_module(
                 module_name="kubestress.core.preflight",
-                module_args=dict(self._task.args),
+                module_args=with_connection(self._task.args, task_vars or {}, template=self._templar.template),
                 task_vars=task_vars,
                 wrap_async=self._task.async_val,
             )

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.kubestress.core.plugins.plugin_utils.connection import with_connection
 
 #: Seconds between two looks at the file. The number of lines is bounded by the module, not by this.
 _LOOK_SECONDS = 0.5
@@ -35,7 +36,7 @@ class ProgressAction(ActionBase):
         """Run the module, with its lines shown as they come."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        arguments = self.module_arguments(task_vars)
+        arguments = with_connection(self.module_arguments(task_vars), task_vars, template=self._templar.template)
         if self._task.async_val or not self._is_local() or self._task.check_mode:
             wrap_async = bool(self._task.async_val)
             result.update(self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=wrap_async))

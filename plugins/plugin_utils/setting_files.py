@@ -35,6 +35,14 @@ def read_yaml(path: Path) -> Any:
         raise SettingError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
 
 
+def collection_version() -> str:
+    """The collection's version: an installed collection says it in MANIFEST.json, a checkout in galaxy.yml."""
+    manifest = COLLECTION / "MANIFEST.json"
+    if manifest.exists():
+        return str(read_yaml(manifest)["collection_info"]["version"])
+    return str(read_yaml(COLLECTION / "galaxy.yml")["version"])
+
+
 def profile_names() -> list[str]:
     """The names of the collection's profiles, sorted."""
     return sorted(path.stem for path in PROFILES.glob("*.yml"))

@@ -17,7 +17,7 @@ CLOSE = 0.85
 RESULT_NAMES = frozenset(
     {
         "cleanup_result",
-        "kubestress_batch",
+        "run_batch",
         "kubestress_error",
         "kubestress_hosts",
         "kubestress_plan",
@@ -61,8 +61,10 @@ def known_names_text(name: str, known: Collection[str]) -> str:
 
 def unknown_in_profile(values: Iterable[str], known: Collection[str], *, source: str) -> list[str]:
     """A line for each name that a profile sets and no role has."""
-    return [f"{name}: {source} sets it, and no role has such a variable{_guess(name, known)}"
-            for name in sorted(set(values) - set(known))]
+    return [
+        f"{name}: {source} sets it, and no role has such a variable{_guess(name, known)}"
+        for name in sorted(set(values) - set(known))
+    ]
 
 
 def unknown_names(
@@ -76,7 +78,9 @@ def unknown_names(
     such a prefix is refused if it is all but a known name ("namespace_total").
     """
     problems, warnings = [], []
-    strangers = sorted(name for name in set(present) | set(extra_vars) if name not in known and name not in RESULT_NAMES)
+    strangers = sorted(
+        name for name in set(present) | set(extra_vars) if name not in known and name not in RESULT_NAMES
+    )
     for name in strangers:
         ours = name.startswith(tuple(prefixes))
         given = name in extra_vars

@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks and fixes the settings of all roles, in the process of the controller: no module is sent anywhere."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.release import __version__ as ansible_version
+from ansible.utils.display import Display
+from ansible.utils.vars import load_extra_vars
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import AUTH_ENVIRONMENT
+from ansible_collections.kubestress.core.plugins.module_utils.results.folder import (
+    ResultsError,
+    RunFolder,
+    next_attempt,
+)
+from ansible_collections.kubestress.core.plugins.module_utils.settings.check import Given, checked
+from ansible_collections.kubestress.core.plugins.module_utils.settings.names import is_unset
+from ansible_collections.kubestress.core.plugins.module_utils.settings.run import new_run_id, settings_hash
+from ansible_collections.kubestress.core.plugins.module_utils.settings.variable import SettingError, Variable
+from ansible_collections.kubestress.core.plugins.plugin_utils import setting_files
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # before 2.19 all text was a template
+
+    def trust_as_template(value: str) -> str:
+        """Return the text as it is."""
+        return value
+
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    """All that is wrong is told at once, one line each; nothing is written before all is right."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The settings and the run; failed, with a line for each problem, if any is refused or no folder can be made."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        del tmp
+        _checked, options = self.validate_argument_spec(
+            argument_spec={"attempt": {"type": "str", "choices": ["new", "latest"], "default": "new"}}
+        )
+        try:
+            profile, settings = self._checked(task_vars or {})
+            if options["attempt"] == "latest":
+                run = _latest_run(settings)
+            else:
+                run = _new_run(settings, profile=profile, write=not self._task.check_mode)
+        except (SettingError, ResultsError) as error:
+            # Not raised: before 2.19 Ansible would call it an exception and show its last line first.
+            result.update(failed=True, msg=str(error))
+            return result
+        changed = options["attempt"] == "new" and not self._task.check_mode
+        result.update(changed=changed, settings=settings, run=run)
+        return result
+
+    def _checked(self, task_vars: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The profile's name ("" for none), and the settings. Raises SettingError with a line for each problem."""
+        variables = setting_files.load_variables()
+        path = setting_files.profile_path(self._profile(task_vars), basedir=self._loader.get_basedir())
+        given = Given(
+            variables=variables,
+            profile=path.stem if path else "",
+            profile_values=setting_files.load_profile(path),
+            profiles=setting_files.profile_names(),
+            environment=os.environ,
+            present=task_vars,
+            extra_vars=load_extra_vars(self._loader),
+            connection_options=tuple(AUTH_ENVIRONMENT),
+            value_of=lambda variable: self._value(variable, task_vars),
+        )
+        settings, problems, warnings = checked(given)
+        for warning in warnings:
+            display.warning(warning)
+        if problems:
+            raise SettingError(_told(problems))
+        return given.profile, settings
+
+    def _profile(self, task_vars: Mapping[str, Any]) -> Any:
+        try:
+            return self._templar.template(task_vars.get("profile"))
+        except AnsibleError as error:
+            raise SettingError(f"profile: {_one_line(error)}") from error
+
+    def _value(self, variable: Variable, task_vars: Mapping[str, Any]) -> tuple[Any, bool]:
+        """The variable's value, and whether extra vars or the inventory give it. Raises SettingError."""
+        try:
+            raw = task_vars.get(variable.name, variable.default)
+            if raw != variable.default:
+                value = self._templar.template(raw)
+                if not is_unset(value):
+                    return value, True
+            default = variable.default
+            return self._templar.template(trust_as_template(default) if isinstance(default, str) else default), False
+        except AnsibleError as error:
+            raise SettingError(f"{variable.name}: {_one_line(error)}") from error
+
+
+def _new_run(settings: dict[str, Any], *, profile: str, write: bool) -> dict[str, Any]:
+    """Fix the run id in `settings`, and make the folder of the next attempt with its run.json if `write`.
+
+    Returns the fact kubestress_run. Raises ResultsError.
+    """
+    now = datetime.now(UTC)
+    settings["run_id"] = settings["run_id"] or new_run_id(now)
+    folder = next_attempt(settings["run_results_dir"], settings["run_id"], create=write)
+    told = {
+        "run_id": settings["run_id"],
+        "attempt": folder.attempt,
+        "profile": profile,
+        "started": now.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "settings_hash": settings_hash(settings),
+    }
+    if write:
+        folder.write_run({"schema": 1, **told, "settings": settings, "versions": _versions()})
+    return {**told, **_places(folder, settings)}
+
+
+def _latest_run(settings: dict[str, Any]) -> dict[str, Any]:
+    """The fact kubestress_run of the newest attempt that is there. Raises SettingError or ResultsError."""
+    if not settings["run_id"]:
+        raise SettingError("run_id: none is given; to report on a run again, name it")
+    following = next_attempt(settings["run_results_dir"], settings["run_id"], create=False)
+    if following.attempt == 1:
+        raise SettingError(f"run_id: there is no run {settings['run_id']!r} in {following.root.parent}")
+    folder = RunFolder(root=following.root, attempt=following.attempt - 1)
+    document = folder.read_run()
+    told = {name: document[name] for name in ("run_id", "attempt", "profile", "started", "settings_hash")}
+    return {**told, **_places(folder, settings)}
+
+
+def _places(folder: RunFolder, settings: dict[str, Any]) -> dict[str, str]:
+    return {
+        "results_dir": str(folder.root),
+        "attempt_dir": str(folder.attempt_dir),
+        "log_file": settings["run_log_file"] or str(folder.log_file),
+    }
+
+
+def _versions() -> dict[str, str]:
+    collection = setting_files.collection_version()
+    return {"ansible": ansible_version, "collection": collection, "python": platform.python_version()}
+
+
+def _told(problems: list[str]) -> str:
+    """One line for each problem; for several, a line before them that says how many."""
+    if len(problems) == 1:
+        return problems[0]
+    return "\n".join([f"{len(problems)} settings are refused, and nothing was created:", *problems])
+
+
+def _one_line(error: AnsibleError) -> str:
+    return " ".join(str(getattr(error, "message", None) or error).split())

@@ -1,0 +1,166 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what users write ("10", "false", "[]", 3) to the type that the role's spec names, by ansible-core's rules."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.validation import (
+    check_type_bool,
+    check_type_dict,
+    check_type_float,
+    check_type_int,
+    check_type_list,
+    check_type_str,
+)
+
+from .names import is_unset
+from .ranges import RANGES
+from .variable import SettingError, Variable
+
+_EXPECTED = {
+    "bool": "true or false",
+    "dict": "names with values, as a dictionary or as JSON",
+    "float": "a number",
+    "int": "a whole number",
+    "list": "a list, also as JSON or separated by commas",
+    "path": "text",
+    "str": "text",
+}
+#: How much of a wrong value is shown.
+_SHOWN = 80
+
+
+def converted(variable: Variable, value: Any) -> Any:
+    """`value` in the variable's type; None if it is unset and the variable has no default.
+
+    Raises SettingError naming variable, value and what is allowed.
+    """
+    if is_unset(value):
+        return "" if variable.spec.get("type") in ("str", "path") and "default" in variable.spec else None
+    type_name = variable.spec.get("type", "str")
+    try:
+        typed = _CONVERTERS.get(type_name, _as_raw)(value)
+    except (TypeError, ValueError) as error:
+        allowed = f", {RANGES[variable.name]}" if variable.name in RANGES else ""
+        raise SettingError(f"{variable.name}: {shown(value)} is not {_EXPECTED[type_name]}{allowed}") from error
+    if type_name == "list" and "elements" in variable.spec:
+        typed = _elements(variable, typed)
+    if "choices" in variable.spec:
+        typed = _chosen(variable, typed)
+    if "options" in variable.spec:
+        _check_options(variable, typed)
+    return typed
+
+
+def shown(value: Any) -> str:
+    """A value as error messages show it: in quotes if it is text, on one line, not too long."""
+    text = repr(str(value)) if isinstance(value, str) else " ".join(str(value).split())
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def _as_bool(value: Any) -> bool:
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError
+    return check_type_bool(value.strip() if isinstance(value, str) else value)
+
+
+def _as_int(value: Any) -> int:
+    _refuse_bool(value)
+    return int(check_type_int(value))
+
+
+def _as_float(value: Any) -> float:
+    _refuse_bool(value)
+    number = float(check_type_float(value))
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _as_str(value: Any) -> str:
+    # Python's text of a list or a dictionary is never what somebody meant.
+    if isinstance(value, list | dict | tuple):
+        raise TypeError
+    return str(check_type_str(value))
+
+
+def _as_list(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        raise TypeError
+    if isinstance(value, str):
+        text = value.strip()
+        found = json.loads(text) if text.startswith(("[", "{")) else [part.strip() for part in text.split(",")]
+        return found if isinstance(found, list) else [found]
+    return list(check_type_list(value))
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
+    # An empty dictionary as text is JSON to us and nothing to ansible-core.
+    return {} if isinstance(value, str) and value.strip() == "{}" else dict(check_type_dict(value))
+
+
+def _as_raw(value: Any) -> Any:
+    return value
+
+
+_CONVERTERS: dict[str, Callable[[Any], Any]] = {
+    "bool": _as_bool,
+    "dict": _as_dict,
+    "float": _as_float,
+    "int": _as_int,
+    "list": _as_list,
+    "path": _as_str,
+    "str": _as_str,
+}
+
+
+def _refuse_bool(value: Any) -> None:
+    # To Python, True is the number 1; to a user who wrote `namespaces_total: yes` it is a mistake.
+    if isinstance(value, bool):
+        raise TypeError
+
+
+def _elements(variable: Variable, values: list[Any]) -> list[Any]:
+    type_name = variable.spec["elements"]
+    elements = []
+    for number, value in enumerate(values, start=1):
+        try:
+            elements.append(_CONVERTERS.get(type_name, _as_raw)(value))
+        except (TypeError, ValueError) as error:
+            raise SettingError(
+                f"{variable.name}: entry {number}, {shown(value)}, is not {_EXPECTED[type_name]}"
+            ) from error
+    return elements
+
+
+def _chosen(variable: Variable, value: Any) -> Any:
+    """The choice that `value` names; letters' case does not matter, since LOG_LEVEL=info always worked."""
+    for choice in variable.spec["choices"]:
+        if value == choice or str(value).strip().lower() == str(choice).lower():
+            return choice
+    allowed = ", ".join(str(choice) for choice in variable.spec["choices"])
+    raise SettingError(f"{variable.name}: {shown(value)} is not allowed; choose one of {allowed}")
+
+
+def _check_options(variable: Variable, value: Any) -> None:
+    """Check the inner options of a dictionary, or of each dictionary of a list, with ansible-core's validator.
+
+    Converts them in place.
+    """
+    validator = ArgumentSpecValidator(variable.spec["options"])
+    for entry in value if isinstance(value, list) else [value]:
+        result = validator.validate(entry)
+        if result.error_messages:
+            problems = "; ".join(" ".join(message.split()) for message in result.error_messages)
+            raise SettingError(f"{variable.name}: {shown(entry)} is refused: {problems}")
+        # Kubernetes takes what is left out differently from what is null.
+        given = {name: option for name, option in result.validated_parameters.items() if option is not None}
+        entry.clear()
+        entry.update(given)

@@ -1,0 +1,174 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What values must be like, alone and together. Pure functions: settings in, lines of what is wrong out.
+
+A rule looks only at what is set: after an error of type the variable is missing here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from . import kubernetes_names as names
+from .convert import shown
+from .ranges import range_problems
+
+Settings = Mapping[str, Any]
+Rule = Callable[[Settings], Iterator[str]]
+
+#: A registry with an optional port, a path, and a tag or digest: what no reference can lack or contain.
+_IMAGE = re.compile(r"[\w.-]+(:\d+)?(/[\w.-]+)*(:[\w][\w.-]{0,127})?(@\w+:[0-9a-fA-F]{32,})?")
+
+
+def problems_of(settings: Settings) -> list[str]:
+    """All lines of all rules, ranges first."""
+    return [*range_problems(settings), *(line for rule in RULES for line in rule(settings))]
+
+
+def run_id(settings: Settings) -> Iterator[str]:
+    """It is a label's value and part of names."""
+    value = settings.get("run_id")
+    if value and not names.is_dns_label(value):
+        yield f"run_id: {shown(value)} is not allowed; {names.DNS_LABEL_RULE}"
+
+
+def namespace_names(settings: Settings) -> Iterator[str]:
+    """The prefix must make a namespace's name with the largest index, too."""
+    prefix, total = settings.get("namespaces_prefix"), settings.get("namespaces_total")
+    if prefix is None or total is None:
+        return
+    last = settings.get("namespaces_first", 1) + max(total, 1) - 1
+    name = f"{prefix}-{last}"
+    if len(name) > names.LABEL_LENGTH:
+        longest = names.LABEL_LENGTH - len(f"-{last}")
+        yield (
+            f"namespaces_prefix: {shown(prefix)} is {len(prefix)} characters long; with the index of the last of "
+            f"{total} namespaces, -{last}, at most {longest} are allowed (namespaces' names have at most 63)"
+        )
+    elif not names.is_dns_label(name):
+        yield (
+            f"namespaces_prefix: {shown(prefix)} is not allowed; lower-case letters, digits and hyphens, "
+            "first a letter or digit"
+        )
+
+
+def listed_names(settings: Settings) -> Iterator[str]:
+    """Names of namespaces and Secrets."""
+    for name in settings.get("namespaces_existing") or []:
+        if not names.is_dns_label(name):
+            yield f"namespaces_existing: {shown(name)} is no namespace's name; {names.DNS_LABEL_RULE}"
+    for name in settings.get("run_image_pull_secrets") or []:
+        if not names.is_dns_subdomain(name):
+            yield (
+                f"run_image_pull_secrets: {shown(name)} is no Secret's name; lower-case letters, digits, '-' and '.', "
+                "first and last a letter or digit, at most 253 characters"
+            )
+
+
+def labels(settings: Settings) -> Iterator[str]:
+    """Keys and values of labels; annotations have the same keys and any text."""
+    for variable, values_checked in (
+        ("run_node_selector", True),
+        ("namespaces_labels", True),
+        ("namespaces_annotations", False),
+    ):
+        for key, value in (settings.get(variable) or {}).items():
+            if not names.is_label_key(str(key)):
+                yield f"{variable}: {shown(str(key))} is no key; a name, or prefix/name, of {names.LABEL_VALUE_RULE}"
+            elif not isinstance(value, str):
+                yield f"{variable}: the value of {key}, {shown(value)}, is no text; put it in quotes"
+            elif values_checked and not names.is_label_value(value):
+                yield f"{variable}: the value of {key}, {shown(value)}, is not allowed; {names.LABEL_VALUE_RULE}"
+
+
+def images(settings: Settings) -> Iterator[str]:
+    """An image's name is given, and without what breaks the reference."""
+    for variable, value in settings.items():
+        if variable.endswith("_image") and not _IMAGE.fullmatch(str(value)):
+            yield f"{variable}: {shown(value)} is no image; such as registry.example.com:5000/team/image:1.2"
+
+
+def quantities(settings: Settings) -> Iterator[str]:
+    """Sizes that are one quantity each."""
+    for variable in ("statefulsets_memory_total", "statefulsets_memory_step"):
+        value = settings.get(variable)
+        if value is not None and (names.quantity(value) or 0) <= 0:
+            yield f"{variable}: {shown(value)} is not allowed; {names.QUANTITY_RULE}, more than 0"
+
+
+def resources(settings: Settings) -> Iterator[str]:
+    """Requests and limits are quantities, and no request is above its limit: Kubernetes would refuse each pod."""
+    for requests_name in [name for name in settings if name.endswith("_requests")]:
+        limits_name = requests_name.removesuffix("_requests") + "_limits"
+        requests, limits = settings[requests_name] or {}, settings.get(limits_name) or {}
+        wrong = [*_no_quantities(requests_name, requests), *_no_quantities(limits_name, limits)]
+        yield from wrong
+        if wrong:
+            continue
+        for resource in requests.keys() & limits.keys():
+            requested, limit = names.quantity(requests[resource]), names.quantity(limits[resource])
+            if requested is not None and limit is not None and requested > limit:
+                yield (
+                    f"{requests_name}: {resource} {requests[resource]} is more than the limit of "
+                    f"{limits[resource]} in {limits_name}"
+                )
+
+
+def _no_quantities(variable: str, values: Mapping[str, Any]) -> Iterator[str]:
+    for resource, value in values.items():
+        amount = None if isinstance(value, bool) else names.quantity(value)
+        if amount is None or amount < 0:
+            yield f"{variable}: {resource} {shown(value)} is not allowed; {names.QUANTITY_RULE}"
+
+
+def active_jobs(settings: Settings) -> Iterator[str]:
+    """More unfinished Jobs than there are Jobs is a mistake in one of the two."""
+    active, jobs = settings.get("build_jobs_active_per_namespace"), settings.get("build_jobs_per_namespace")
+    if active is not None and jobs is not None and active > jobs > 0:
+        yield (
+            f"build_jobs_active_per_namespace: {active} is more than build_jobs_per_namespace, {jobs}; "
+            f"1 to {jobs}, or 0 for all"
+        )
+
+
+def build_processes(settings: Settings) -> Iterator[str]:
+    """The busy loops are among the build's processes, beside its shell."""
+    workers, processes = settings.get("build_jobs_cpu_workers"), settings.get("build_jobs_processes")
+    if workers is not None and processes is not None and workers > processes - 1:
+        yield f"build_jobs_cpu_workers: {workers} is not allowed; at most build_jobs_processes - 1, {processes - 1}"
+
+
+def burst(settings: Settings) -> Iterator[str]:
+    """A burst is a burst over a rate."""
+    if settings.get("run_burst") and settings.get("run_qps") == 0:
+        yield f"run_burst: {settings['run_burst']} has no effect without run_qps; set run_qps, or run_burst=0"
+
+
+def connectivity(settings: Settings) -> Iterator[str]:
+    """What is requested must exist."""
+    if not settings.get("connectivity_enabled"):
+        return
+    if settings.get("deployments_service_enabled") is False:
+        yield "connectivity_enabled: true needs deployments_service_enabled=true; the check requests these Services"
+    if settings.get("deployments_enabled") is False or settings.get("deployments_per_namespace") == 0:
+        yield "connectivity_enabled: true needs Deployments; deployments_enabled=true, deployments_per_namespace from 1"
+    elif settings.get("deployments_replicas") == 0:
+        yield "connectivity_enabled: true needs deployments_replicas of 1 or more; nothing would answer"
+
+
+RULES: tuple[Rule, ...] = (
+    run_id,
+    namespace_names,
+    listed_names,
+    labels,
+    images,
+    quantities,
+    resources,
+    active_jobs,
+    build_processes,
+    burst,
+    connectivity,
+)

@@ -1,0 +1,42 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one run is: its id, and the hash by which two runs with the same settings are known."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+#: Letters and digits that nobody mistakes for one another.
+_SUFFIX_LETTERS = "bcdfghjkmnpqrstvwxz23456789"
+_SUFFIX_LENGTH = 5
+
+#: Settings that say where a run writes and what it may do, not what it does: the same load has the same hash.
+_NOT_HASHED = frozenset(
+    {"run_id", "run_log_file", "run_log_level", "run_profile_required", "run_results_dir", "run_unknown_variables"}
+)
+_NOT_HASHED_PREFIXES = ("cleanup_", "preflight_", "report_")
+
+
+def new_run_id(now: datetime) -> str:
+    """An id such as 20261121-043642-k3fzq: sorted by time, unique among those of one second (1 in 14 million)."""
+    return now.strftime("%Y%m%d-%H%M%S-") + "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(_SUFFIX_LENGTH))
+
+
+def settings_hash(settings: Mapping[str, Any]) -> str:
+    """SHA-256, in hexadecimal, of the effective settings as JSON with sorted names.
+
+    Left out are those that only say where the run's files lie and what it was allowed. The cluster is no setting.
+    """
+    counted = {
+        name: value
+        for name, value in settings.items()
+        if name not in _NOT_HASHED and not name.startswith(_NOT_HASHED_PREFIXES)
+    }
+    text = json.dumps(counted, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
