@@ -34,7 +34,7 @@ TEST_TYPES = (
     "--disable-error-code=union-attr",
     "--disable-error-code=var-annotated",
 )
-DEMO_RUN_ID = "demo"
+DEMO_NAME = "demo"
 
 
 class TargetFailedError(Exception):
@@ -138,9 +138,10 @@ def install_debian_package(*, command: str, package: str) -> None:
 def demo(extra: list[str]) -> None:
     """Run profile smoke on a real control plane, after removing what an earlier demo left."""
     cluster = chosen_cluster() | colours()
-    run_id = ("-e", f"run_id={DEMO_RUN_ID}")
+    # Names of its own, so that a run somebody has on the same cluster is not in the way.
+    run_id, prefix = ("-e", f"run_id={DEMO_NAME}"), ("-e", f"namespaces_prefix={DEMO_NAME}")
     run("ansible-playbook", "kubestress.core.cleanup", *run_id, env=cluster)
-    run("ansible-playbook", "kubestress.core.smoke", *run_id, *extra, env=cluster)
+    run("ansible-playbook", "kubestress.core.smoke", *run_id, *prefix, *extra, env=cluster)
 
 
 def lint_steps() -> list[tuple[str, Callable[[], None]]]:

@@ -51,7 +51,8 @@ def playbook(variables: Mapping[str, object], *, shown: bool = True) -> str:
                 print(line, end="", flush=True)
             lines.append(line)
     if process.returncode != 0:
-        raise ControlPlaneError(f"{PLAYBOOK} ended with {process.returncode}:\n{''.join(lines)}")
+        said = "its output is above" if shown else "".join(lines)
+        raise ControlPlaneError(f"{PLAYBOOK} ended with {process.returncode}: {said}")
     return "".join(lines)
 
 
@@ -60,7 +61,7 @@ def start(variables: Mapping[str, object] | None = None) -> Path:
     output = playbook(variables or {})
     found = KUBECONFIG_LINE.findall(output)
     if not found:
-        raise ControlPlaneError(f"{PLAYBOOK} printed no line KUBECONFIG=<path>:\n{output}")
+        raise ControlPlaneError(f"{PLAYBOOK} printed no line KUBECONFIG=<path>")
     return Path(found[-1].strip())
 
 
