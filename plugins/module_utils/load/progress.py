@@ -29,7 +29,7 @@ class Progress:
         self._started = time.monotonic()
         self._pause = _FIRST_PAUSE_SECONDS
         self._next = self._started + self._pause
-        self._last_text = ""
+        self._last = (self._started, 0)
 
     @property
     def seconds_to_next(self) -> float:
@@ -43,15 +43,22 @@ class Progress:
             return
         self._pause = min(_LAST_PAUSE_SECONDS, self._pause * _GROWTH)
         self._next = now + self._pause
+        # The rate since the last line: a gate lets the first members through at once, and the rest ever so slowly.
+        before, done_before = self._last
+        rate = (done - done_before) / (now - before) if now > before else 0.0
+        self._last = (now, done)
         elapsed = now - self._started
-        text = self._line(done=done, failed=failed, retries=retries, unready=unready, detail=detail, elapsed=elapsed)
+        text = self._line(
+            done=done, failed=failed, retries=retries, unready=unready, detail=detail, elapsed=elapsed, rate=rate
+        )
         with self._path.open("a", encoding="utf-8") as file:
             file.write(text + "\n")
 
-    def _line(self, *, done: int, failed: int, retries: int, unready: int, detail: str, elapsed: float) -> str:
-        rate = done / elapsed if elapsed else 0.0
+    def _line(
+        self, *, done: int, failed: int, retries: int, unready: int, detail: str, elapsed: float, rate: float
+    ) -> str:
         share = f" ({100 * done // self.total} %)" if self.total else ""
-        parts = [f"{done}/{self.total} {self._what}{share}", f"{rate:.0f}/s", f"{failed} failed"]
+        parts = [f"{done}/{self.total} {self._what}{share}", f"{rate:.{0 if rate >= 10 else 1}f}/s", f"{failed} failed"]
         if retries:
             parts.append(f"{retries} retries")
         if unready:
