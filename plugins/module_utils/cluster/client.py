@@ -12,9 +12,10 @@ import random
 import ssl
 import time
 from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, AsyncContextManager, AsyncIterator, Callable, Mapping
+from typing import Any
 from urllib.parse import urlencode
 
 from .connection import Connection, open_connection
@@ -36,7 +37,8 @@ _MAX_LINE_BYTES = 16 * 1024 * 1024
 class RetryPolicy:
     """How often and how long a transient failure is tried again.
 
-    `deadline_seconds` bounds one operation, all its attempts and pauses included. The pause before attempt n is drawn
+    `deadline_seconds` bounds one operation, all its attempts and pauses included, but not the time for which our own
+    limits held it back. The pause before attempt n is drawn
     from 0..min(`max_pause_seconds`, `first_pause_seconds` * 2^(n-1)) ("full jitter"), or the server's Retry-After plus
     up to a quarter of it, so that clients that were turned away together don't come back together.
     """
@@ -92,7 +94,7 @@ class Traffic:
         self.in_flight -= 1
 
 
-Admission = Callable[[], AsyncContextManager[Any]]
+Admission = Callable[[], contextlib.AbstractAsyncContextManager[Any]]
 
 
 class Cluster:
@@ -171,46 +173,57 @@ class Cluster:
         deadline = started + (self.retry.deadline_seconds if deadline_seconds is None else deadline_seconds)
         url = self._url(path, query)
         attempt = 0
-        renewed = False
+        renewed = maybe_done = False
+        answered: TransientError | None = None
         while True:
             attempt += 1
+            connection = self.connection
+            asked = time.monotonic()
             try:
-                status, answer, seconds = await self._attempt(method, url, body, content_type, accept, deadline)
+                async with self.admission():
+                    # A place that was long in coming is no fault of the server: the deadline moves by as much.
+                    deadline += time.monotonic() - asked
+                    status, answer, seconds = await self._attempt(method, url, body, content_type, accept, deadline)
                 return Reply(status, answer, attempt, seconds, time.monotonic() - started)
             except TransientError as error:
                 error.attempts = attempt
+                # Whoever is told 429 was turned away at the door; after any other failure it may have been done.
+                maybe_done = maybe_done or error.cause != "429"
                 pause = self.retry.pause_seconds(attempt, error.retry_after_seconds)
                 if time.monotonic() + pause >= deadline:
-                    raise self._given_up(error, attempt, time.monotonic() - started) from error
+                    # An attempt that only the deadline cut short says less than the answer before it.
+                    cut = error.cause == "timeout" and time.monotonic() >= deadline
+                    cause = answered if cut and answered else error
+                    raise self._given_up(cause, attempt, time.monotonic() - started) from error
+                answered = error
                 self.traffic.retries[error.cause] += 1
                 await asyncio.sleep(pause)
-            except Unauthorized:
+            except Unauthorized as error:
                 # Tokens of exec plug-ins and service accounts expire during long runs: ask for a new one, once.
-                if renewed or self._renew is None:
+                error.attempts = attempt
+                if renewed or not await self.renew_credentials(connection):
                     raise
                 renewed = True
-                await self._renew_credentials()
             except ClusterError as error:
-                error.attempts = attempt
+                error.attempts, error.maybe_done_before = attempt, maybe_done
                 raise
 
     async def _attempt(
         self, method: str, url: Any, body: bytes | None, content_type: str, accept: str | None, deadline: float
     ) -> tuple[int, bytes, float]:
-        async with self.admission():
-            timeout = min(self.request_timeout_seconds, max(0.001, deadline - time.monotonic()))
-            self.traffic.begin()
-            sent = time.monotonic()
-            try:
-                async with asyncio.timeout(timeout):
-                    response = await self._send(method, url, body, content_type, accept)
-                    answer = await response.read()
-            except Exception as error:
-                raise self._mapped(error) from error
-            finally:
-                self.traffic.end()
-            seconds = time.monotonic() - sent
-        if response.status >= 400:
+        timeout = min(self.request_timeout_seconds, max(0.001, deadline - time.monotonic()))
+        self.traffic.begin()
+        sent = time.monotonic()
+        try:
+            async with asyncio.timeout(timeout):
+                response = await self._send(method, url, body, content_type, accept)
+                answer = await response.read()
+        except Exception as error:
+            raise self._mapped(error) from error
+        finally:
+            self.traffic.end()
+        seconds = time.monotonic() - sent
+        if response.status >= 300:  # a redirection is not followed: it would lead away from what the user named
             raise from_response(response.status, response.headers, answer)
         return response.status, answer, seconds
 
@@ -254,7 +267,7 @@ class Cluster:
         """Foreign exceptions become ours here and nowhere else."""
         aiohttp = self._aiohttp
         host = self.connection.host
-        if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, ssl.SSLError)):
+        if _is_about_trust(aiohttp, error):
             return TrustError(
                 f"{host}: TLS failed: {error}; give the right ca_cert or kubeconfig "
                 "(validate_certs: false only where you accept any server)"
@@ -265,10 +278,17 @@ class Cluster:
             return TransientError(f"{host}: {str(error) or type(error).__name__}", cause="connection")
         return error
 
-    async def _renew_credentials(self) -> None:
+    async def renew_credentials(self, refused: Connection) -> bool:
+        """Ask for new credentials, because the API server answered 401 to those of `refused`; False if there are none.
+
+        Requests that were refused together share one renewal: an exec plug-in may take seconds.
+        """
+        if self._renew is None:
+            return False
         async with self._renewing:
-            assert self._renew is not None
-            self.connection = await self._renew()
+            if self.connection is refused:
+                self.connection = await self._renew()
+        return True
 
     # -- helpers over it ---------------------------------------------------------------------------------------------
 
@@ -311,13 +331,22 @@ class Cluster:
                 server_hostname=self.connection.server_hostname,
                 timeout=timeout,
             ) as response:
-                if response.status >= 400:
+                if response.status >= 300:
                     raise from_response(response.status, response.headers, await response.read())
                 yield _lines(response.content)
         except (ClusterError, asyncio.CancelledError, GeneratorExit):
             raise
         except Exception as error:
             raise self._mapped(error) from error
+
+
+def _is_about_trust(aiohttp: Any, error: Exception) -> bool:
+    """Whether TLS itself said no. A handshake that only broke off is a broken connection like any other."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return True
+    inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    broken_off = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+    return isinstance(inner, ssl.SSLError) and not isinstance(inner, broken_off)
 
 
 def _no_session_timeout(aiohttp: Any) -> Any:

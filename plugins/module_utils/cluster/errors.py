@@ -23,7 +23,8 @@ Foreign exceptions are mapped to these in one place (client.py), so no other roo
 from __future__ import annotations
 
 import json
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 
 class ClusterError(Exception):
@@ -31,10 +32,12 @@ class ClusterError(Exception):
 
     `status` is the HTTP status, or None where no answer came. `reason` is a short stable word for counting:
     the Kubernetes Status reason where there is one, else the name of the class. `attempts` is how many requests were
-    made for the operation that ended so.
+    made for the operation that ended so. `maybe_done_before`: an earlier attempt may have been carried out although
+    its answer was lost.
     """
 
     attempts = 1
+    maybe_done_before = False
 
     def __init__(self, message: str, *, status: int | None = None, reason: str | None = None) -> None:
         super().__init__(message)
@@ -50,7 +53,7 @@ class TransientError(ClusterError):
     """A later try of the same request may succeed.
 
     `cause` is what retries are counted under: "429", "500", "502", "503", "504", "connection", "timeout",
-    "etcd" or "conflict". `retry_after_seconds` is the server's wish, or None.
+    "etcd", "conflict" or "quota" (not counted yet). `retry_after_seconds` is the server's wish, or None.
     """
 
     def __init__(
@@ -155,6 +158,9 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Clust
             # The quota's own counter was written by somebody else meanwhile; the object itself is not in conflict.
             return TransientError(message, cause="conflict", status=status, reason=reason)
         return Conflict(message, status=status, reason=reason)
+    if status == 403 and "status unknown for quota" in message:
+        # A quota that was just made: its controller has not counted yet what is there.
+        return TransientError(message, cause="quota", status=status, reason=reason)
     if status == 403 and "exceeded quota" in message:
         return QuotaExceeded(message, status=status, reason="QuotaExceeded")
     kind = _PERMANENT_BY_STATUS.get(status, PermanentError)

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any, AsyncIterator, Mapping
+from typing import Any
 
 from .client import Cluster
 from .discovery import Resource
-from .errors import ClusterError, Forbidden, Gone, NotFound, TransientError, Unauthorized
+from .errors import ClusterError, Gone, TransientError, Unauthorized
 
 #: Objects per page of a list; what client-go uses.
 PAGE_SIZE = 500
 #: Seconds after which the server ends a watch, and we go on from where it stopped.
 WATCH_SECONDS = 300
+#: A watch that ends sooner than this without an event is a fault on the way, not the server's timeout (as client-go).
+_SHORT_WATCH_SECONDS = 1.0
 #: Accept header for lists of which only names, labels and owners matter; a server that can't answers in full.
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
@@ -87,7 +91,10 @@ class ListWatch:
         """Endless. Raises a PermanentError for what no retry can mend (no permission, no such kind)."""
         version = ""
         failures = 0
+        renewed = False
         while True:
+            retry_after_seconds = None
+            connection, began = self._cluster.connection, time.monotonic()
             try:
                 if not version:
                     async for event in self._list():
@@ -95,19 +102,26 @@ class ListWatch:
                             version = event.object["resourceVersion"]
                         yield event
                 async for event in self._watch(version):
-                    failures = 0
+                    failures, renewed, began = 0, False, 0.0
                     version = event.object["metadata"]["resourceVersion"]
                     if event.type != "BOOKMARK":
                         yield event
+                if time.monotonic() - began >= _SHORT_WATCH_SECONDS:
+                    failures, renewed = 0, False
+                    continue  # the server ends each watch after a time: go on from where it stopped
+                cause = "short"
             except Gone:
-                self.broken["gone"] += 1
-                version = ""
-            except (Forbidden, NotFound, Unauthorized):
-                raise
+                cause, version = "gone", ""
+            except Unauthorized:
+                # Tokens expire while a run only waits; without a new one, or if that is refused too, it is over.
+                if renewed or not await self._cluster.renew_credentials(connection):
+                    raise
+                cause, renewed = "401", True
             except TransientError as error:
-                self.broken[error.cause] += 1
-                failures += 1
-                await asyncio.sleep(self._cluster.retry.pause_seconds(failures, error.retry_after_seconds))
+                cause, retry_after_seconds = error.cause, error.retry_after_seconds
+            self.broken[cause] += 1
+            failures = 1 if time.monotonic() - began >= _SHORT_WATCH_SECONDS else failures + 1
+            await asyncio.sleep(self._cluster.retry.pause_seconds(failures, retry_after_seconds))
 
     async def _list(self) -> AsyncIterator[Event]:
         names: set[tuple[str, str]] = set()
@@ -132,7 +146,10 @@ class ListWatch:
         }
         async with self._cluster.stream(self._path, query=query) as lines:
             async for line in lines:
-                document = json.loads(line)
+                try:
+                    document = json.loads(line)
+                except ValueError as error:
+                    raise TransientError("a watch broke off in the middle of an event", cause="connection") from error
                 if document["type"] == "ERROR":
                     raise _watch_error(document["object"])
                 yield Event(document["type"], document["object"])

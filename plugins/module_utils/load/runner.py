@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any, Callable, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import quote
 
 from ..cluster.client import Cluster, Reply
@@ -93,8 +94,7 @@ class Runner:
         except AlreadyExists as error:
             found = await self._cluster.get(self._path(operation))
             self._refuse_strangers(operation, found)
-            # After a retry the first try may have been stored although its answer was lost.
-            result = "created" if error.attempts > 1 else "unchanged"
+            result = "created" if error.maybe_done_before else "unchanged"
             return Outcome(operation, result, attempts=error.attempts)  # type: ignore[arg-type]
 
     async def _patch(self, operation: Operation) -> Outcome:

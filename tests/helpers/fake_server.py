@@ -1,0 +1,47 @@
+"""A server of a few lines on loopback, and a Cluster that talks to it over real HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster, RetryPolicy
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import Connection
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+QUICK = RetryPolicy(deadline_seconds=5.0, first_pause_seconds=0.001, max_pause_seconds=0.01)
+
+
+@asynccontextmanager
+async def serving(handler: Handler) -> AsyncIterator[str]:
+    """Yield the URL of a server on which every request goes to the handler."""
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def cluster_on(handler: Handler, *, retry: RetryPolicy = QUICK, **settings: Any) -> AsyncIterator[Cluster]:
+    """Yield a Cluster whose API server is the handler."""
+    async with serving(handler) as url, Cluster(Connection(host=url), retry=retry, **settings) as cluster:
+        yield cluster
+
+
+def status(code: int, *, reason: str = "", message: str = "", **headers: str) -> web.Response:
+    """Return an error answer as the API server gives it."""
+    document = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code}
+    return web.json_response(document | {"reason": reason, "message": message}, status=code, headers=headers)
+
+
+def events(*changes: tuple[str, dict[str, Any]]) -> bytes:
+    """Return watch events as lines."""
+    return b"".join(json.dumps({"type": kind, "object": obj}).encode() + b"\n" for kind, obj in changes)

@@ -1,0 +1,200 @@
+"""list + watch against a server of our own: pages, bookmarks, expiry, and connections that break."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import Connection
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.discovery import Resource
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import Forbidden, Unauthorized
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.watch import Event, ListWatch
+from helpers.fake_server import QUICK, cluster_on, events, serving, status
+
+CONFIG_MAPS = Resource("v1", "ConfigMap", "configmaps", True, frozenset({"list", "watch"}))
+
+
+def config_map(name: str, version: int) -> dict[str, Any]:
+    return {"metadata": {"namespace": "a", "name": name, "resourceVersion": str(version)}}
+
+
+def page(*items: dict[str, Any], version: int, token: str = "") -> web.Response:
+    return web.json_response({"metadata": {"resourceVersion": str(version), "continue": token}, "items": list(items)})
+
+
+class Script:
+    """Lists and watches answered in turn; the last watch stays open and silent."""
+
+    def __init__(self, *, lists: list[web.Response], watches: list[Any]) -> None:
+        self.lists, self.watches = lists, watches
+        self.asked: list[dict[str, str]] = []
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(dict(request.query))
+        if "watch" not in request.query:
+            return self.lists.pop(0)
+        if not self.watches:
+            await asyncio.sleep(30)
+        answer = self.watches.pop(0)
+        if isinstance(answer, web.Response):
+            return answer
+        data, how = answer
+        response = web.StreamResponse()
+        await response.prepare(request)
+        if data:
+            await response.write(data)
+        if how == "cut":
+            assert request.transport is not None
+            await asyncio.sleep(0.02)  # lets the bytes go out before the connection does
+            request.transport.abort()
+        return response
+
+
+async def collected(cluster: Cluster, *, until: Callable[[list[Event]], bool]) -> tuple[list[Event], Counter[str]]:
+    watch = ListWatch(cluster, CONFIG_MAPS, label_selector="x=y", namespace="a")
+    found: list[Event] = []
+    async with asyncio.timeout(5):
+        async for event in watch.events():
+            found.append(event)
+            if until(found):
+                break
+    return found, watch.broken
+
+
+def story(found: list[Event]) -> list[str]:
+    return [" ".join([event.type, *([event.object["metadata"]["name"]] * (event.type != "SYNCED"))]) for event in found]
+
+
+async def test_a_list_in_pages_then_what_changes():
+    script = Script(
+        lists=[page(config_map("one", 1), version=7, token="t"), page(config_map("two", 2), version=7)],
+        watches=[(events(("ADDED", config_map("three", 8)), ("DELETED", config_map("one", 9))), "end")],
+    )
+    async with cluster_on(script.answer) as cluster:
+        found, _broken = await collected(cluster, until=lambda found: len(found) == 5)
+
+    assert story(found) == ["ADDED one", "ADDED two", "SYNCED", "ADDED three", "DELETED one"]
+    assert found[2].names == {("a", "one"), ("a", "two")}
+    assert found[0].object["kind"] == "ConfigMap"
+    assert found[0].object["apiVersion"] == "v1"
+    assert script.asked[1]["continue"] == "t"
+    assert script.asked[2]["resourceVersion"] == "7"
+    assert all(query["labelSelector"] == "x=y" for query in script.asked)
+
+
+async def test_a_broken_watch_goes_on_from_the_last_event_or_bookmark():
+    script = Script(
+        lists=[page(version=7)],
+        watches=[
+            (events(("ADDED", config_map("one", 8))), "cut"),
+            (events(("BOOKMARK", {"metadata": {"resourceVersion": "50"}})), "cut"),
+            status(503),
+            (events(("MODIFIED", config_map("one", 51))), "end"),
+        ],
+    )
+    async with cluster_on(script.answer) as cluster:
+        found, broken = await collected(cluster, until=lambda found: len(found) == 3)
+
+    assert story(found) == ["SYNCED", "ADDED one", "MODIFIED one"]
+    assert [query["resourceVersion"] for query in script.asked[1:]] == ["7", "8", "50", "50"]
+    assert broken == {"connection": 2, "503": 1}
+
+
+@pytest.mark.parametrize("cut", [1, 20, -2])
+async def test_half_an_event_is_none_whether_the_connection_is_cut_or_closed(cut: int):
+    whole = events(("ADDED", config_map("one", 8)))
+    for how in ("cut", "end"):
+        script = Script(lists=[page(version=7)], watches=[(whole[:cut], how), (whole, "end")])
+        async with cluster_on(script.answer) as cluster:
+            found, broken = await collected(cluster, until=lambda found: len(found) == 2)
+        assert story(found) == ["SYNCED", "ADDED one"]
+        assert broken == {"connection": 1}
+
+
+@pytest.mark.parametrize("how", ["answer", "event"])
+async def test_an_expired_version_means_a_new_list(how: str):
+    gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
+    expired = status(410, reason="Expired") if how == "answer" else (events(("ERROR", gone)), "end")
+    script = Script(
+        lists=[page(config_map("one", 1), version=7), page(config_map("two", 20), version=30)],
+        watches=[expired],
+    )
+    async with cluster_on(script.answer) as cluster:
+        found, broken = await collected(cluster, until=lambda found: len(found) == 4)
+
+    assert story(found) == ["ADDED one", "SYNCED", "ADDED two", "SYNCED"]
+    assert found[3].names == {("a", "two")}
+    assert broken == {"gone": 1}
+
+
+async def test_a_page_token_that_expires_begins_the_list_anew():
+    script = Script(
+        lists=[
+            page(config_map("one", 1), version=7, token="t"),
+            status(410, reason="Expired"),
+            page(config_map("one", 1), config_map("two", 2), version=9),
+        ],
+        watches=[],
+    )
+    async with cluster_on(script.answer) as cluster:
+        found, _broken = await collected(cluster, until=lambda found: found[-1].type == "SYNCED")
+
+    assert story(found) == ["ADDED one", "ADDED one", "ADDED two", "SYNCED"]
+    assert found[-1].names == {("a", "one"), ("a", "two")}
+
+
+async def test_a_watch_that_always_ends_at_once_is_not_asked_for_in_a_tight_loop():
+    script = Script(lists=[page(version=7)], watches=[(b"", "end")] * 500)
+    async with cluster_on(script.answer) as cluster:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                assert [event.type async for event in ListWatch(cluster, CONFIG_MAPS).events()] == []
+    # QUICK pauses 5 ms on average once it has backed off.
+    assert 3 < 500 - len(script.watches) < 250
+
+
+async def test_what_is_not_permitted_ends_it():
+    script = Script(lists=[page(version=7)], watches=[status(403, message="may not watch")])
+    async with cluster_on(script.answer) as cluster:
+        with pytest.raises(Forbidden, match="may not watch"):
+            await collected(cluster, until=lambda found: len(found) == 9)
+
+
+@pytest.mark.parametrize("works", [True, False])
+async def test_a_token_that_expires_during_a_watch_is_renewed_once(works: bool):
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if "watch" not in request.query:
+            return page(version=7)
+        if request.headers.get("Authorization") != "Bearer new" or not works:
+            return status(401, reason="Unauthorized", message="token expired")
+        return web.Response(body=events(("ADDED", config_map("one", 8))))
+
+    async with serving(handler) as url:
+
+        async def renew() -> Connection:
+            return Connection(host=url, headers=(("Authorization", "Bearer new"),))
+
+        async with Cluster(Connection(host=url), retry=QUICK, renew=renew) as cluster:
+            if works:
+                found, broken = await collected(cluster, until=lambda found: len(found) == 2)
+                assert story(found) == ["SYNCED", "ADDED one"]
+                assert broken == {"401": 1}
+            else:
+                with pytest.raises(Unauthorized, match="token expired"):
+                    await collected(cluster, until=lambda found: len(found) == 2)
+
+
+async def test_an_event_larger_than_any_buffer_arrives_whole():
+    large = config_map("large", 8)
+    large["data"] = {"text": "x" * 3_000_000}
+    script = Script(lists=[page(version=7)], watches=[(events(("ADDED", large)), "end")])
+    async with cluster_on(script.answer) as cluster:
+        found, _broken = await collected(cluster, until=lambda found: len(found) == 2)
+    assert json.dumps(found[1].object, sort_keys=True) == json.dumps(large, sort_keys=True)
