@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Iterator, Mapping
+from typing import Any
 
 from .latency import LatencySketch
 
@@ -23,7 +24,8 @@ class _LivePod:
     seen: float | None
     from_job: bool
     started: bool = False
-    restarts: int = 0
+    #: By container; most pods never have one.
+    restarts: dict[str, int] | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -122,17 +124,18 @@ class PodBook:
             live.started = True
             if live.seen is not None:
                 self.startup.add(time.monotonic() - live.seen)
-        restarts = 0
-        oom_killed = False
         for status in _containers(pod):
-            restarts += status.get("restartCount", 0)
-            for state in (status.get("lastState") or {}, status.get("state") or {}):
-                oom_killed = oom_killed or state.get("terminated", {}).get("reason") == "OOMKilled"
-        if restarts > live.restarts:
-            self.restarts += restarts - live.restarts
-            if oom_killed:
-                self.oom_kills += restarts - live.restarts
-            live.restarts = restarts
+            restarts = status.get("restartCount", 0)
+            if not restarts:
+                continue
+            known = live.restarts = live.restarts or {}
+            new = restarts - known.get(status["name"], 0)
+            if new > 0:
+                known[status["name"]] = restarts
+                self.restarts += new
+                # lastState is what the restart ended.
+                if ((status.get("lastState") or {}).get("terminated") or {}).get("reason") == "OOMKilled":
+                    self.oom_kills += new
 
     def _end(self, pod: Mapping[str, Any], phase: str) -> FailedPod | None:
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]

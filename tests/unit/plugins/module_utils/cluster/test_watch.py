@@ -69,7 +69,8 @@ async def collected(cluster: Cluster, *, until: Callable[[list[Event]], bool]) -
 
 
 def story(found: list[Event]) -> list[str]:
-    return [" ".join([event.type, *([event.object["metadata"]["name"]] * (event.type != "SYNCED"))]) for event in found]
+    """Return what came, as "ADDED name" or "SYNCED"."""
+    return [f"{event.type} {event.object.get('metadata', {}).get('name', '')}".strip() for event in found]
 
 
 async def test_a_list_in_pages_then_what_changes():
