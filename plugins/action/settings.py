@@ -48,23 +48,26 @@ class ActionModule(ActionBase):
     _supports_async = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The settings and the run; failed, with a line for each problem, if any is refused or no folder can be made."""
+        """The settings and the run; or failed, with a line for each setting refused, or if no folder can be made."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
         _checked, options = self.validate_argument_spec(
-            argument_spec={"attempt": {"type": "str", "choices": ["new", "latest"], "default": "new"}}
+            argument_spec={"attempt": {"type": "str", "choices": ["new", "current", "latest"], "default": "new"}}
         )
         try:
             profile, settings = self._checked(task_vars or {})
+            current = (task_vars or {}).get("kubestress_run") if options["attempt"] == "current" else None
             if options["attempt"] == "latest":
-                run = _latest_run(settings)
+                run, changed = _latest_run(settings), False
             else:
-                run = _new_run(settings, profile=profile, write=not self._task.check_mode)
+                changed = not self._task.check_mode
+                run = _current_run(settings, current, profile=profile, write=changed) or _new_run(
+                    settings, profile=profile, write=changed
+                )
         except (SettingError, ResultsError) as error:
             # Not raised: before 2.19 Ansible would call it an exception and show its last line first.
             result.update(failed=True, msg=str(error))
             return result
-        changed = options["attempt"] == "new" and not self._task.check_mode
         result.update(changed=changed, settings=settings, run=run)
         return result
 
@@ -128,6 +131,23 @@ def _new_run(settings: dict[str, Any], *, profile: str, write: bool) -> dict[str
     if write:
         folder.write_run({"schema": 1, **told, "settings": settings, "versions": _versions()})
     return {**told, **_places(folder, settings)}
+
+
+def _current_run(
+    settings: dict[str, Any], current: dict[str, Any] | None, *, profile: str, write: bool
+) -> dict[str, Any] | None:
+    """The fact kubestress_run of the run that is on, with these settings; None if none is, or another is asked for.
+
+    Raises ResultsError.
+    """
+    if current is None or settings["run_id"] not in ("", current["run_id"]):
+        return None
+    settings["run_id"] = current["run_id"]
+    run = {**current, "profile": profile, "settings_hash": settings_hash(settings)}
+    if write:
+        folder = RunFolder.of_attempt(current["attempt_dir"])
+        folder.update_run(settings=settings, profile=profile, settings_hash=run["settings_hash"])
+    return run
 
 
 def _latest_run(settings: dict[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,8 @@ author:
 description:
   - Takes every variable of every role of this collection from the play's variables - extra vars, inventory, and,
     through the roles' defaults, environment, profile and default, in this order - and converts it to the type that the
-    role documents. Text is taken for numbers, booleans, lists and dictionaries too, as AWX surveys and the environment send
-    it; an empty string or null counts as not given.
+    role documents. Text is taken for numbers, booleans, lists and dictionaries too, as AWX surveys and the environment
+    send it; an empty string or null counts as not given.
   - Refuses wrong types, numbers out of range, values that contradict each other, an unknown profile, and names that no
     role has, all at once, one line each, before anything is created.
   - Fixes the run id, makes the folder of this attempt under C(run_results_dir), and writes C(run.json) there.
@@ -32,10 +32,12 @@ attributes:
 options:
   attempt:
     description:
-      - With V(new) the next attempt of the run begins. With V(latest) the newest attempt that is there is meant, and
-        nothing is written.
+      - With V(new) the next attempt of the run begins.
+      - With V(current) the attempt that this play is at goes on with these settings, unless they name another run; if
+        there is none, it is as V(new). The variable C(kubestress_run) tells.
+      - With V(latest) the newest attempt that is there is meant, and nothing is written.
     type: str
-    choices: [new, latest]
+    choices: [new, current, latest]
     default: new
 seealso:
   - plugin: kubestress.core.setting

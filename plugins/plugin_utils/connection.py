@@ -19,9 +19,9 @@ def with_connection(
 ) -> dict[str, Any]:
     """A task's arguments, completed with the connection that variables such as kubestress_kubeconfig name.
 
-    Empty variables count as not set. The task's own arguments and its module_defaults win. It cannot be done by `module_defaults` with
-    `default(omit)` in our roles: an omitted value there takes away the one that the user's own play sets, and the
-    task would talk to another cluster.
+    Empty variables count as not set. The task's own arguments and its module_defaults win. It cannot be done by
+    `module_defaults` with `default(omit)` in our roles: an omitted value there takes away the one that the user's own
+    play sets, and the task would talk to another cluster.
     """
     complete = dict(arguments)
     for option, spec in AUTH_ARGUMENTS.items():
