@@ -134,9 +134,10 @@ demand:
   type: dict
   sample: {namespaces: 10, pods_at_peak: 90, build_pods_ceiling: 30, expected_seconds: 3919.5}
 cluster:
-  description: Version and nodes of the cluster, nodes that are alike as one entry with a count.
+  description: Version, kind and nodes of the cluster, nodes that are alike as one entry with a count.
   returned: when the cluster could be read
   type: dict
+  sample: {version: v1.36.3, platform: linux/amd64, openshift: false, nodes: {total: 10, ready: 10}}
 existing:
   description: Those of the run's namespaces that exist, C(own) by label or C(allowed) by C(namespaces_existing).
   returned: when the cluster could be read

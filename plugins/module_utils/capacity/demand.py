@@ -105,7 +105,6 @@ def _demand(settings: Mapping[str, Any], existing_namespaces: int) -> Demand:
         add(settings, objects, followers, groups)
     for group in groups:
         followers["Pod"] += group.in_all
-    followers["Pod"] -= objects["Pod"]
     return Demand(
         namespaces=settings["namespaces_total"],
         existing_namespaces=existing_namespaces,
@@ -136,7 +135,7 @@ def _connectivity(
     settings: Mapping[str, Any], objects: Counter[str], _followers: Counter[str], groups: list[PodGroup]
 ) -> None:
     if settings["connectivity_enabled"]:
-        objects["Pod"] += 1
+        objects["Job"] += 1
         groups.append(_group(settings, "connectivity", 1, 1, ("connectivity_enabled",)))
 
 

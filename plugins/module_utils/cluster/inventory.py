@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .client import Cluster
-from .errors import ClusterError, Forbidden
+from .errors import ClusterError, Forbidden, NotFound
 from .watch import list_pages
 
 #: Seconds that one kubelet may take to answer; a node that hangs must not hold up whoever asks.
@@ -60,6 +60,15 @@ async def _allowed(cluster: Cluster, access: Access) -> bool:
     }
     reply = await cluster.request("POST", _REVIEW_PATH, body=json.dumps(review).encode())
     return bool(reply.json().get("status", {}).get("allowed"))
+
+
+async def serves_group(cluster: Cluster, group: str) -> bool:
+    """Whether the API server has an API group. Raises ClusterError."""
+    try:
+        await cluster.get(f"/apis/{group}")
+    except NotFound:
+        return False
+    return True
 
 
 async def read_each(

@@ -101,7 +101,7 @@ def judge(question: Question, found: Survey) -> Answer:
     here = len(existing.own | existing.allowed)
     demand = demand_of(question.settings, existing_namespaces=here)
     answer = Answer(rows=compare(demand, found.supply, own_namespaces=set(existing.own)))
-    answer.cluster = cluster_facts(found.version, found.supply)
+    answer.cluster = cluster_facts(found)
     answer.demand = demand_facts(demand)
     answer.existing = {"own": sorted(existing.own), "allowed": sorted(existing.allowed)}
     if found.missing:
@@ -144,11 +144,13 @@ def _bounded_rows(rows: list[Row]) -> list[Row]:
     return [*rows[:_MAX_ROWS], Row(name="further rows, not shown", needed=more)] if more > 0 else rows
 
 
-def cluster_facts(version: Mapping[str, str], supply: Supply) -> dict[str, Any]:
+def cluster_facts(found: Survey) -> dict[str, Any]:
     """For run.json: what kind of cluster it was. Nodes that are alike are one entry with a count."""
+    supply = found.supply
     facts: dict[str, Any] = {
-        "version": version.get("gitVersion"),
-        "platform": version.get("platform"),
+        "version": found.version.get("gitVersion"),
+        "platform": found.version.get("platform"),
+        "openshift": found.openshift,
         "namespaces": supply.namespaces,
         "pods_running": supply.pods_running if supply.pods_counted else None,
         "nodes": None,

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..capacity.supply import Node, NodeProcesses, Supply, node_of, pod_requests, quota_of
 from ..cluster.client import Cluster
-from ..cluster.inventory import Access, KubeletFacts, kubelet_facts, missing_access, read_each
+from ..cluster.inventory import Access, KubeletFacts, kubelet_facts, missing_access, read_each, serves_group
 from ..load.labels import LABEL_MANAGED_BY, LABEL_RUN_ID, MANAGED_BY
 
 #: Finished pods hold neither a slot nor requests.
@@ -40,6 +40,7 @@ class Survey:
     """What was read. `namespaces` are the API objects of the wanted names; `missing` what the user may not do."""
 
     version: dict[str, str]
+    openshift: bool = False
     supply: Supply = field(default_factory=Supply)
     namespaces: list[dict[str, Any]] = field(default_factory=list)
     missing: list[Access] = field(default_factory=list)
@@ -53,13 +54,21 @@ async def survey(cluster: Cluster, wanted: Wanted, *, takes_pods: Callable[[Node
     # First and alone: an unreachable server is told once and quickly, not by ten requests that each give up.
     found = Survey(version=await cluster.version())
     await asyncio.gather(
-        _namespaces(cluster, wanted, found), _access(cluster, wanted, found), _nodes(cluster, wanted, found, takes_pods)
+        _namespaces(cluster, wanted, found),
+        _access(cluster, wanted, found),
+        _nodes(cluster, wanted, found, takes_pods),
+        _platform(cluster, found),
     )
     return found
 
 
 async def _access(cluster: Cluster, wanted: Wanted, found: Survey) -> None:
     found.missing = await missing_access(cluster, wanted.access)
+
+
+async def _platform(cluster: Cluster, found: Survey) -> None:
+    # Security context constraints are what makes a pod's spec differ there, so their group is the sign.
+    found.openshift = await serves_group(cluster, "security.openshift.io")
 
 
 async def _namespaces(cluster: Cluster, wanted: Wanted, found: Survey) -> None:

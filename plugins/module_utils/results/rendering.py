@@ -95,7 +95,7 @@ def _jobs(jobs: Mapping[str, Any]) -> str:
     text = f"{_figure(jobs['complete'])} complete, {_figure(jobs['failed'])} failed"
     if jobs["ceiling_active_pods"]:
         peak, ceiling = _figure(jobs["peak_active_pods"]), _figure(jobs["ceiling_active_pods"])
-        text += f"; {peak} build pods active at once, ceiling {ceiling}"
+        text += f"; {peak} Job pods active at once, ceiling {ceiling}"
     return text
 
 

@@ -75,7 +75,7 @@ def _jobs(summary: Mapping[str, Any]) -> list[str]:
         reasons.append(f"Job: {stored - complete - failed:,} of {stored:,} neither complete nor failed")
     peak, ceiling = jobs["peak_active_pods"], jobs["ceiling_active_pods"]
     if ceiling and peak is not None and peak > ceiling:
-        reasons.append(f"build pods: {peak:,} were active at once, above the ceiling of {ceiling:,}")
+        reasons.append(f"Job pods: {peak:,} were active at once, above the ceiling of {ceiling:,}")
     return reasons
 
 

@@ -66,7 +66,7 @@ def test_the_profiles_figures(case):
 def test_a_builds_length_is_the_sum_of_its_phases():
     phases = [(2, 5), (5, 15), (10, 30), (5, 15), (3, 10), (2, 8), (2, 5)]
     shortest, longest = sum(low for low, _high in phases), sum(high for _low, high in phases)
-    assert (SHORTEST_BUILD_SECONDS, LONGEST_BUILD_SECONDS) == (shortest, longest)
+    assert (shortest, longest) == (SHORTEST_BUILD_SECONDS, LONGEST_BUILD_SECONDS)
     assert (shortest + longest) / 2 == MEAN_BUILD_SECONDS
 
 

@@ -26,10 +26,12 @@ def test_existing_namespaces_are_not_made_again():
     assert demand_of(settings(), existing_namespaces=4).objects_in_all()["Namespace"] == 6
 
 
-def test_services_and_the_connectivity_pod_come_on_top():
-    demand = demand_of(settings(deployments_service_enabled=True, connectivity_enabled=True, statefulsets_enabled=False))
+def test_services_and_the_connectivity_job_come_on_top():
+    demand = demand_of(
+        settings(deployments_service_enabled=True, connectivity_enabled=True, statefulsets_enabled=False)
+    )
     assert demand.objects["Service"] == 3
-    assert demand.objects["Pod"] == 1
+    assert demand.objects["Job"] == 20 + 1
     assert demand.pods_per_namespace == 3 + 1 + 3
 
 

@@ -16,6 +16,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.cluster.inventory 
     kubelet_facts,
     missing_access,
     read_each,
+    serves_group,
 )
 
 
@@ -91,7 +92,7 @@ async def test_every_page_is_read():
 async def test_a_budget_that_is_used_up_says_how_much_is_left():
     names = []
     async with answering(pages(4)) as cluster:
-        why = await read_each(cluster, "/api/v1/pods", lambda item: names.append(item), budget_seconds=0.0)
+        why = await read_each(cluster, "/api/v1/pods", names.append, budget_seconds=0.0)
     assert (why, len(names)) == ("7 more than could be read in 0 s", 3)
 
 
@@ -112,6 +113,16 @@ async def test_a_list_that_is_not_permitted_is_an_answer_and_a_broken_server_is_
     async with answering(break_down) as cluster:
         with pytest.raises(TransientError, match="down"):
             await read_each(cluster, "/api/v1/nodes", lambda _item: None)
+
+
+@pytest.mark.parametrize(("status", "served"), [(200, True), (404, False)])
+async def test_whether_an_api_group_is_there(status, served):
+    async def handler(request):
+        assert request.path == "/apis/security.openshift.io"
+        return web.json_response({"kind": "APIGroup"}, status=status)
+
+    async with answering(handler) as cluster:
+        assert await serves_group(cluster, "security.openshift.io") is served
 
 
 async def test_a_kubelet_tells_its_configuration_and_statistics():

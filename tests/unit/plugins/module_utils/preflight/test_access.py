@@ -32,7 +32,7 @@ def test_only_what_the_run_makes_and_watches():
 
 def test_each_role_brings_its_own():
     found = needed(connectivity_enabled=True, deployments_service_enabled=True)
-    for access in ("create secrets", "create services", "create pods", "watch deployments.apps", "get statefulsets.apps"):
+    for access in ("create secrets", "create services", "list pods", "watch deployments.apps", "get statefulsets.apps"):
         assert access in found
     assert "watch secrets" not in found
 

@@ -68,7 +68,12 @@ def test_every_reason_is_told_at_once():
         question(changed={"preflight_risk": "It may break the cluster"}),
         found(supply=small, namespaces=[stranger], missing=missing),
     )
-    starts = ["missing permissions: create jobs.batch, get secrets", "namespace deploy-test-3", "pods at peak", "profile"]
+    starts = [
+        "missing permissions: create jobs.batch, get secrets",
+        "namespace deploy-test-3",
+        "pods at peak",
+        "profile",
+    ]
     assert [problem[: len(start)] for problem, start in zip(answer.problems, starts, strict=True)] == starts
     assert answer.message().startswith("preflight: 4 reasons not to start: (1) missing permissions")
     assert "\n" not in answer.message()

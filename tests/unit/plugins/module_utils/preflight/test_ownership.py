@@ -34,9 +34,11 @@ def test_our_own_are_taken_again():
 def test_another_runs_are_refused_with_its_run_id_and_the_cure():
     existing = sorted_out(*(namespace(f"deploy-test-{number}", run_id="theirs") for number in range(1, 8)))
     assert existing.refusals == (
-        "namespaces deploy-test-1, deploy-test-2, deploy-test-3, deploy-test-4, deploy-test-5 and 2 more belong to run "
-        "theirs: remove that run with `ansible-playbook kubestress.core.cleanup -e run_id=theirs`, or choose a prefix "
-        "other than namespaces_prefix=deploy-test",
+        (
+            "namespaces deploy-test-1, deploy-test-2, deploy-test-3, deploy-test-4, deploy-test-5 and 2 more belong to "
+            "run theirs: remove that run with `ansible-playbook kubestress.core.cleanup -e run_id=theirs`, or choose a "
+            "prefix other than namespaces_prefix=deploy-test"
+        ),
     )
 
 
@@ -44,8 +46,10 @@ def test_a_strangers_is_refused_and_the_run_id_alone_makes_nobody_ours():
     existing = sorted_out(namespace("deploy-test-2", labels={"kubestress.core/run-id": "mine"}))
     assert existing.own == frozenset()
     assert existing.refusals == (
-        "namespace deploy-test-2 exists and carries no run id, so this run does not own it: choose a prefix other than "
-        "namespaces_prefix=deploy-test, or list it in namespaces_existing",
+        (
+            "namespace deploy-test-2 exists and carries no run id, so this run does not own it: choose a prefix other "
+            "than namespaces_prefix=deploy-test, or list it in namespaces_existing"
+        ),
     )
 
 
@@ -58,6 +62,8 @@ def test_what_the_user_lists_is_allowed_whoever_made_it():
 def test_one_that_is_being_deleted_cannot_be_used_even_if_it_is_ours():
     existing = sorted_out(namespace("deploy-test-1", run_id="mine", leaving=True))
     assert existing.refusals == (
-        "namespace deploy-test-1 is being deleted: wait until the cluster has removed it, or choose another "
-        "namespaces_prefix",
+        (
+            "namespace deploy-test-1 is being deleted: wait until the cluster has removed it, or choose another "
+            "namespaces_prefix"
+        ),
     )

@@ -42,7 +42,7 @@ def test_it_says_what_was_measured():
         "create Deployment     30 ",
         "create Job             4 ",
         "rate      17.0 objects/s; 50 of at most 50 requests in flight; retries: 2 x 429",
-        "Jobs      4 complete, 0 failed; 6 build pods active at once, ceiling 6",
+        "Jobs      4 complete, 0 failed; 6 Job pods active at once, ceiling 6",
         "pods      8 succeeded, 0 failed; start-up p50 1.00 s, p99 2.00 s",
         "phases    deployments 2 s, build_jobs 58 s",
         "note: nodes are simulated",
@@ -55,7 +55,14 @@ def test_namespaces_show_up_where_something_failed_worst_first():
     rows = [
         {"name": "n-1", "jobs_complete": 2, "jobs_failed": 0, "pods_succeeded": 4, "pods_failed": 0, "failed_pods": []},
         {"name": "n-2", "jobs_complete": 2, "jobs_failed": 0, "pods_succeeded": 4, "pods_failed": 1, "failed_pods": []},
-        {"name": "n-3", "jobs_complete": 1, "jobs_failed": 1, "pods_succeeded": 2, "pods_failed": 5, "failed_pods": pods},
+        {
+            "name": "n-3",
+            "jobs_complete": 1,
+            "jobs_failed": 1,
+            "pods_succeeded": 2,
+            "pods_failed": 5,
+            "failed_pods": pods,
+        },
     ]
     text = "\n".join(line.text for line in lines_of(batch(namespaces=rows)))
     assert "n-1" not in text

@@ -35,7 +35,8 @@ def test_the_schema_is_a_schema_and_says_no_to_what_is_not_a_summary():
     Draft202012Validator.check_schema(SCHEMA)
     validator = Draft202012Validator(SCHEMA)
     summary = judged(batch())
-    for broken in ({"verdict": "fine"}, {"attempt": 0}, {"jobs": {}}, {"unknown": 1}, {"objects": {"Job": {}}}):
+    several: list[dict] = [{"verdict": "fine"}, {"attempt": 0}, {"jobs": {}}, {"unknown": 1}, {"objects": {"Job": {}}}]
+    for broken in several:
         assert not validator.is_valid({**summary, **broken})
 
 
@@ -101,7 +102,7 @@ def test_jobs_that_failed_or_never_ended():
 
 def test_more_pods_than_the_ceiling_break_a_promise():
     jobs = {"complete": 4, "failed": 0, "peak_active_pods": 7, "ceiling_active_pods": 6}
-    assert judged(batch(jobs=jobs))["reasons"] == ["build pods: 7 were active at once, above the ceiling of 6"]
+    assert judged(batch(jobs=jobs))["reasons"] == ["Job pods: 7 were active at once, above the ceiling of 6"]
 
 
 def test_a_pod_that_failed_in_a_job_that_completed_is_told_but_fails_nothing():
@@ -162,13 +163,17 @@ def test_nothing_was_measured(folder):
 
 
 def test_with_the_plays_error_at_hand_that_is_the_reason(folder):
-    assert summarize(folder, error="the API server cannot be reached")["reasons"] == ["the API server cannot be reached"]
+    assert summarize(folder, error="the API server cannot be reached")["reasons"] == [
+        "the API server cannot be reached"
+    ]
 
 
 def test_a_killed_batch_left_a_snapshot(folder):
     write_json(
         folder.batches_dir / "001-x.json",
-        batch(finished=None, aborted="still at work when this was written", objects={"Job": counts(4, created=3)}, jobs={}),
+        batch(
+            finished=None, aborted="still at work when this was written", objects={"Job": counts(4, created=3)}, jobs={}
+        ),
     )
     summary = summarize(folder)
     assert summary["verdict"] == "aborted"

@@ -1,0 +1,268 @@
+"""kubestress.core.report, as action and role, on what real batches left behind, also killed ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.commands import Completed, command_environment
+from jsonschema import Draft202012Validator, FormatChecker
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SCHEMA = json.loads((CHECKOUT / "docs" / "summary.schema.json").read_text())
+
+NAMESPACE = """
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: "{{ namespace }}"
+"""
+JOB = """
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: build-{{ index }}
+spec:
+  completions: 2
+  parallelism: 2
+  backoffLimit: 0
+  template:
+    metadata:
+      annotations:
+        kubestress.core/simulate-duration: "{{ duration }}"
+        kubestress.core/simulate: "{{ simulate }}"
+    spec:
+      restartPolicy: Never
+      containers:
+        - name: build
+          image: registry.k8s.io/pause:3.10
+"""
+BOOK = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+  tasks:
+    - ansible.builtin.import_role:
+        name: kubestress.core.run
+    - kubestress.core.batch:
+        run_id: "{{ kubestress_run.run_id }}"
+        namespace_prefix: "{{ kubestress_settings.namespaces_prefix }}"
+        namespace_total: "{{ kubestress_settings.namespaces_total }}"
+        results_dir: "{{ kubestress_run.attempt_dir }}"
+        ledger: "{{ kubestress_run.results_dir }}/jobs.jsonl"
+        fragments: "{{ fragments }}"
+      register: batch
+      ignore_errors: true
+    - ansible.builtin.import_role:
+        name: kubestress.core.report
+      vars:
+        report_error: "{{ batch.msg | default('') }}"
+    - ansible.builtin.copy:
+        content: "{{ report_result | to_json }}"
+        dest: "{{ kept }}"
+        mode: "0644"
+"""
+REPORT_ONLY = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - kubestress.core.report:
+        results_dir: "{{ results_dir }}"
+"""
+
+Run = Callable[..., Completed]
+
+
+@pytest.fixture
+def variables(tmp_path: Path, run_id: str, prefix: str) -> Callable[..., dict[str, Any]]:
+    """Return a function that makes the variables of BOOK."""
+    book = tmp_path / "book.yml"
+    book.write_text(BOOK)
+
+    def make(*, duration: str = "1s", simulate: str = "", jobs: int = 2) -> dict[str, Any]:
+        fragments = [
+            {"role": "namespaces", "count": 1, "steps": [[{"content": NAMESPACE}]]},
+            {
+                "role": "build_jobs",
+                "count": jobs,
+                "active": 1,
+                "ready_timeout": 120,
+                "variables": {"duration": duration, "simulate": simulate},
+                "steps": [[{"content": JOB}]],
+            },
+        ]
+        return {
+            "run_id": run_id,
+            "namespaces_prefix": prefix,
+            "namespaces_total": 2,
+            "run_results_dir": str(tmp_path / "results"),
+            "fragments": fragments,
+            "kept": str(tmp_path / "kept.json"),
+        }
+
+    return make
+
+
+def unsafe(chosen: dict[str, Any], path: Path) -> Path:
+    """Write the variables to a file in which the fragments' templates are the engine's, not Ansible's."""
+    contents = [item for fragment in chosen["fragments"] for step in fragment["steps"] for item in step]
+    for item in contents:
+        item["content"] = "{% raw %}" + item["content"] + "{% endraw %}"
+    path.write_text(json.dumps(chosen))
+    return path
+
+
+@pytest.fixture
+def run(tmp_path: Path, ansible_playbook: Any, variables: Any) -> Run:
+    """Return a function that runs BOOK with changed variables."""
+
+    def run_book(*arguments: str, **changed: Any) -> Completed:
+        path = unsafe(variables(**changed), tmp_path / "variables.json")
+        done: Completed = ansible_playbook(tmp_path / "book.yml", "-e", f"@{path}", *arguments)
+        return done
+
+    return run_book
+
+
+def summary_of(folder: Path) -> dict[str, Any]:
+    """Return summary.json, which is valid by the schema that is shipped."""
+    summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+    Draft202012Validator(SCHEMA, format_checker=FormatChecker()).validate(summary)
+    return summary
+
+
+def test_a_run_that_went_well_and_the_same_again(run, tmp_path, run_id, prefix, kubectl):
+    done = run()
+    assert done.rc == 0, done.output
+    folder = tmp_path / "results" / run_id
+    summary = summary_of(folder)
+    assert (summary["verdict"], summary["attempt"], summary["reasons"]) == ("passed", 1, [])
+    jobs = kubectl("get", "jobs", "-A", "-l", f"kubestress.core/run-id={run_id}")["items"]
+    assert summary["objects"]["Job"]["created"] == len(jobs) == 4
+    assert summary["jobs"]["complete"] == len([job for job in jobs if job["status"].get("succeeded") == 2])
+    assert summary["pods"]["succeeded"] == 8
+    assert {row["name"] for row in summary["namespaces"]} == {f"{prefix}-1", f"{prefix}-2"}
+    assert summary["processes"]["per_build_pod"] == {
+        "min": None,
+        "median": None,
+        "max": None,
+        "samples": 0,
+        "source": "none",
+    }
+    kept = json.loads((tmp_path / "kept.json").read_text())
+    assert kept["summary_path"] == str(folder / "summary.json")
+    for line in kept["table"]:
+        assert line in done.stdout
+    assert f"  results   {folder / 'summary.json'}" in done.stdout
+    assert (folder / "attempts" / "1" / "run.log").read_text().splitlines() == kept["table"]
+
+    again = run()
+    assert again.rc == 0, again.output
+    newest = summary_of(folder)
+    assert (newest["verdict"], newest["attempt"]) == ("passed", 2)
+    assert (newest["objects"]["Job"]["created"], newest["objects"]["Job"]["unchanged"]) == (0, 4)
+    assert summary_of(folder / "attempts" / "1") == summary
+    assert summary_of(folder / "attempts" / "2") == newest
+
+
+def test_jobs_that_fail_are_named_with_their_pods_reasons(run, tmp_path, run_id, prefix):
+    done = run(simulate="oom-killed")
+    assert done.rc == 0, done.output
+    summary = summary_of(tmp_path / "results" / run_id)
+    assert summary["verdict"] == "failed"
+    assert summary["reasons"][0] == "Job: 4 of 4 failed"
+    assert any(reason.startswith(f"Job {prefix}-1/build-1: not ready: ") for reason in summary["reasons"])
+    assert summary["pods"]["causes"]["OOMKilled"] == summary["pods"]["failed"]
+    for row in summary["namespaces"]:
+        assert row["jobs_failed"] == 2
+        assert {pod["reason"] for pod in row["failed_pods"]} == {"OOMKilled"}
+    failures = (tmp_path / "results" / run_id / "failures.jsonl").read_text().splitlines()
+    assert len([line for line in failures if json.loads(line)["kind"] == "Job"]) == 4
+    assert "verdict   FAILED" in done.stdout
+
+
+def test_a_killed_run_can_still_be_reported(run, tmp_path, run_id, variables, kubeconfig, ansible_playbook):
+    path = unsafe(variables(duration="120s", jobs=3), tmp_path / "variables.json")
+    process = subprocess.Popen(
+        ["ansible-playbook", str(tmp_path / "book.yml"), "-e", f"@{path}"],
+        env=command_environment({"K8S_AUTH_KUBECONFIG": str(kubeconfig)}),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    attempt = tmp_path / "results" / run_id / "attempts" / "1"
+    try:
+        deadline = time.monotonic() + 60
+        while not list((attempt / "batches").glob("*.json")):
+            assert time.monotonic() < deadline, "the batch wrote no measurements while it worked"
+            assert process.poll() is None, "the playbook ended by itself"
+            time.sleep(0.2)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    book = tmp_path / "report.yml"
+    book.write_text(REPORT_ONLY)
+    done = ansible_playbook(book, extra_vars={"results_dir": str(attempt)})
+    assert done.rc == 0, done.output
+    summary = summary_of(tmp_path / "results" / run_id)
+    assert summary["verdict"] == "aborted"
+    assert "the batch did not come to its end" in summary["reasons"][0]
+    assert summary["objects"]["Job"]["created"] >= 1
+    assert "verdict   ABORTED" in done.stdout
+
+
+def test_a_run_that_never_reached_the_cluster(run, tmp_path, run_id, ansible_playbook, variables):
+    path = unsafe(variables(), tmp_path / "variables.json")
+    nowhere = {"K8S_AUTH_KUBECONFIG": str(tmp_path / "no-such-kubeconfig")}
+    done = ansible_playbook(tmp_path / "book.yml", "-e", f"@{path}", env=nowhere)
+    assert done.rc == 0, done.output
+    summary = summary_of(tmp_path / "results" / run_id)
+    assert summary["verdict"] == "aborted"
+    assert summary["reasons"] == [f"kubeconfig: no file at {tmp_path}/no-such-kubeconfig"]
+    assert summary["jobs"]["complete"] is None
+
+
+def on_a_terminal(*command: str, env: dict[str, str]) -> str:
+    """Return what a command prints on a terminal of its own."""
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=env)
+    os.close(terminal)
+    output = b""
+    while True:
+        try:
+            part = os.read(controller, 65536)
+        except OSError:  # Linux's way of saying that the other side is closed
+            break
+        if not part:
+            break
+        output += part
+    os.close(controller)
+    assert process.wait() == 0, output.decode()
+    return output.decode()
+
+
+def test_colour_on_a_terminal_and_none_where_it_is_not_wanted(cluster_free_playbook, tmp_path):
+    attempt = tmp_path / "results" / "r1" / "attempts" / "1"
+    attempt.mkdir(parents=True)
+    (attempt / "run.json").write_text(json.dumps({"schema": 1, "run_id": "r1", "attempt": 1}))
+    book = tmp_path / "report.yml"
+    book.write_text(REPORT_ONLY)
+    command = ("ansible-playbook", str(book), "-e", f"results_dir={attempt}")
+    environment = command_environment({"TERM": "xterm-256color"})
+    red, escape = "\x1b[0;31m", "\x1b["
+    plain = on_a_terminal(*command, env=environment)
+    assert escape not in plain
+    del environment["ANSIBLE_NOCOLOR"]
+    assert f"{red}  verdict   ABORTED" in on_a_terminal(*command, env=environment)
+    assert escape not in cluster_free_playbook(book, extra_vars={"results_dir": str(attempt)}).output
