@@ -30,7 +30,7 @@ _DIFF_LINES = 200
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _RANGES = (
     ("max_concurrent", 1, 2000),
-    ("qps", 0, 1e6),
+    ("qps", 0, 1_000_000),
     ("burst", 0, 1_000_000),
     ("request_timeout", 0.1, 3600),
     ("retry_deadline", 0, 86400),
@@ -128,7 +128,7 @@ def _validate(params: Mapping[str, Any]) -> None:
     for name, least, most in _RANGES:
         value = params[name]
         if value is not None and not least <= value <= most:
-            raise CleanupFailed(f"{name}: {value}; allowed are {least:g} to {most:g}")
+            raise CleanupFailed(f"{name}: {value}; allowed are {least} to {most}")
 
 
 async def _run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
