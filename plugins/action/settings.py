@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
@@ -27,6 +29,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.settings.names imp
 from ansible_collections.kubestress.core.plugins.module_utils.settings.run import new_run_id, settings_hash
 from ansible_collections.kubestress.core.plugins.module_utils.settings.variable import SettingError, Variable
 from ansible_collections.kubestress.core.plugins.plugin_utils import setting_files
+from ansible_collections.kubestress.core.plugins.plugin_utils.run_log import RunLog
 
 try:
     from ansible.template import trust_as_template
@@ -55,7 +58,7 @@ class ActionModule(ActionBase):
             argument_spec={"attempt": {"type": "str", "choices": ["new", "current", "latest"], "default": "new"}}
         )
         try:
-            profile, settings = self._checked(task_vars or {})
+            profile, settings, warnings = self._checked(task_vars or {})
             current = (task_vars or {}).get("kubestress_run") if options["attempt"] == "current" else None
             if options["attempt"] == "latest":
                 run, changed = _latest_run(settings), False
@@ -64,6 +67,8 @@ class ActionModule(ActionBase):
                 run = _current_run(settings, current, profile=profile, write=changed) or _new_run(
                     settings, profile=profile, write=changed
                 )
+            if changed:
+                _log(run, settings, warnings)
         except (SettingError, ResultsError) as error:
             # Not raised: before 2.19 Ansible would call it an exception and show its last line first.
             result.update(failed=True, msg=str(error))
@@ -71,8 +76,11 @@ class ActionModule(ActionBase):
         result.update(changed=changed, settings=settings, run=run)
         return result
 
-    def _checked(self, task_vars: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        """The profile's name ("" for none), and the settings. Raises SettingError with a line for each problem."""
+    def _checked(self, task_vars: dict[str, Any]) -> tuple[str, dict[str, Any], list[str]]:
+        """The profile's name ("" for none), the settings and the warnings, which are shown.
+
+        Raises SettingError with a line for each problem.
+        """
         variables = setting_files.load_variables()
         path = setting_files.profile_path(self._profile(task_vars), basedir=self._loader.get_basedir())
         given = Given(
@@ -91,7 +99,7 @@ class ActionModule(ActionBase):
             display.warning(warning)
         if problems:
             raise SettingError(_told(problems))
-        return given.profile, settings
+        return given.profile, settings, warnings
 
     def _profile(self, task_vars: Mapping[str, Any]) -> Any:
         try:
@@ -169,6 +177,18 @@ def _places(folder: RunFolder, settings: dict[str, Any]) -> dict[str, str]:
         "attempt_dir": str(folder.attempt_dir),
         "log_file": settings["run_log_file"] or str(folder.log_file),
     }
+
+
+def _log(run: dict[str, Any], settings: dict[str, Any], warnings: list[str]) -> None:
+    """Begin the run's log. Raises SettingError if it cannot be written."""
+    log = RunLog(path=Path(run["log_file"]), least=settings["run_log_level"])
+    profile = f", profile {run['profile']}" if run["profile"] else ""
+    try:
+        log.add("INFO", [f"run {run['run_id']}, attempt {run['attempt']}{profile}, settings {run['settings_hash']}"])
+        log.add("DEBUG", [f"setting {name}: {json.dumps(settings[name])}" for name in sorted(settings)])
+        log.add("WARNING", warnings)
+    except OSError as error:
+        raise SettingError(f"run_log_file: cannot write {log.path}: {error.strerror or error}") from error
 
 
 def _versions() -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.kubestress.core.plugins.plugin_utils.connection import with_connection
+from ansible_collections.kubestress.core.plugins.plugin_utils.run_log import RunLog
 
 #: Seconds between two looks at the file. The number of lines is bounded by the module, not by this.
 _LOOK_SECONDS = 0.5
@@ -21,8 +22,11 @@ display = Display()
 
 
 class ProgressAction(ActionBase):
-    """Runs the module of the same name. Progress needs a module on this machine that is waited for: with another
-    connection or `async` the task is silent, and works all the same."""
+    """Runs the module of the same name, and shows its progress.
+
+    That needs a module on this machine that is waited for: with another connection or `async` the task is silent, and
+    works all the same.
+    """
 
     TRANSFERS_FILES = False
     _supports_async = True
@@ -46,7 +50,8 @@ class ProgressAction(ActionBase):
             with open(path, "w", encoding="utf-8"):
                 pass
             ended = threading.Event()
-            thread = threading.Thread(target=_show, args=(path, ended), daemon=True)
+            log = RunLog.of_play(task_vars)
+            thread = threading.Thread(target=_show, args=(path, ended, log), daemon=True)
             thread.start()
             try:
                 arguments["progress_file"] = path
@@ -60,8 +65,8 @@ class ProgressAction(ActionBase):
         return getattr(self._connection, "transport", "") == "local" and not self._play_context.become
 
 
-def _show(path: str, ended: threading.Event) -> None:
-    """Display the file's new whole lines until the task has ended, and then the rest."""
+def _show(path: str, ended: threading.Event, log: RunLog | None) -> None:
+    """Display the file's new whole lines until the task has ended, and then the rest; into the run's log, too."""
     with open(path, encoding="utf-8") as file:
         rest = ""
         while True:
@@ -69,5 +74,11 @@ def _show(path: str, ended: threading.Event) -> None:
             *lines, rest = (rest + file.read()).split("\n")
             for line in lines:
                 display.display(f"  {line}", color="bright blue")
+            if log and lines:
+                try:
+                    log.add("INFO", lines)
+                except OSError as error:
+                    display.warning(f"the log {log.path} (run_log_file) gets no more lines: {error.strerror or error}")
+                    log = None
             if last_look:
                 return
