@@ -57,7 +57,8 @@ def build_variables(settings: Mapping[str, Any]) -> dict[str, Any]:
     try:
         time_scale = settings["build_jobs_time_scale"]
         given = settings["build_jobs_wait_timeout"]
-        derived = BuildJobs.of_settings(settings).wait_timeout_seconds
+        # Whoever plans them has switched them on; the role used alone has no other switch.
+        derived = BuildJobs.of_settings({**settings, "build_jobs_enabled": True}).wait_timeout_seconds
     except KeyError as error:
         raise AnsibleFilterError(f"build_variables: the settings have no {error.args[0]}") from error
     return {
