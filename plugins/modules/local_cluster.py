@@ -188,21 +188,13 @@ seconds:
   sample: 8.4
 """
 
-import traceback
-
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.errors import (
-    LocalClusterError,
+from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.certificates import (
+    CRYPTOGRAPHY_IMPORT_ERROR,
 )
+from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.cluster import LocalCluster
+from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.errors import LocalClusterError
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.settings import Settings
-
-try:
-    from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.cluster import LocalCluster
-except ImportError:
-    IMPORT_ERROR: str | None = traceback.format_exc()
-else:
-    IMPORT_ERROR = None
-
 
 ARGUMENT_SPEC = {
     "state": {"type": "str", "choices": ["present", "absent", "built"], "default": "present"},
@@ -230,8 +222,8 @@ ARGUMENT_SPEC = {
 def main() -> None:
     """Read the options, let the cluster do the work, and turn its one family of errors into a failure."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    if IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("cryptography"), exception=IMPORT_ERROR)
+    if CRYPTOGRAPHY_IMPORT_ERROR and module.params["state"] == "present":
+        module.fail_json(msg=missing_required_lib("cryptography"), exception=CRYPTOGRAPHY_IMPORT_ERROR)
     try:
         cluster = LocalCluster(Settings.from_params(module.params), check_mode=module.check_mode)
         report = getattr(cluster, module.params["state"])()

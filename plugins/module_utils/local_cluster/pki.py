@@ -9,29 +9,12 @@ next to nothing, while a client certificate is verified anew with each request, 
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-VALIDITY = datetime.timedelta(days=365)
-# The clock of a virtual machine may go back a little after it was resumed.
-BACKDATE = datetime.timedelta(hours=1)
-
-SERVER_NAMES = (
-    "localhost",
-    "kubernetes",
-    "kubernetes.default",
-    "kubernetes.default.svc",
-    "kubernetes.default.svc.cluster.local",
-)
+from . import certificates
 
 
 @dataclass(frozen=True)
@@ -103,17 +86,13 @@ class Pki:
 
     def create(self, addresses: Sequence[str]) -> None:
         """Write everything, for a server that is reached at `addresses`."""
-        ca_key = ec.generate_private_key(ec.SECP256R1())
-        ca = _certificate(subject="kubestress local cluster", key=ca_key, issuer_key=ca_key, issuer=None)
-        server_key = ec.generate_private_key(ec.SECP256R1())
-        server = _certificate(
-            subject="kube-apiserver", key=server_key, issuer_key=ca_key, issuer=ca, addresses=addresses
-        )
-        _write(self.ca_key, _pem(ca_key))
-        _write(self.ca_certificate, ca.public_bytes(serialization.Encoding.PEM))
-        _write(self.server_key, _pem(server_key))
-        _write(self.server_certificate, server.public_bytes(serialization.Encoding.PEM))
-        _write(self.service_account_key, _pem(ec.generate_private_key(ec.SECP256R1())))
+        authority = certificates.authority("kubestress local cluster")
+        server = certificates.issue("kube-apiserver", authority=authority, addresses=addresses)
+        _write(self.ca_key, authority.key_pem)
+        _write(self.ca_certificate, authority.certificate_pem)
+        _write(self.server_key, server.key_pem)
+        _write(self.server_certificate, server.certificate_pem)
+        _write(self.service_account_key, certificates.new_key_pem())
         lines = [_token_line(identity) for identity in IDENTITIES]
         _write(self.tokens, "".join(lines).encode())
 
@@ -121,60 +100,6 @@ class Pki:
 def _token_line(identity: Identity) -> str:
     groups = ",".join(identity.groups)
     return f'{secrets.token_hex(32)},{identity.user},{identity.name},"{groups}"\n'
-
-
-def _certificate(
-    *,
-    subject: str,
-    key: ec.EllipticCurvePrivateKey,
-    issuer_key: ec.EllipticCurvePrivateKey,
-    issuer: x509.Certificate | None,
-    addresses: Sequence[str] = (),
-) -> x509.Certificate:
-    """A serving certificate signed by `issuer`, or an authority that signs itself if there is none."""
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
-    now = datetime.datetime.now(datetime.UTC)
-    is_authority = issuer is None
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(issuer.subject if issuer else name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - BACKDATE)
-        .not_valid_after(now + VALIDITY)
-        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-        .add_extension(_key_usage(is_authority=is_authority), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        # Python's strict verification (3.13) asks for it.
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
-    )
-    if not is_authority:
-        names: list[x509.GeneralName] = [x509.DNSName(text) for text in SERVER_NAMES]
-        names += [x509.IPAddress(ipaddress.ip_address(text)) for text in addresses]
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-    return builder.sign(issuer_key, hashes.SHA256())
-
-
-def _key_usage(*, is_authority: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        key_cert_sign=is_authority,
-        crl_sign=is_authority,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    )
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -7,12 +7,12 @@ from ansible_collections.kubestress.core.plugins.module_utils.local_cluster impo
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.nodes import NodeChanges, NodeSize
 
 SIZE = NodeSize("64", "256Gi", 500)
-READY = [{"type": "Ready", "status": "True"}]
+READY = ({"type": "Ready", "status": "True"},)
 
 
 def node(number, size=SIZE, conditions=READY, taints=()):
     result = nodes.node_object(number, size)
-    result["status"]["conditions"] = conditions
+    result["status"]["conditions"] = list(conditions)
     result["spec"] = {"taints": [{"key": key} for key in taints]}
     return result
 

@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An authority of one's own and certificates that it signs, all with keys on the curve P-256."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+try:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+except ImportError:
+    CRYPTOGRAPHY_IMPORT_ERROR: str | None = traceback.format_exc()
+else:
+    CRYPTOGRAPHY_IMPORT_ERROR = None
+
+VALIDITY = datetime.timedelta(days=365)
+# The clock of a virtual machine may go back a little after it was resumed.
+BACKDATE = datetime.timedelta(hours=1)
+
+SERVER_NAMES = (
+    "localhost",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+)
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """A key and the certificate for it."""
+
+    key: ec.EllipticCurvePrivateKey
+    certificate: x509.Certificate
+
+    @property
+    def key_pem(self) -> bytes:
+        """The key as it stands in a file."""
+        return _pem(self.key)
+
+    @property
+    def certificate_pem(self) -> bytes:
+        """The certificate as it stands in a file."""
+        return self.certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def authority(name: str) -> KeyPair:
+    """A new authority, which signed itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    return KeyPair(key, _build(subject=name, key=key, issuer_key=key, issuer=None))
+
+
+def issue(name: str, *, authority: KeyPair, addresses: Sequence[str]) -> KeyPair:
+    """A new serving certificate for a server at these addresses."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = _build(
+        subject=name, key=key, issuer_key=authority.key, issuer=authority.certificate, addresses=addresses
+    )
+    return KeyPair(key, certificate)
+
+
+def new_key_pem() -> bytes:
+    """A new key without a certificate."""
+    return _pem(ec.generate_private_key(ec.SECP256R1()))
+
+
+def _build(
+    *,
+    subject: str,
+    key: ec.EllipticCurvePrivateKey,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    issuer: x509.Certificate | None,
+    addresses: Sequence[str] = (),
+) -> x509.Certificate:
+    """A serving certificate signed by `issuer`, or an authority that signs itself if there is none."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
+    now = datetime.datetime.now(datetime.UTC)
+    is_authority = issuer is None
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(issuer.subject if issuer else name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BACKDATE)
+        .not_valid_after(now + VALIDITY)
+        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+        .add_extension(_key_usage(is_authority=is_authority), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        # Python's strict verification (3.13) asks for it.
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+    )
+    if not is_authority:
+        names: list[x509.GeneralName] = [x509.DNSName(text) for text in SERVER_NAMES]
+        names += [x509.IPAddress(ipaddress.ip_address(text)) for text in addresses]
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+    return builder.sign(issuer_key, hashes.SHA256())
+
+
+def _key_usage(*, is_authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=is_authority,
+        crl_sign=is_authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
