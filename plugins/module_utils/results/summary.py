@@ -110,6 +110,9 @@ def bounded(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 def notes_on(folder: RunFolder) -> list[str]:
     """What one must know to read the figures: simulated nodes, and what the batches warned of. Raises ResultsError."""
+    batches, _stopped = read_batches(folder)
+    if not batches:
+        return []
     nodes = ((folder.read_run().get("cluster") or {}).get("nodes") or {}).get("kinds", ())
     notes = []
     if any(kind.get("simulated") for kind in nodes):
@@ -117,5 +120,4 @@ def notes_on(folder: RunFolder) -> list[str]:
             "nodes are simulated: their pods ran nothing, nothing was really killed, and what they show of processes "
             "and memory is no evidence"
         )
-    batches, _stopped = read_batches(folder)
     return notes + [warning for batch in batches for warning in batch.get("warnings", ())][:10]

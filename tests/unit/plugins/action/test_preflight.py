@@ -29,11 +29,19 @@ def shown(monkeypatch) -> list[Line]:
     return lines
 
 
-def run(answer: dict[str, Any], *, check_mode: bool = False, async_val: int = 0, **arguments: Any):
+def run(
+    answer: dict[str, Any],
+    *,
+    check_mode: bool = False,
+    async_val: int = 0,
+    task_vars: dict[str, Any] | None = None,
+    sent: dict[str, Any] | None = None,
+    **arguments: Any,
+):
     class Plugin(preflight.ActionModule):
         def _execute_module(self, **options: Any) -> dict[str, Any]:
             assert options["module_name"] == "kubestress.core.preflight"
-            assert options["module_args"] == arguments
+            assert options["module_args"] == (sent or arguments)
             assert options["wrap_async"] == async_val
             return dict(answer)
 
@@ -41,7 +49,8 @@ def run(answer: dict[str, Any], *, check_mode: bool = False, async_val: int = 0,
         args=arguments, async_val=async_val, check_mode=check_mode, diff=False, action="kubestress.core.preflight"
     )
     connection = SimpleNamespace(transport="local", _shell=SimpleNamespace(tmpdir=None))
-    return Plugin(task, connection, SimpleNamespace(), None, None, None).run(task_vars={})
+    templar = SimpleNamespace(template=lambda value: value)
+    return Plugin(task, connection, SimpleNamespace(), None, templar, None).run(task_vars=task_vars or {})
 
 
 @pytest.fixture
@@ -66,6 +75,11 @@ def test_it_is_shown_and_kept_as_well_when_the_run_must_not_start(shown, folder)
     assert result["failed"]
     assert len(shown) == 2
     assert folder.read_run()["preflight"]["problems"] == ["no"]
+
+
+def test_the_connections_variables_go_to_the_module(shown):
+    run(FOUND, task_vars={"kubestress_context": "mine"}, run_id="r1", sent={"run_id": "r1", "context": "mine"})
+    assert len(shown) == 2
 
 
 def test_check_mode_writes_nothing(shown, folder):
