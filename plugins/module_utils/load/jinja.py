@@ -13,10 +13,12 @@ object.
 from __future__ import annotations
 
 import json
+import operator
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Callable, Mapping
+from typing import Any
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
 MARKER = re.compile(f"{_OPEN}([0-9]+){_CLOSE}")
@@ -42,6 +44,7 @@ class JsonText(str):
     value: Any
 
     def __new__(cls, value: Any) -> JsonText:
+        """Keep the value beside its text."""
         text = super().__new__(cls, json.dumps(value))
         text.value = value
         return text
@@ -64,15 +67,15 @@ class Source:
             undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True, finalize=_marker_for()
         )
         self._environment.filters["to_json"] = JsonText
+        self.deferred: dict[str, Deferred] = {}
         try:
             tree = self._environment.parse(text, name=name, filename=name)
-        except jinja2.TemplateSyntaxError as error:
+            text_values = tree.find((nodes.Macro, nodes.CallBlock, nodes.AssignBlock, nodes.FilterBlock))
+            self._nested_text_allowed = text_values is not None
+            self.uniform = self._defer(tree, varying)
+            code = self._environment.compile(tree, name=name, filename=name)
+        except jinja2.TemplateSyntaxError as error:  # an unknown filter or test shows when the tree is compiled
             raise TemplateError(f"template {name}, line {error.lineno}: {error.message}") from error
-        has_text_values = tree.find((nodes.Macro, nodes.CallBlock, nodes.AssignBlock, nodes.FilterBlock)) is not None
-        self._nested_text_allowed = has_text_values
-        self.deferred: dict[str, Deferred] = {}
-        self.uniform = self._defer(tree, varying)
-        code = self._environment.compile(tree, name=name, filename=name)
         self._template = jinja2.Template.from_code(self._environment, code, self._environment.make_globals(None))
 
     def _defer(self, tree: Any, varying: frozenset[str]) -> bool:
@@ -101,7 +104,7 @@ class Source:
         from jinja2.environment import TemplateExpression
 
         if isinstance(expression, nodes.Name):
-            return Deferred(evaluate=lambda values, key=expression.name: values[key], name=expression.name)
+            return Deferred(evaluate=operator.itemgetter(expression.name), name=expression.name)
         body = [nodes.Assign(nodes.Name("result", "store"), expression, lineno=expression.lineno)]
         tree = nodes.Template(body, lineno=1)
         tree.set_environment(self._environment)

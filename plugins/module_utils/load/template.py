@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii as _quoted
-from typing import Any, Callable, Iterator, Mapping
+from typing import Any, ClassVar
 
 from .jinja import MARKER, Deferred, JsonText, Source, TemplateError
 
@@ -110,6 +111,7 @@ class Template:
     def _labelled(self, tree: Any) -> dict[str, Any]:
         if not isinstance(tree, dict):
             raise TemplateError(f"template {self.name}: a document is not a mapping, so it is no Kubernetes object")
+        tree = dict(tree)
         for key in ("apiVersion", "kind"):
             if not isinstance(tree.get(key), str):
                 raise TemplateError(f"template {self.name}: {key} is missing or varies; it must be a fixed text")
@@ -122,19 +124,21 @@ class Template:
         _child(metadata, "labels", self.name).update(self._labels)
         pod = tree
         for step in _POD_TEMPLATE.get(tree["kind"], ()):
-            pod = pod.get(step) or {}
-        if pod is not tree and pod:
+            if not pod.get(step):
+                return tree
+            pod = _child(pod, step, self.name)
+        if pod is not tree:
             _child(_child(pod, "metadata", self.name), "labels", self.name).update(self._labels)
         return tree
 
 
 def _child(parent: dict[Any, Any], key: str, name: str) -> dict[Any, Any]:
+    """A mapping inside another, as a copy to write to: what came out of a variable is not ours to change."""
     child = parent.get(key)
-    if child is None:
-        child = parent[key] = {}
-    if not isinstance(child, dict):
+    if child is not None and not isinstance(child, dict):
         raise TemplateError(f"template {name}: {key} is not a mapping")
-    return child
+    parent[key] = dict(child or {})
+    return parent[key]
 
 
 class _Document:
@@ -160,8 +164,13 @@ class _Document:
 
     def render(self, values: Values) -> Rendered:
         pieces = self._pieces.copy()
-        for place, fill in self._gaps:
-            pieces[place] = fill(values)
+        try:
+            for place, fill in self._gaps:
+                pieces[place] = fill(values)
+        except TypeError as error:
+            raise TemplateError(
+                f"template {self._template_name}: a value cannot be written as JSON: {error}"
+            ) from error
         name = self._name.value(values) if isinstance(self._name, _Leaf) else self._name
         if not isinstance(name, str) or not name:
             raise TemplateError(f"template {self._template_name}: metadata.name is {name!r}, not a text")
@@ -176,7 +185,7 @@ def _emit(node: Any, pieces: list[str | Callable[[Values], str]]) -> None:
         for number, (key, value) in enumerate(node.items()):
             pieces.append("," if number else "")
             if isinstance(key, _Leaf):
-                pieces.append(lambda values, leaf=key: _quoted(_text(leaf.value(values))))
+                pieces.append(_quoted_text_of(key))
             else:
                 pieces.append(_quoted(key if isinstance(key, str) else json.dumps(key)))
             pieces.append(":")
@@ -190,6 +199,10 @@ def _emit(node: Any, pieces: list[str | Callable[[Values], str]]) -> None:
         pieces.append("]")
     else:
         pieces.append(json.dumps(node))
+
+
+def _quoted_text_of(leaf: _Leaf) -> Callable[[Values], str]:
+    return lambda values: _quoted(_text(leaf.value(values)))
 
 
 def _filler(leaf: _Leaf) -> Callable[[Values], str]:
@@ -235,11 +248,11 @@ def _loader_class() -> Any:
 
         base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-        class Loader(base):  # type: ignore[misc]
+        class Loader(base):
             """A safe loader that knows markers; a date stays the text that it is in Kubernetes."""
 
             kubestress_table: list[Any]
-            yaml_implicit_resolvers = {
+            yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
                 first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
                 for first, resolvers in base.yaml_implicit_resolvers.items()
             }

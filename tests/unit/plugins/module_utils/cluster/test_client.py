@@ -26,7 +26,7 @@ OK = {"kind": "ConfigMap"}
 
 
 def answering(*answers: web.Response | str):
-    """Return a handler that gives these answers in turn ("cut" drops the connection), then 200; and its calls' times."""
+    """Return a handler that gives these answers in turn ("cut": no answer), then 200; and when it was asked."""
     asked: list[float] = []
 
     async def handler(request: web.Request) -> web.StreamResponse:
