@@ -79,10 +79,10 @@ def _strangers(given: Given, policy: str) -> Findings:
     if policy == "ignore":
         return Findings()
     connection = {CONNECTION_PREFIX + option for option in given.connection_options}
-    found = unknown_names(
+    return unknown_names(
         given.present,
         known={*given.variables, *connection, "profile"},
         prefixes={CONNECTION_PREFIX, *(f"{variable.role}_" for variable in given.variables.values())},
         extra_vars=given.extra_vars,
+        refuse=policy == "refuse",
     )
-    return found if policy == "refuse" else Findings(warnings=found.problems + found.warnings)

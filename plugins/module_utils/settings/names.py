@@ -68,32 +68,35 @@ def unknown_in_profile(values: Iterable[str], known: Collection[str], *, source:
 
 
 def unknown_names(
-    present: Iterable[str], *, known: Collection[str], prefixes: Collection[str], extra_vars: Mapping[str, Any]
+    present: Iterable[str],
+    *,
+    known: Collection[str],
+    prefixes: Collection[str],
+    extra_vars: Mapping[str, Any],
+    refuse: bool = True,
 ) -> Findings:
     """Look for names that were meant for a role and that no role has.
 
     `present`: all variables of the host, `extra_vars`: those of the command line or the AWX template, `prefixes`:
     such as "namespaces_". A name with a prefix of ours is refused if it is all but a known name, or an extra var;
     other ones may belong to the playbook that our roles are part of, and are only warned of. An extra var without
-    such a prefix is refused if it is all but a known name ("namespace_total").
+    such a prefix is refused if it is all but a known name ("namespace_total"). Without `refuse` all are warned of.
     """
     problems, warnings = [], []
-    strangers = sorted(
-        name for name in set(present) | set(extra_vars) if name not in known and name not in RESULT_NAMES
-    )
+    strangers = sorted(name for name in set(present) | set(extra_vars) if name not in known and name not in RESULT_NAMES)
     for name in strangers:
-        ours = name.startswith(tuple(prefixes))
-        given = name in extra_vars
+        ours, given = name.startswith(tuple(prefixes)), name in extra_vars
         if not (ours or given):
             continue
         typing_error = nearest(name, known, cutoff=CLOSE) is not None
-        if typing_error or (ours and given):
-            problems.append(f"{name}: no role has such a variable{_guess(name, known)}")
-        elif ours:
-            warnings.append(f"{name}: no role of kubestress.core has such a variable{_guess(name, known)}")
+        line = f"{name}: no role of kubestress.core has such a variable{_guess(name, known)}"
+        if refuse and (typing_error or (ours and given)):
+            problems.append(f"{line}; run_unknown_variables=warn lets it pass if it is meant for something else")
+        elif typing_error or ours:
+            warnings.append(line)
     return Findings(problems=tuple(problems), warnings=tuple(warnings))
 
 
 def _guess(name: str, known: Collection[str]) -> str:
-    guess = nearest(name, known)
+    guess = nearest(name, known, cutoff=0.7)
     return f"; did you mean {guess}?" if guess else ""

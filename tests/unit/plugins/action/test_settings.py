@@ -1,0 +1,146 @@
+"""The action: what it returns and writes, in each of its modes, and that it writes nothing when it refuses."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible_collections.kubestress.core.plugins.action import settings as action
+from ansible_collections.kubestress.core.plugins.module_utils.settings.kubernetes_names import is_dns_label
+from ansible_collections.kubestress.core.plugins.plugin_utils import setting_files
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Return a function that runs the action on variables, with their results folder under tmp_path."""
+    extra_vars: dict[str, Any] = {}
+    monkeypatch.setattr(action, "load_extra_vars", lambda _loader: extra_vars)
+    # No plugin loader runs here, so the defaults' lookups can't: environment and profiles are for live tests.
+    variables = {
+        name: replace(variable, default=variable.spec.get("default"))
+        for name, variable in setting_files.load_variables().items()
+    }
+    monkeypatch.setattr(setting_files, "load_variables", lambda: variables)
+    monkeypatch.chdir(tmp_path)
+
+    def run_action(variables: dict[str, Any], *, check_mode: bool = False, **arguments: Any) -> dict[str, Any]:
+        loader = DataLoader()
+        task_vars = {"run_results_dir": str(tmp_path / "results"), **variables}
+        task = SimpleNamespace(
+            args=arguments, async_val=0, check_mode=check_mode, diff=False, action="kubestress.core.settings"
+        )
+        connection = SimpleNamespace(transport="local", _shell=SimpleNamespace(tmpdir=None))
+        templar = Templar(loader=loader, variables=task_vars)
+        return action.ActionModule(task, connection, SimpleNamespace(), loader, templar, None).run(task_vars=task_vars)
+
+    return run_action
+
+
+def test_new_run(run, tmp_path):
+    result = run({"profile": "safe", "namespaces_total": "3", "run_id": ""})
+    assert not result.get("failed"), result
+    assert result["changed"] is True
+    assert result["settings"]["namespaces_total"] == 3
+    assert result["settings"]["deployments_per_namespace"] == 3
+    assert is_dns_label(result["run"]["run_id"])
+    assert result["settings"]["run_id"] == result["run"]["run_id"]
+    root = tmp_path / "results" / result["run"]["run_id"]
+    assert result["run"]["results_dir"] == str(root)
+    assert result["run"]["attempt_dir"] == str(root / "attempts" / "1")
+    document = json.loads((root / "run.json").read_text())
+    assert {name: document[name] for name in ("schema", "run_id", "attempt", "profile", "settings_hash")} == {
+        "schema": 1,
+        "run_id": result["run"]["run_id"],
+        "attempt": 1,
+        "profile": "safe",
+        "settings_hash": result["run"]["settings_hash"],
+    }
+    assert document["settings"] == result["settings"]
+    assert set(document["versions"]) == {"ansible", "collection", "python"}
+    assert f"run {result['run']['run_id']}, attempt 1, profile safe" in (root / "attempts/1/run.log").read_text()
+
+
+def test_the_same_run_id_again_is_the_next_attempt(run):
+    assert [run({"run_id": "r"})["run"]["attempt"] for _time in range(3)] == [1, 2, 3]
+
+
+def test_no_id_twice(run):
+    assert run({})["run"]["run_id"] != run({})["run"]["run_id"]
+
+
+def test_check_mode_writes_nothing(run, tmp_path):
+    result = run({"run_id": "r"}, check_mode=True)
+    assert (result["changed"], result["run"]["attempt"]) == (False, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "lines"),
+    [
+        ({"namespaces_total": "abc"}, ["namespaces_total: 'abc' is not a whole number"]),
+        ({"profile": "sfae"}, ["profile: 'sfae' is unknown; did you mean safe?"]),
+        ({"run_profile_required": True}, ["profile: none is given"]),
+        (
+            {"namespaces_total": 0, "run_id": "A", "deployments_replica": 1},
+            [
+                "3 settings are refused, and nothing was created:",
+                "namespaces_total: 0 is not allowed",
+                "run_id: 'A' is not allowed",
+                "deployments_replica: no role of kubestress.core has such a variable; did you mean deployments_",
+            ],
+        ),
+    ],
+)
+def test_refused(run, tmp_path, variables, lines):
+    result = run(variables)
+    assert result["failed"] is True
+    told = result["msg"].splitlines()
+    assert len(told) == len(lines)
+    assert all(line.startswith(expected) for line, expected in zip(told, lines, strict=True))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_error_in_the_users_template_names_the_variable(run):
+    trust = action.trust_as_template
+    result = run({"build_jobs_ttl": trust("{{ nope }}"), "profile": "safe"})
+    assert result["msg"].startswith("build_jobs_ttl: ")
+    assert "nope" in result["msg"]
+    assert run({"profile": trust("{{ nope }}")})["msg"].startswith("profile: ")
+
+
+def test_results_folder_that_cannot_be_made(run, tmp_path):
+    (tmp_path / "file").touch()
+    result = run({"run_results_dir": str(tmp_path / "file"), "run_id": "r"})
+    assert result["failed"] is True
+    assert result["msg"].startswith(f"cannot make the results folder {tmp_path}/file/r: ")
+
+
+def test_log_that_cannot_be_written(run, tmp_path):
+    (tmp_path / "file").touch()
+    result = run({"run_log_file": str(tmp_path / "file" / "log")})
+    assert result["msg"].startswith(f"run_log_file: cannot write {tmp_path}/file/log: ")
+
+
+def test_current_goes_on_with_other_settings(run):
+    first = run({"run_id": "r"}, attempt="current")
+    again = run({"kubestress_run": first["run"], "deployments_replicas": 2}, attempt="current")
+    assert again["settings"]["run_id"] == "r"
+    assert {**again["run"], "settings_hash": ""} == {**first["run"], "settings_hash": ""}
+    assert again["run"]["settings_hash"] != first["run"]["settings_hash"]
+    other = run({"kubestress_run": first["run"], "run_id": "s"}, attempt="current")
+    assert (other["run"]["run_id"], other["run"]["attempt"]) == ("s", 1)
+
+
+def test_latest_is_the_attempt_that_is_there(run, tmp_path):
+    made = [run({"run_id": "r", "profile": "safe"}) for _time in range(2)][-1]
+    latest = run({"run_id": "r"}, attempt="latest")
+    assert latest["run"] == made["run"]
+    assert latest["changed"] is False
+    assert sorted(path.name for path in (tmp_path / "results" / "r" / "attempts").iterdir()) == ["1", "2"]
+    assert run({"run_id": "none"}, attempt="latest")["msg"] == f"run_id: there is no run 'none' in {tmp_path}/results"
+    assert run({}, attempt="latest")["msg"].startswith("run_id: none is given")

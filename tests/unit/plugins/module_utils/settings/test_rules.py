@@ -1,0 +1,161 @@
+"""One table: settings that go together wrongly, and what is said of them. The same table's defaults are right."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.kubestress.core.plugins.module_utils.settings.ranges import RANGES
+from ansible_collections.kubestress.core.plugins.module_utils.settings.rules import problems_of
+from ansible_collections.kubestress.core.plugins.plugin_utils.setting_files import load_variables
+
+RIGHT = {
+    "run_id": "nightly-7",
+    "run_qps": 0.0,
+    "run_burst": 0,
+    "run_image_pull_secrets": ["registry.example"],
+    "run_node_selector": {"kubernetes.io/os": "linux", "pool": ""},
+    "namespaces_total": 100,
+    "namespaces_prefix": "deploy-test",
+    "namespaces_existing": ["team-a"],
+    "namespaces_labels": {"pod-security.kubernetes.io/enforce": "baseline"},
+    "namespaces_annotations": {"openshift.io/node-selector": "pool=a, any text"},
+    "deployments_enabled": True,
+    "deployments_per_namespace": 3,
+    "deployments_replicas": 1,
+    "deployments_service_enabled": False,
+    "deployments_image": "registry.example.com:5000/team/image:1.2@sha256:" + "a" * 64,
+    "deployments_requests": {"cpu": "10m", "memory": "16Mi"},
+    "deployments_limits": {"cpu": 0.1, "memory": "64Mi"},
+    "connectivity_enabled": False,
+    "statefulsets_memory_total": "80Mi",
+    "build_jobs_per_namespace": 20,
+    "build_jobs_active_per_namespace": 1,
+    "build_jobs_processes": 72,
+    "build_jobs_cpu_workers": 2,
+    "build_jobs_time_scale": 1.0,
+    "build_jobs_wait_timeout": 0,
+    "run_user_id": None,
+}
+
+
+def test_right_settings_have_no_problems():
+    assert problems_of(RIGHT) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"namespaces_total": 0}, "namespaces_total: 0 is not allowed; it must be 1 to 100,000"),
+        ({"namespaces_total": -3}, "namespaces_total: -3 is not allowed; it must be 1 to 100,000"),
+        ({"namespaces_total": 100_001}, "namespaces_total: 100001 is not allowed; it must be 1 to 100,000"),
+        (
+            {"build_jobs_time_scale": 0.0},
+            "build_jobs_time_scale: 0.0 is not allowed; it must be more than 0, up to 100",
+        ),
+        ({"build_jobs_time_scale": 101.0}, "build_jobs_time_scale: 101.0 is not allowed"),
+        ({"build_jobs_processes": 59}, "build_jobs_processes: 59 is not allowed; it must be 60 to 85"),
+        ({"build_jobs_processes": 86}, "build_jobs_processes: 86 is not allowed; it must be 60 to 85"),
+        ({"build_jobs_wait_timeout": -1}, "it must be 1 to 2,419,200, or 0 for the derived one"),
+        ({"run_user_id": 0}, "run_user_id: 0 is not allowed; it must be 1 to 4,294,967,294"),
+        ({"run_id": "Nightly"}, "run_id: 'Nightly' is not allowed; lower-case letters"),
+        ({"run_id": "a" * 64}, "at most 63 characters"),
+        ({"run_id": "a.b"}, "run_id: 'a.b' is not allowed"),
+        ({"namespaces_prefix": "Deploy"}, "namespaces_prefix: 'Deploy' is not allowed"),
+        ({"namespaces_prefix": "-a"}, "namespaces_prefix: '-a' is not allowed"),
+        ({"namespaces_prefix": "a_b"}, "namespaces_prefix: 'a_b' is not allowed"),
+        ({"namespaces_prefix": 'x"}'}, "namespaces_prefix: 'x\"}' is not allowed"),
+        ({"namespaces_prefix": "a\nb"}, "namespaces_prefix: 'a\\nb' is not allowed"),
+        (
+            {"namespaces_prefix": "a" * 60},
+            "is 60 characters long; with the index of the last of 100 namespaces, -100, at most 59",
+        ),
+        ({"namespaces_prefix": "a" * 61, "namespaces_total": 10}, "-10, at most 60 are allowed"),
+        ({"namespaces_existing": ["Team"]}, "namespaces_existing: 'Team' is no namespace's name"),
+        ({"run_image_pull_secrets": ["a b"]}, "run_image_pull_secrets: 'a b' is no Secret's name"),
+        ({"run_node_selector": {"a b": "c"}}, "run_node_selector: 'a b' is no key"),
+        ({"run_node_selector": {"a": "b c"}}, "run_node_selector: the value of a, 'b c', is not allowed"),
+        ({"run_node_selector": {"a": True}}, "run_node_selector: the value of a, True, is no text; put it in quotes"),
+        ({"namespaces_labels": {"/x": "y"}}, "namespaces_labels: '/x' is no key"),
+        ({"deployments_image": "two words"}, "deployments_image: 'two words' is no image"),
+        ({"deployments_image": "a:b:c"}, "deployments_image: 'a:b:c' is no image"),
+        (
+            {"deployments_requests": {"cpu": "lots"}},
+            "deployments_requests: cpu 'lots' is not allowed; a Kubernetes quantity",
+        ),
+        ({"deployments_requests": {"cpu": "-1"}}, "deployments_requests: cpu '-1' is not allowed"),
+        ({"deployments_requests": {"cpu": True}}, "deployments_requests: cpu True is not allowed"),
+        ({"deployments_limits": {"memory": "64MB"}}, "deployments_limits: memory '64MB' is not allowed"),
+        (
+            {"deployments_requests": {"memory": "65Mi"}},
+            "deployments_requests: memory 65Mi is more than the limit of 64Mi in deployments_limits",
+        ),
+        ({"deployments_requests": {"cpu": "101m"}}, "deployments_requests: cpu 101m is more than the limit of 0.1"),
+        ({"statefulsets_memory_total": "0"}, "statefulsets_memory_total: '0' is not allowed"),
+        ({"statefulsets_memory_total": "many"}, "statefulsets_memory_total: 'many' is not allowed"),
+        (
+            {"build_jobs_active_per_namespace": 21},
+            "21 is more than build_jobs_per_namespace, 20; 1 to 20, or 0 for all",
+        ),
+        (
+            {"build_jobs_cpu_workers": 72},
+            "build_jobs_cpu_workers: 72 is not allowed; at most build_jobs_processes - 1, 71",
+        ),
+        ({"run_burst": 10}, "run_burst: 10 has no effect without run_qps"),
+        ({"connectivity_enabled": True}, "connectivity_enabled: true needs deployments_service_enabled=true"),
+        (
+            {"connectivity_enabled": True, "deployments_service_enabled": True, "deployments_per_namespace": 0},
+            "connectivity_enabled: true needs Deployments",
+        ),
+        (
+            {"connectivity_enabled": True, "deployments_service_enabled": True, "deployments_replicas": 0},
+            "connectivity_enabled: true needs deployments_replicas of 1 or more",
+        ),
+    ],
+)
+def test_wrong_settings(changes, told):
+    problems = problems_of(RIGHT | changes)
+    assert len(problems) == 1, problems
+    assert told in problems[0]
+    assert "\n" not in problems[0]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"namespaces_prefix": "a" * 59},
+        {"namespaces_prefix": "a" * 61, "namespaces_total": 9},
+        {"namespaces_prefix": "7"},
+        {"build_jobs_active_per_namespace": 20},
+        {"build_jobs_active_per_namespace": 0},
+        {"build_jobs_active_per_namespace": 1, "build_jobs_per_namespace": 0},
+        {"build_jobs_processes": 60},
+        {"build_jobs_processes": 85},
+        {"run_qps": 10.0, "run_burst": 20},
+        {"connectivity_enabled": True, "deployments_service_enabled": True},
+        {"deployments_requests": {"cpu": "100m", "memory": "64Mi"}},
+        {"deployments_requests": {"example.com/gpu": 1}},
+        {"deployments_limits": {}},
+    ],
+)
+def test_edges_that_are_allowed(changes):
+    assert problems_of(RIGHT | changes) == []
+
+
+def test_a_rule_bears_with_settings_that_are_missing():
+    """After an error of type, the variable is not there; the other rules must still be read."""
+    for name in RIGHT:
+        assert problems_of({key: value for key, value in RIGHT.items() if key != name}) == []
+
+
+def test_every_number_has_a_range():
+    numbers = {
+        name
+        for name, variable in load_variables().items()
+        if variable.spec["type"] in ("int", "float") and variable.role != "local_cluster"
+    }
+    assert numbers - set(RANGES) == set()
+    assert set(RANGES) - numbers <= {"namespaces_first"}, "ranges of variables that no role has"
+
+
+def test_every_default_is_allowed():
+    defaults = {name: v.spec["default"] for name, v in load_variables().items() if v.spec.get("default") is not None}
+    assert problems_of(defaults | {"run_id": "x"}) == []

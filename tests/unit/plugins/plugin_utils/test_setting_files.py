@@ -1,0 +1,130 @@
+"""The collection's profiles, and what is said of a file that is none."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import yaml
+from ansible_collections.kubestress.core.plugins.module_utils.settings.variable import SettingError
+from ansible_collections.kubestress.core.plugins.plugin_utils import setting_files as files
+
+# parallelism, completions, namespaces, Jobs per namespace, active Jobs per namespace (0: all), consent
+PROFILES = {
+    "smoke": (2, 2, 2, 4, 2, False),
+    "safe": (3, 10, 10, 20, 1, False),
+    "conservative": (2, 5, 20, 20, 1, False),
+    "moderate": (5, 15, 5, 20, 1, False),
+    "high": (8, 20, 3, 20, 1, False),
+    "high_volume": (5, 15, 5, 20, 0, True),
+    "danger": (10, 30, 10, 20, 1, True),
+    "reproduce": (10, 20, 10, 20, 0, True),
+}
+FURTHER = {"smoke": {"build_jobs_time_scale": 0.1}, "conservative": {"build_jobs_timeout": 600}}
+
+
+def test_profiles_are_those_of_the_table():
+    assert files.profile_names() == sorted(PROFILES)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_profile(name):
+    values = dict(files.load_profile(files.profile_path(name)))
+    parallelism, completions, namespaces, jobs, active, consent = PROFILES[name]
+    assert bool(values.pop("preflight_risk", "")) is consent
+    assert values == {
+        "build_jobs_enabled": True,
+        "build_jobs_parallelism": parallelism,
+        "build_jobs_completions": completions,
+        "namespaces_total": namespaces,
+        "build_jobs_per_namespace": jobs,
+        "build_jobs_active_per_namespace": active,
+        **FURTHER.get(name, {}),
+    }
+    assert set(values) <= set(files.load_variables())
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_each_profile_has_its_playbook(name):
+    (play,) = yaml.safe_load((files.COLLECTION / "playbooks" / f"{name}.yml").read_text())
+    assert play["ansible.builtin.import_playbook"] == "stress.yml"
+    assert play["vars"] == {"profile": name}
+
+
+def test_path_counts_from_where_the_user_stands_then_from_the_playbook(tmp_path, monkeypatch):
+    here, playbooks = tmp_path / "here", tmp_path / "playbooks"
+    for folder in (here, playbooks):
+        folder.mkdir()
+        (folder / "both.yml").touch()
+    (playbooks / "one.yaml").touch()
+    monkeypatch.chdir(here)
+    assert files.profile_path("both.yml", basedir=str(playbooks)) == here / "both.yml"
+    assert files.profile_path("one.yaml", basedir=str(playbooks)) == playbooks / "one.yaml"
+    assert files.profile_path(str(playbooks / "both.yml")) == playbooks / "both.yml"
+
+
+@pytest.mark.parametrize(
+    ("profile", "told"),
+    [
+        ("sfae", "profile: 'sfae' is unknown; did you mean safe? Known are conservative, danger"),
+        ("xyzzy", "profile: 'xyzzy' is unknown; known are conservative, danger"),
+        (3, "profile: '3' is unknown"),
+        ("../safe", "profile: '../safe' is unknown"),
+        ("none.yml", "profile: there is no file none.yml; profiles by name are conservative"),
+    ],
+)
+def test_unknown_profile(profile, told):
+    with pytest.raises(SettingError) as refused:
+        files.profile_path(profile)
+    assert str(refused.value).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"- a\n", "a profile is variables and their values"),
+        (b"3: a\n", "a profile is variables and their values"),
+        (b"a: [\n", "is not YAML: while parsing"),
+        (b"a: \xff\n", "not UTF-8"),
+        (b"a: !!python/object:os.system x\n", "is not YAML: could not determine a constructor"),
+    ],
+)
+def test_broken_profile_is_named_in_one_line(tmp_path, text, told):
+    path = tmp_path / "mine.yml"
+    path.write_bytes(text)
+    with pytest.raises(SettingError) as refused:
+        files.load_profile(path)
+    assert str(path) in str(refused.value)
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_changed_profile_is_read_again(tmp_path):
+    path = tmp_path / "mine.yml"
+    path.write_text("run_seed: 1\n")
+    assert files.load_profile(path) == {"run_seed": 1}
+    path.write_text("run_seed: 2\n")
+    os.utime(path, ns=(1, 1))
+    assert files.load_profile(path) == {"run_seed": 2}
+
+
+def test_empty_profile_sets_nothing(tmp_path):
+    path = tmp_path / "mine.yml"
+    path.write_text("---\n")
+    assert files.load_profile(path) == {}
+    assert files.load_profile(None) == {}
+
+
+def test_variables_know_role_and_environment():
+    total = files.load_variables()["namespaces_total"]
+    assert (total.role, total.environment, total.spec["type"]) == ("namespaces", "TOTAL_NAMESPACES", "int")
+    assert files.load_variables()["run_seed"].environment is None
+
+
+@pytest.mark.parametrize("manifest", [False, True])
+def test_version_of_checkout_and_of_installed_collection(tmp_path, monkeypatch, manifest):
+    (tmp_path / "galaxy.yml").write_text("version: 1.2.3\n")
+    if manifest:
+        (tmp_path / "MANIFEST.json").write_text('{"collection_info": {"version": "4.5.6"}}')
+    monkeypatch.setattr(files, "COLLECTION", tmp_path)
+    assert files.collection_version() == ("4.5.6" if manifest else "1.2.3")
