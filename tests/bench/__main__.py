@@ -1,0 +1,104 @@
+"""`python tests/bench`: measure, print the table, write the figures as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(CHECKOUT / "tests"))
+
+from bench import parts, table  # noqa: E402  (the line above is what makes it importable)
+from bench.parts import QUICK, Sizes  # noqa: E402
+from bench.plane import Plane, fresh_plane  # noqa: E402
+
+OUTPUT = CHECKOUT / "build" / "bench.json"
+#: In the order in which they are run: the headline finds the server as empty as a user would.
+ON_PLANE: dict[str, Callable[[Plane, Sizes], list[table.Row]]] = {
+    "headline": parts.headline,
+    "playbook": parts.playbook,
+    "cleanup": parts.cleanup,
+    "creation": parts.creation,
+    "scaling": parts.scaling,
+}
+#: Asked for by name or by BENCH_CLEANUP=1, because it takes a minute more.
+OPTIONAL = ("cleanup",)
+
+
+def measured(wanted: list[str], sizes: Sizes, *, plane: Plane | None) -> list[table.Row]:
+    """The rows of the wanted parts, each shown as soon as it is there."""
+    rows: list[table.Row] = []
+
+    def step(name: str, found: Callable[[], list[table.Row]]) -> None:
+        began = time.monotonic()
+        print(f"measuring {name} …", end=" ", flush=True)
+        rows.extend(found())
+        print(f"{time.monotonic() - began:.0f} s", flush=True)
+
+    for name, part in ON_PLANE.items():
+        if name in wanted and plane is not None:
+            step(name, lambda part=part: part(plane, sizes))  # type: ignore[misc]
+    if "memory" in wanted:
+        step("memory", lambda: parts.memory(sizes))
+    return rows
+
+
+def report(rows: list[table.Row], *, seconds: float, output: Path) -> None:
+    """Print the table and write the JSON."""
+    machine = f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}"
+    print(f"\n{table.text(rows)}\n\n{machine}; {seconds:.0f} s in all; figures in {output}")
+    document = {
+        "schema": 1,
+        "seconds": round(seconds, 1),
+        "machine": {"processors": os.cpu_count(), "load": os.getloadavg()[0], "python": platform.python_version()},
+        "rows": [row.to_dict() for row in rows],
+    }
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
+    names = [*ON_PLANE, "memory"]
+    parser.add_argument("--only", action="append", choices=names, help="this part alone; may be given several times")
+    parser.add_argument("--pairs", type=int, default=Sizes.pairs, help="comparisons of each kind (%(default)s)")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it works, measures nothing")
+    parser.add_argument(
+        "--kubeconfig", type=Path, help="an embedded control plane that runs already, thrown away after"
+    )
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="where the figures go (%(default)s)")
+    parser.add_argument("--strict", action="store_true", help="end with 1 if a goal is missed")
+    chosen = parser.parse_args()
+    if chosen.pairs < 1:
+        parser.error(f"--pairs: {chosen.pairs}; 1 or more is needed")
+    return chosen
+
+
+def main() -> None:
+    """Run what was asked for."""
+    options = arguments()
+    default = [name for name in [*ON_PLANE, "memory"] if name not in OPTIONAL or os.environ.get("BENCH_CLEANUP") == "1"]
+    wanted = options.only or default
+    sizes = QUICK if options.quick else Sizes(pairs=options.pairs)
+    began = time.monotonic()
+    if options.kubeconfig:
+        rows = measured(wanted, sizes, plane=Plane.from_kubeconfig(options.kubeconfig))
+    elif set(wanted) & set(ON_PLANE):
+        with fresh_plane() as plane:
+            rows = measured(wanted, sizes, plane=plane)
+    else:
+        rows = measured(wanted, sizes, plane=None)
+    report(rows, seconds=time.monotonic() - began, output=options.output)
+    if options.strict and any(row.reached is False for row in rows):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""The collection's engine as a measured client: the same Batch that the module runs, with the clock at its edges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Traffic
+from ansible_collections.kubestress.core.plugins.module_utils.load.batch import Batch, BatchSettings
+from ansible_collections.kubestress.core.plugins.module_utils.load.entry import failure_reasons
+
+from bench.task import Clock, Task
+from bench.workload import compiled
+
+
+class IncompleteError(Exception):
+    """The batch did not do all its work."""
+
+
+async def work(task: Task) -> dict[str, Any]:
+    """Run the batch; the fields of Measured but for the memory."""
+    settings = BatchSettings(
+        auth={"host": task.server, "api_key": task.token, "ca_cert": task.ca_file},
+        run_id=task.run_id,
+        fragments=compiled(task.fragments, run_id=task.run_id),
+        namespaces=task.namespaces,
+        existing=frozenset(task.namespaces if task.existing else ()),
+        parallel=task.namespaces_parallel,
+        max_concurrent=task.in_flight,
+        wait=task.wait,
+    )
+    clock = Clock()
+    begin = Traffic.begin
+
+    def first_begin(traffic: Traffic) -> None:
+        """Start the clock with the first request, whatever it asks for, and get out of the way."""
+        clock.start()
+        Traffic.begin = begin  # type: ignore[method-assign]
+        begin(traffic)
+
+    Traffic.begin = first_begin  # type: ignore[method-assign]
+    document = await Batch(settings).run()
+    seconds, cpu_seconds = clock.seconds(), clock.cpu_seconds()
+    reasons = failure_reasons(document)
+    if reasons:
+        raise IncompleteError("; ".join(reasons))
+    return {
+        "objects": sum(row["created"] for row in document["objects"].values()),
+        "seconds": seconds,
+        "sending_seconds": document["rate"]["sending_seconds"],
+        "cpu_seconds": cpu_seconds,
+    }

@@ -1,0 +1,284 @@
+"""The parts of the bench. Each takes a control plane and returns rows; sizes are in Sizes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bench import h2load, process, workload
+from bench.client import measure
+from bench.plane import Plane, stub_server
+from bench.table import Row, median_row
+from bench.task import Measured
+
+MEGABYTE = 1_000_000
+#: Goals: those of the project, see docs/bench.md.
+CREATION_SHARE = 0.95
+CPU_MS_PER_OBJECT = 0.3
+RSS_MB = 60
+RSS_MB_MANY = 80
+FLATNESS = 1.10
+HEADLINE_SHARE = 1.05
+PLAYBOOK_SECONDS = 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """How much is measured. The defaults are what the goals are stated for."""
+
+    pairs: int = 3
+    creations: int = 4000
+    headline_namespaces: int = 100
+    many_objects: int = 100_000
+    scaling_namespaces: tuple[int, ...] = (10, 100, 1000)
+    scaling_config_maps: int = 9
+
+
+#: Seconds for everything, to see that it works; its figures mean nothing.
+QUICK = Sizes(
+    pairs=1,
+    creations=100,
+    headline_namespaces=2,
+    many_objects=64,
+    scaling_namespaces=(2, 4),
+    scaling_config_maps=2,
+)
+
+
+def _in_turn(pairs: int) -> list[tuple[str, int]]:
+    """(client, pair): A B, B A, A B …, so that neither always finds the server as the other left it."""
+    order = []
+    for pair in range(pairs):
+        clients = ("reference", "engine") if pair % 2 else ("engine", "reference")
+        order += [(client, pair) for client in clients]
+    return order
+
+
+def headline(plane: Plane, sizes: Sizes) -> list[Row]:
+    """First request to all available: the engine against the bare loop, in turn, after one run to warm the server."""
+    found: dict[str, list[Measured]] = {"engine": [], "reference": []}
+    for client, pair in [("reference", -1), *_in_turn(sizes.pairs)]:
+        plane.wait_until_quiet()
+        run_id = f"{client}-{pair}" if pair >= 0 else "warm-up"
+        count = sizes.headline_namespaces if pair >= 0 else max(1, sizes.headline_namespaces // 5)
+        measured = measure(
+            plane,
+            client=client,
+            run_id=run_id,
+            fragments=workload.headline(),
+            namespaces=workload.names(run_id, count),
+        )
+        if pair >= 0:
+            found[client].append(measured)
+    ours, bare = found["engine"], found["reference"]
+    what = f"{sizes.headline_namespaces} namespaces, {ours[0].objects} objects"
+    return [
+        median_row("headline: bare loop, first request to all available", [m.seconds for m in bare], "s", note=what),
+        median_row("headline: engine, first request to all available", [m.seconds for m in ours], "s", note=what),
+        median_row(
+            "headline: engine / bare loop",
+            [one.seconds / other.seconds for one, other in zip(ours, bare, strict=True)],
+            "",
+            goal=HEADLINE_SHARE,
+            note=f"median of {sizes.pairs} pairs",
+        ),
+        median_row(
+            "headline: engine, CPU per object",
+            [m.cpu_ms_per_object for m in ours],
+            "ms",
+            goal=CPU_MS_PER_OBJECT,
+            note=f"the bare loop takes {statistics.median(m.cpu_ms_per_object for m in bare):.2f} ms; all watching included",
+        ),
+    ]
+
+
+def playbook(plane: Plane, sizes: Sizes) -> list[Row]:
+    """The whole `ansible-playbook kubestress.core.stress` on the same work, and its module's memory."""
+    plane.wait_until_quiet()
+    settings = {
+        "profile": "safe",
+        "run_id": "playbook",
+        "namespaces_prefix": "playbook",
+        "namespaces_total": sizes.headline_namespaces,
+        "deployments_per_namespace": workload.DEPLOYMENTS_PER_NAMESPACE,
+        "statefulsets_enabled": False,
+        "build_jobs_enabled": False,
+    }
+    with TemporaryDirectory(prefix="kubestress-bench-") as scratch:
+        folder = Path(scratch)
+        settings["run_results_dir"] = str(folder / "results")
+        extra = [word for name, value in settings.items() for word in ("-e", f"{name}={value}")]
+        whole = process.run(["kubestress.core.stress", *extra], folder=folder, env=_environment(plane))
+        (file,) = (folder / "results").glob("playbook/**/batches/*.json")
+        batch = json.loads(file.read_text())
+    objects = sum(row["created"] for row in batch["objects"].values())
+    biggest = max(whole.modules, key=lambda module: module.peak_rss_bytes)
+    return [
+        Row(name="playbook: wall of ansible-playbook", value=whole.seconds, unit="s", note=f"{objects} objects"),
+        Row(
+            name="playbook: wall less first request to all available",
+            value=whole.seconds - batch["seconds"],
+            unit="s",
+            goal=PLAYBOOK_SECONDS,
+            note=f"its batch took {batch['seconds']:.1f} s",
+        ),
+        Row(
+            name=f"memory: peak RSS of the module at {objects:,} objects",
+            value=biggest.peak_rss_bytes / MEGABYTE,
+            unit="MB",
+            goal=RSS_MB,
+            note=f"largest of {len(whole.modules)} module processes; its CPU from start to end {biggest.cpu_seconds:.1f} s",
+        ),
+    ]
+
+
+def creation(plane: Plane, sizes: Sizes) -> list[Row]:
+    """Creations a second of equal ConfigMaps: the engine against h2load, in turn."""
+    ours: list[Measured] = []
+    theirs: list[h2load.Load] = []
+    for client, pair in _in_turn(sizes.pairs):
+        run_id = f"{client}-create-{pair}"
+        measure(
+            plane, client="reference", run_id=run_id, fragments=workload.config_maps(1, with_namespace=True),
+            namespaces=[run_id], wait=False,
+        )  # fmt: skip
+        plane.wait_until_quiet()
+        if client == "engine":
+            fragments = workload.config_maps(sizes.creations + 1, with_namespace=False)
+            ours.append(
+                measure(
+                    plane,
+                    client=client,
+                    run_id=run_id,
+                    fragments=fragments,
+                    namespaces=[run_id],
+                    existing=True,
+                    wait=False,
+                )
+            )
+        else:
+            body = workload.config_map_with_generate_name(run_id)
+            path = f"/api/v1/namespaces/{run_id}/configmaps"
+            theirs.append(h2load.create(plane, path=path, body=body, count=sizes.creations))
+    what = f"{sizes.creations} ConfigMaps"
+    return [
+        median_row("creation: h2load", [load.rate for load in theirs], "/s", note=what),
+        median_row("creation: engine, 50 in flight", [m.rate for m in ours], "/s", note=what),
+        median_row(
+            "creation: engine / h2load",
+            [one.rate / other.rate for one, other in zip(ours, theirs, strict=True)],
+            "",
+            goal=CREATION_SHARE,
+            at_least=True,
+            note=f"median of {sizes.pairs} pairs",
+        ),
+        median_row(
+            "creation: engine, CPU per object",
+            [m.cpu_ms_per_object for m in ours],
+            "ms",
+            goal=CPU_MS_PER_OBJECT,
+            note=what,
+        ),
+    ]
+
+
+def scaling(plane: Plane, sizes: Sizes) -> list[Row]:
+    """Seconds and CPU per object by the number of namespaces, the objects of a namespace being the same."""
+    seconds: dict[int, float] = {}
+    cpu: dict[int, float] = {}
+    least, most = min(sizes.scaling_namespaces), max(sizes.scaling_namespaces)
+    for count in sizes.scaling_namespaces:
+        # A run of a hundred objects is over in a moment, so that many of them are needed for a steady median.
+        runs = max(1, min(5, most // count))
+        found = []
+        for run in range(runs):
+            plane.wait_until_quiet()
+            run_id = f"scale-{count}-{run}"
+            found.append(
+                measure(
+                    plane,
+                    client="engine",
+                    run_id=run_id,
+                    fragments=workload.config_maps(sizes.scaling_config_maps, with_namespace=True),
+                    namespaces=workload.names(run_id, count),
+                )
+            )
+        seconds[count] = statistics.median(m.sending_seconds / m.objects for m in found)
+        cpu[count] = statistics.median(m.cpu_ms_per_object for m in found)
+    note = "; ".join(f"{count}: {1000 * seconds[count]:.2f} ms, CPU {cpu[count]:.2f} ms" for count in seconds)
+    return [
+        Row(
+            name=f"scaling: time per object, {most:,} namespaces / {least}",
+            value=seconds[most] / seconds[least],
+            unit="",
+            goal=FLATNESS,
+            note=note,
+        ),
+        Row(
+            name=f"scaling: CPU per object, {most:,} namespaces / {least}",
+            value=cpu[most] / cpu[least],
+            unit="",
+            goal=FLATNESS,
+        ),
+    ]
+
+
+def memory(sizes: Sizes) -> list[Row]:
+    """Peak memory of the module process as Ansible runs it, with many objects, against a server that stores nothing."""
+    namespaces = max(1, sizes.many_objects // workload.OBJECTS_PER_NAMESPACE)
+    with stub_server() as server, TemporaryDirectory(prefix="kubestress-bench-") as scratch:
+        folder = Path(scratch)
+        arguments = {
+            "run_id": "memory",
+            "namespace_prefix": "memory",
+            "namespace_total": namespaces,
+            "fragments": workload.headline(),
+        }
+        file = process.batch_playbook(folder, arguments=arguments)
+        whole = process.run([str(file)], folder=folder, env=_environment(server))
+    biggest = max(whole.modules, key=lambda module: module.peak_rss_bytes)
+    objects = namespaces * workload.OBJECTS_PER_NAMESPACE
+    return [
+        Row(
+            name=f"memory: peak RSS of the module at {objects:,} objects",
+            value=biggest.peak_rss_bytes / MEGABYTE,
+            unit="MB",
+            goal=RSS_MB_MANY,
+            note=f"stub server; {objects / biggest.seconds:,.0f} objects/s, module CPU "
+            f"{1000 * biggest.cpu_seconds / objects:.2f} ms per object",
+        )
+    ]
+
+
+def cleanup(plane: Plane, sizes: Sizes) -> list[Row]:
+    """Removing the headline's namespaces: playbook cleanup against `kubectl delete namespaces`. Needs `headline`."""
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        raise FileNotFoundError("the part cleanup needs kubectl in PATH")
+    plane.wait_until_quiet()
+    with TemporaryDirectory(prefix="kubestress-bench-") as scratch:
+        arguments = ["kubestress.core.cleanup", "-e", "run_id=engine-0", "-e", f"run_results_dir={scratch}/results"]
+        ours = process.run(arguments, folder=Path(scratch), env=_environment(plane)).seconds
+    plane.wait_until_quiet()
+    began = time.monotonic()
+    selector = "kubestress.core/run-id=reference-0"
+    command = [kubectl, "delete", "namespaces", "--selector", selector, f"--kubeconfig={plane.kubeconfig}"]
+    subprocess.run(command, check=True, capture_output=True)
+    theirs = time.monotonic() - began
+    what = f"{sizes.headline_namespaces} namespaces of {workload.OBJECTS_PER_NAMESPACE} objects"
+    return [
+        Row(name="cleanup: kubectl delete namespaces", value=theirs, unit="s", note=what),
+        Row(name="cleanup: the whole playbook cleanup", value=ours, unit="s", goal=theirs, note=what),
+    ]
+
+
+def _environment(plane: Plane) -> Mapping[str, Any]:
+    return {"K8S_AUTH_KUBECONFIG": str(plane.kubeconfig)}

@@ -1,0 +1,128 @@
+"""The control plane that is measured on: its own, fresh, and quiet before each measurement begins."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.pki import Pki
+from bench import stub
+from helpers import control_plane
+
+# 10 nodes of 500 pods: every measurement of one run fits without removing what an earlier one made.
+NODES = {"local_cluster_nodes": 10, "local_cluster_pods_per_node": 500}
+# A control plane at rest takes 2–5 % of a processor for leases and heartbeats.
+QUIET_SHARE = 0.10
+QUIET_SAMPLE_SECONDS = 0.4
+QUIET_TIMEOUT_SECONDS = 60.0
+_TESTS = Path(__file__).resolve().parents[1]
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+class NotQuietError(Exception):
+    """The control plane is still busy with what an earlier measurement left."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plane:
+    """A running control plane. `ca_file` is what its certificate is checked against; `folder` holds its files."""
+
+    kubeconfig: Path
+    folder: Path
+    server: str
+    token: str
+    ca_file: Path
+
+    @classmethod
+    def from_kubeconfig(cls, kubeconfig: Path) -> Plane:
+        """Read server, token and CA out of the kubeconfig that the local_cluster playbook wrote."""
+        document = yaml.safe_load(kubeconfig.read_text())
+        cluster = document["clusters"][0]["cluster"]
+        ca_file = kubeconfig.parent / "bench-ca.crt"
+        ca_file.write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
+        return cls(
+            kubeconfig=kubeconfig,
+            folder=kubeconfig.parent,
+            server=cluster["server"],
+            token=document["users"][0]["user"]["token"],
+            ca_file=ca_file,
+        )
+
+    def cpu_seconds(self) -> float:
+        """Processor time, user and system, that all its processes took since they were started."""
+        total = 0.0
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if str(self.folder) not in (process / "cmdline").read_text():
+                    continue
+                fields = (process / "stat").read_text().rpartition(")")[2].split()
+            except OSError:  # it ended between two reads
+                continue
+            total += (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
+        return total
+
+    def wait_until_quiet(self) -> None:
+        """Return when it takes less than QUIET_SHARE of a processor. Raises NotQuietError after a minute."""
+        deadline = time.monotonic() + QUIET_TIMEOUT_SECONDS
+        before = self.cpu_seconds()
+        while time.monotonic() < deadline:
+            time.sleep(QUIET_SAMPLE_SECONDS)
+            now = self.cpu_seconds()
+            if now - before < QUIET_SHARE * QUIET_SAMPLE_SECONDS:
+                return
+            before = now
+        raise NotQuietError(f"the control plane in {self.folder} is not quiet after {QUIET_TIMEOUT_SECONDS:g} s")
+
+
+@contextmanager
+def fresh_plane() -> Iterator[Plane]:
+    """Start a control plane on free ports in a folder of its own; stop it and remove the folder whatever happens."""
+    with TemporaryDirectory(prefix="kubestress-bench-") as scratch:
+        variables = {**NODES, "local_cluster_kubectl": False}
+        with control_plane.running(Path(scratch), variables) as kubeconfig:
+            yield Plane.from_kubeconfig(kubeconfig)
+
+
+@contextmanager
+def stub_server() -> Iterator[Plane]:
+    """Start the server that stores nothing, in a process of its own; stop it whatever happens."""
+    with TemporaryDirectory(prefix="kubestress-bench-") as scratch:
+        folder = Path(scratch)
+        command = [sys.executable, "-m", "bench.stub", scratch]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=client_environment()) as process:
+            try:
+                assert process.stdout is not None
+                server = f"https://{stub.LOOPBACK}:{int(process.stdout.readline())}"
+                ca_file = Pki(folder).ca_certificate
+                kubeconfig = folder / "kubeconfig"
+                kubeconfig.write_text(yaml.safe_dump(_kubeconfig(server, ca_file)))
+                yield Plane(kubeconfig=kubeconfig, folder=folder, server=server, token=stub.TOKEN, ca_file=ca_file)
+            finally:
+                process.terminate()
+
+
+def _kubeconfig(server: str, ca_file: Path) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "stub", "cluster": {"server": server, "certificate-authority": str(ca_file)}}],
+        "users": [{"name": "stub", "user": {"token": stub.TOKEN}}],
+        "contexts": [{"name": "stub", "context": {"cluster": "stub", "user": "stub"}}],
+        "current-context": "stub",
+    }
+
+
+def client_environment() -> dict[str, str]:
+    """The environment in which `python -m bench.NAME` finds the bench and the collection."""
+    path = os.pathsep.join([str(_TESTS), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path}
