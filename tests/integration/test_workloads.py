@@ -15,7 +15,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.load.plan import F
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 WORKLOADS = ("namespaces", "deployments", "connectivity", "statefulsets", "build_jobs")
 # What argument_specs cannot say as a default, and what keeps the plans small.
-CHOSEN = {
+CHOSEN: dict[str, Any] = {
     "run_seed": 1,
     "run_user_id": None,
     "run_node_selector": {},
@@ -255,10 +255,51 @@ def test_a_template_of_the_users_is_left_to_be_found_beside_the_playbook(make_pl
 
 
 def test_values_of_any_shape_stay_values(make_plan: MakePlan) -> None:
-    hostile = 'x"}\n  kind: Pod\n\' - [#'
+    hostile = "x\"}\n  kind: Pod\n' - [#"
     plan = make_plan(namespaces_annotations={"note": hostile}, deployments_image=hostile)
     fragments = compiled(plan)
 
     assert objects(fragments["namespaces"], namespace="a-1")[0]["metadata"]["annotations"] == {"note": hostile}
     container = objects(fragments["deployments"], namespace="a-1")[-1]["spec"]["template"]["spec"]["containers"][0]
     assert container["image"] == hostile
+
+
+def test_a_template_beside_the_playbook_is_used_and_the_role_makes_its_namespaces(
+    ansible_playbook, kubectl, run_id: str, prefix: str, tmp_path: Path
+) -> None:
+    """A whole play with one role: settings, plan, batch."""
+    playbook = tmp_path / "play.yml"
+    playbook.write_text(
+        "- {hosts: localhost, connection: local, gather_facts: false, roles: [kubestress.core.deployments]}\n"
+    )
+    mine = tmp_path / "templates" / "mine.yml.j2"
+    mine.parent.mkdir()
+    own = (ROLES / "deployments" / "templates" / "deployment_config_map.yml.j2").read_text()
+    mine.write_text(own + "  mine.txt: {{ namespaces_prefix }} {{ namespace_index }} {{ index }} {{ item }}\n")
+    chosen = {
+        "run_id": run_id,
+        "namespaces_prefix": prefix,
+        "namespaces_total": 1,
+        "deployments_per_namespace": 1,
+        "deployments_config_map_template": "mine.yml.j2",
+    }
+
+    done = ansible_playbook(playbook, extra_vars=chosen, cwd=tmp_path)
+
+    assert done.rc == 0, done.output
+    found = kubectl("get", "configmaps", "-n", f"{prefix}-1", "-l", f"kubestress.core/run-id={run_id}")["items"]
+    assert [each["data"]["mine.txt"] for each in found] == [f"{prefix} 1 1 1", f"{prefix} 1 1 2"]
+    ready = kubectl("get", "deployment", "-n", f"{prefix}-1", "deployment-1")["status"]
+    assert ready["availableReplicas"] == 1
+
+
+def test_a_template_that_is_nowhere_is_named(cluster_free_playbook, tmp_path: Path) -> None:
+    playbook = tmp_path / "play.yml"
+    playbook.write_text(
+        "- {hosts: localhost, connection: local, gather_facts: false, roles: [kubestress.core.namespaces]}\n"
+    )
+
+    done = cluster_free_playbook(playbook, extra_vars={"namespaces_template": "nowhere.yml.j2"}, cwd=tmp_path)
+
+    assert done.rc != 0
+    assert "fragments: template nowhere.yml.j2: " in done.output

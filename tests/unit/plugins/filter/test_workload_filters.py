@@ -44,6 +44,11 @@ def test_the_wait_is_derived_from_rounds_and_one_deadline():
     assert build_variables(SAFE)["build_wait_timeout"] == 67 * 88 + 900
 
 
+def test_the_role_used_alone_needs_no_switch_for_its_wait():
+    alone = SAFE | {"build_jobs_enabled": False}
+    assert build_variables(alone)["build_wait_timeout"] == build_variables(SAFE)["build_wait_timeout"]
+
+
 def test_a_wait_that_is_given_stays():
     assert build_variables(SAFE | {"build_jobs_wait_timeout": 120})["build_wait_timeout"] == 120
 
