@@ -67,7 +67,12 @@ def test_a_missing_setting_is_named(missing):
 
 
 def test_pod_variables_come_with_all_settings():
-    run = {"run_user_id": None, "run_node_selector": {}, "run_tolerations": [], "run_image_pull_secrets": []}
+    run: dict[str, Any] = {
+        "run_user_id": None,
+        "run_node_selector": {},
+        "run_tolerations": [],
+        "run_image_pull_secrets": [],
+    }
     found = pod_variables(SAFE | run)
     assert found.items() >= SAFE.items()
     assert found["pod_user_id"] == 65534

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.load.placement import placement
 
-UNSET = {"run_user_id": None, "run_node_selector": {}, "run_tolerations": [], "run_image_pull_secrets": []}
+UNSET: dict[str, Any] = {
+    "run_user_id": None,
+    "run_node_selector": {},
+    "run_tolerations": [],
+    "run_image_pull_secrets": [],
+}
 
 
 @pytest.mark.parametrize(
