@@ -79,7 +79,7 @@ RANGES: dict[str, Range] = {
     "build_jobs_time_scale": Range(0, 100, above=True),
     # Measured on the farm that this stands for: a build has 60 to 85 processes while it compiles.
     "build_jobs_processes": Range(60, 85),
-    "build_jobs_cpu_workers": Range(0, 84),
+    "build_jobs_cpu_workers": Range(0, 83),
     "preflight_nodes_sampled": Range(0, 1_000),
     "preflight_read_budget": Range(0, 600, above=True),
     "cleanup_timeout": Range(1, _WEEK_SECONDS),

@@ -135,10 +135,10 @@ def active_jobs(settings: Settings) -> Iterator[str]:
 
 
 def build_processes(settings: Settings) -> Iterator[str]:
-    """The busy loops are among the build's processes, beside its shell."""
+    """The busy loops are among the build's processes, beside its shell and its timer."""
     workers, processes = settings.get("build_jobs_cpu_workers"), settings.get("build_jobs_processes")
-    if workers is not None and processes is not None and workers > processes - 1:
-        yield f"build_jobs_cpu_workers: {workers} is not allowed; at most build_jobs_processes - 1, {processes - 1}"
+    if workers is not None and processes is not None and workers > processes - 2:
+        yield f"build_jobs_cpu_workers: {workers} is not allowed; at most build_jobs_processes - 2, {processes - 2}"
 
 
 def burst(settings: Settings) -> Iterator[str]:

@@ -97,7 +97,7 @@ def test_right_settings_have_no_problems():
         ),
         (
             {"build_jobs_cpu_workers": 72},
-            "build_jobs_cpu_workers: 72 is not allowed; at most build_jobs_processes - 1, 71",
+            "build_jobs_cpu_workers: 72 is not allowed; at most build_jobs_processes - 2, 70",
         ),
         ({"run_burst": 10}, "run_burst: 10 has no effect without run_qps"),
         ({"connectivity_enabled": True}, "connectivity_enabled: true needs deployments_service_enabled=true"),
