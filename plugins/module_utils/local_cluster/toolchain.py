@@ -43,6 +43,8 @@ class Toolchain:
         result |= {"GOWORK": "off", "GO111MODULE": "on"}
         if self.caches:
             result |= {"GOMODCACHE": str(self.caches / "mod"), "GOCACHE": str(self.caches / "build")}
+            # Else Go makes its files read-only, and the cache could not be removed like any other folder.
+            result["GOFLAGS"] += " -modcacherw"
             # Its own library, not the one of a Go that the user has beside it.
             result |= {"GOPATH": str(self.caches / "path"), "GOROOT": str(self.go.parent.parent)}
         return result

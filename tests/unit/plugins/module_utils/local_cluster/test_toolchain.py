@@ -63,6 +63,7 @@ def test_a_fetched_compiler_keeps_its_caches_with_ours():
     assert result["GOMODCACHE"] == "/cache/go/mod"
     assert result["GOCACHE"] == "/cache/go/build"
     assert result["GOROOT"] == "/t/go"
+    assert "-modcacherw" in result["GOFLAGS"]
 
 
 def test_the_minimum_is_what_our_go_mod_files_say():
