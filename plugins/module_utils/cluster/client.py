@@ -31,6 +31,8 @@ from .errors import (
 
 #: Bytes of one line of a watch; an object may have 1.5 MiB in etcd, and JSON is larger than what is stored.
 _MAX_LINE_BYTES = 16 * 1024 * 1024
+#: Two TLS records of full size.
+_TLS_BUFFER_BYTES = 32 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +129,12 @@ class Cluster:
     @classmethod
     async def open(cls, options: dict[str, Any], **settings: Any) -> Cluster:
         """Connect by module options (names as in connection.AUTH_ENVIRONMENT). Raises ConfigurationError."""
-        connection = await open_connection(options)
+        opening = asyncio.create_task(open_connection(options))
+        await asyncio.sleep(0)
+        with contextlib.suppress(ImportError):
+            # The kubeconfig is read in a child process meanwhile. Who enters the Cluster says what is missing.
+            import aiohttp  # noqa: F401
+        connection = await opening
         return cls(connection, renew=lambda: open_connection(options), **settings)
 
     async def __aenter__(self) -> Cluster:
@@ -136,6 +143,7 @@ class Cluster:
         except ImportError as error:
             raise ConfigurationError(f"the Python library aiohttp is needed: {error}") from error
         self._aiohttp = aiohttp
+        _use_small_tls_buffers()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=self.connection.ssl_context or False, keepalive_timeout=60),
             auto_decompress=True,
@@ -347,6 +355,14 @@ def _is_about_trust(aiohttp: Any, error: Exception) -> bool:
     inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     broken_off = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
     return isinstance(inner, ssl.SSLError) and not isinstance(inner, broken_off)
+
+
+def _use_small_tls_buffers() -> None:
+    """Asyncio gives each TLS connection a read buffer of 256 KiB, 12 MB for 50 connections whose answers have 1 KB."""
+    from asyncio import sslproto
+
+    if getattr(sslproto.SSLProtocol, "max_size", 0) > _TLS_BUFFER_BYTES:
+        sslproto.SSLProtocol.max_size = _TLS_BUFFER_BYTES
 
 
 def _no_session_timeout(aiohttp: Any) -> Any:

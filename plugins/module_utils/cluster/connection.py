@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import os
 import ssl
+import tempfile
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from .apart import run_apart
 from .errors import ConfigurationError
+from .kubeconfig import resolve
 
 #: Option name -> environment variable, as in kubernetes.core. The modules' specs and the documentation follow it.
 AUTH_ENVIRONMENT: dict[str, str] = {
@@ -59,121 +63,87 @@ async def open_connection(options: dict[str, Any]) -> Connection:
     the service account of the pod that we run in. Raises ConfigurationError naming the option at fault.
     """
     options = {name: value for name, value in options.items() if value not in (None, "", [])}
-    configuration = await _loaded_configuration(options)
-    _apply_options(configuration, options)
-    if not configuration.host:
+    found: dict[str, Any] = {}
+    if "host" not in options or "kubeconfig" in options or "context" in options:
+        found = await run_apart(
+            partial(resolve, {name: options[name] for name in ("kubeconfig", "context") if name in options})
+        )
+    _apply_options(found, options)
+    host = found.get("host")
+    if not host:
         raise ConfigurationError("no API server: set kubeconfig or host, or run inside a cluster")
     return Connection(
-        host=configuration.host.rstrip("/"),
-        headers=_headers(configuration, options),
-        ssl_context=_ssl_context(configuration) if configuration.host.startswith("https") else None,
-        server_hostname=configuration.tls_server_name or None,
-        proxy=None if _bypasses_proxy(configuration.host, options) else configuration.proxy,
+        host=host.rstrip("/"),
+        headers=_headers(found, options),
+        ssl_context=_ssl_context(found) if host.startswith("https") else None,
+        server_hostname=found.get("server_hostname"),
+        proxy=None if _bypasses_proxy(host, options) else found.get("proxy"),
         proxy_headers=options.get("proxy_headers"),
     )
 
 
-async def _loaded_configuration(options: dict[str, Any]) -> Any:
-    try:
-        from kubernetes.aio import config
-        from kubernetes.aio.client.configuration import Configuration
-    except ImportError as error:
-        raise ConfigurationError(
-            f"the Python library kubernetes (36 or newer, with kubernetes.aio) is needed by the Python that runs this "
-            f"module: {error}"
-        ) from error
-    configuration = Configuration()
-    if "host" in options and "kubeconfig" not in options and "context" not in options:
-        return configuration
-    kubeconfig = options.get("kubeconfig")
-    if isinstance(kubeconfig, str):
-        kubeconfig = os.pathsep.join(os.path.expanduser(part) for part in kubeconfig.split(os.pathsep))
-    try:
-        if isinstance(kubeconfig, dict):
-            await config.load_kube_config_from_dict(
-                kubeconfig, context=options.get("context"), client_configuration=configuration
-            )
-        elif kubeconfig or _default_kubeconfig_exists():
-            await config.load_kube_config(
-                config_file=kubeconfig, context=options.get("context"), client_configuration=configuration
-            )
-        else:
-            config.load_incluster_config(client_configuration=configuration)
-    except Exception as error:  # the loader raises whatever its parsers raise
-        raise ConfigurationError(_explain(error, kubeconfig, options)) from error
-    return configuration
-
-
-def _default_kubeconfig_exists() -> bool:
-    candidates = os.environ.get("KUBECONFIG", "~/.kube/config").split(os.pathsep)
-    return any(os.path.isfile(os.path.expanduser(path)) for path in candidates if path)
-
-
-def _explain(error: Exception, kubeconfig: Any, options: dict[str, Any]) -> str:
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if isinstance(kubeconfig, str):
-        missing = [path for path in kubeconfig.split(os.pathsep) if not os.path.isfile(path)]
-        if missing:
-            return f"kubeconfig: no file at {missing[0]}"
-        context = f" with context {options['context']!r}" if "context" in options else ""
-        return f"kubeconfig {kubeconfig}{context} cannot be used: {text}"
-    if kubeconfig is None and not _default_kubeconfig_exists():
-        return (
-            "no API server is named: set kubeconfig (K8S_AUTH_KUBECONFIG or KUBECONFIG), or host and api_key; "
-            f"~/.kube/config does not exist and this is not a pod ({text})"
-        )
-    return f"the kubeconfig cannot be used: {text}"
-
-
-def _apply_options(configuration: Any, options: dict[str, Any]) -> None:
-    for option, attribute in (("host", "host"), ("proxy", "proxy")):
+def _apply_options(found: dict[str, Any], options: dict[str, Any]) -> None:
+    """The task's options go before what was found."""
+    for option in ("host", "proxy"):
         if option in options:
-            setattr(configuration, attribute, options[option])
-    for option, attribute in (("ca_cert", "ssl_ca_cert"), ("client_cert", "cert_file"), ("client_key", "key_file")):
+            found[option] = options[option]
+    for option, name in (("ca_cert", "ca"), ("client_cert", "cert"), ("client_key", "key")):
         if option in options:
             path = os.path.expanduser(options[option])
             if not os.path.isfile(path):
                 raise ConfigurationError(f"{option}: no file at {path}")
-            setattr(configuration, attribute, path)
+            found.pop(f"{name}_pem", None)
+            found[f"{name}_file"] = path
     if "validate_certs" in options:
-        configuration.verify_ssl = options["validate_certs"]
+        found["verify"] = options["validate_certs"]
     if "api_key" in options:
-        configuration.api_key["BearerToken"] = f"Bearer {options['api_key']}"
+        found["authorization"] = f"Bearer {options['api_key']}"
     if ("username" in options) != ("password" in options):
         raise ConfigurationError("username and password: give both or neither")
     if "username" in options:
         import base64
 
         pair = f"{options['username']}:{options['password']}".encode()
-        configuration.api_key["BearerToken"] = "Basic " + base64.b64encode(pair).decode()
+        found["authorization"] = "Basic " + base64.b64encode(pair).decode()
 
 
-def _headers(configuration: Any, options: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+def _headers(found: dict[str, Any], options: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     headers = [("User-Agent", "kubestress.core")]
-    token = configuration.api_key.get("BearerToken")
-    if token:
-        headers.append(("Authorization", token))
+    if found.get("authorization"):
+        headers.append(("Authorization", found["authorization"]))
     if "impersonate_user" in options:
         headers.append(("Impersonate-User", options["impersonate_user"]))
     headers += [("Impersonate-Group", group) for group in options.get("impersonate_groups", [])]
     return tuple(headers)
 
 
-def _ssl_context(configuration: Any) -> ssl.SSLContext:
+def _ssl_context(found: dict[str, Any]) -> ssl.SSLContext:
+    # What stands around the certificates of a bundle may be in any language; Python takes ASCII only.
+    ca_pem = (found.get("ca_pem") or "").encode("ascii", "ignore").decode() or None
     try:
-        context = ssl.create_default_context(
-            cafile=configuration.ssl_ca_cert, cadata=getattr(configuration, "ca_cert_data", None)
-        )
-        if configuration.cert_file:
-            context.load_cert_chain(configuration.cert_file, keyfile=configuration.key_file)
+        context = ssl.create_default_context(cafile=found.get("ca_file"), cadata=ca_pem)
+        _load_client_certificate(context, found)
     except (OSError, ssl.SSLError) as error:
         raise ConfigurationError(f"certificates: {error}") from error
     # Many clusters' own CAs leave out what RFC 5280 wants and Python 3.13 began to enforce; Go clients accept them.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if not configuration.verify_ssl:
+    if not found.get("verify", True):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _load_client_certificate(context: ssl.SSLContext, found: dict[str, Any]) -> None:
+    """Python takes certificate and key from files only: those out of a kubeconfig are in one for that moment."""
+    with tempfile.TemporaryDirectory(prefix="kubestress-") as folder:
+        paths: dict[str, str | None] = {name: found.get(f"{name}_file") for name in ("cert", "key")}
+        for name in paths:
+            if found.get(f"{name}_pem"):
+                paths[name] = path = os.path.join(folder, name)
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(found[f"{name}_pem"])
+        if paths["cert"]:
+            context.load_cert_chain(paths["cert"], keyfile=paths["key"])
 
 
 def _bypasses_proxy(host: str, options: dict[str, Any]) -> bool:
