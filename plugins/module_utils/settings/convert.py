@@ -26,10 +26,10 @@ from .variable import SettingError, Variable
 
 _EXPECTED = {
     "bool": "true or false",
-    "dict": "names with values, as a dictionary or as JSON",
+    "dict": "names with values (a dictionary, or its JSON)",
     "float": "a number",
     "int": "a whole number",
-    "list": "a list, also as JSON or separated by commas",
+    "list": "a list (or its JSON, or text separated by commas)",
     "path": "text",
     "str": "text",
 }

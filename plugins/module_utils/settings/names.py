@@ -91,7 +91,7 @@ def unknown_names(
         typing_error = nearest(name, known, cutoff=CLOSE) is not None
         line = f"{name}: no role of kubestress.core has such a variable{_guess(name, known)}"
         if refuse and (typing_error or (ours and given)):
-            problems.append(f"{line}; run_unknown_variables=warn lets it pass if it is meant for something else")
+            problems.append(f"{line} (run_unknown_variables=warn lets it pass if it is meant for something else)")
         elif typing_error or ours:
             warnings.append(line)
     return Findings(problems=tuple(problems), warnings=tuple(warnings))
