@@ -9,7 +9,7 @@
 #   CHECK_COUNT             rounds
 #   CHECK_INTERVAL_SECONDS  from the end of one round to the next
 #   CHECK_TIMEOUT_SECONDS   for one request
-#   CHECK_WARM_UP_SECONDS   for a Service to answer for the first time; until then a failure does not count
+#   CHECK_WARM_UP_SECONDS   for all Services to answer for the first time; until then a failure does not count
 #
 # Ends with 0 if every request was answered with 200, with 1 if one was not, with 143 after SIGTERM.
 set -u
@@ -66,16 +66,15 @@ pause() {
 
 # A rule for a new Service takes its time to reach the nodes, also when its pods are ready.
 warm_up() {
-  waited=0
   until request "$1"; do
+    waited=$(($(date +%s) - began))
     if [ "$waited" -ge "$CHECK_WARM_UP_SECONDS" ]; then
       say "deployment-$1 at ${host:-?}: no first answer after $waited s: $reason"
       return
     fi
     pause 1
-    waited=$((waited + 1))
   done
-  say "deployment-$1 at $host: first answer after $waited s"
+  say "deployment-$1 at $host: first answer after $(($(date +%s) - began)) s"
 }
 
 check() {
@@ -99,6 +98,7 @@ each() {
 }
 
 say "$CHECK_COUNT rounds over $CHECK_SERVICES Services in $NAMESPACE, by $CHECK_RESOLVE"
+began=$(date +%s)
 each warm_up
 round=1
 while [ "$round" -le "$CHECK_COUNT" ]; do

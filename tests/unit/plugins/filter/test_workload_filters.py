@@ -8,6 +8,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.kubestress.core.plugins.filter.build_members import build_members
 from ansible_collections.kubestress.core.plugins.filter.build_variables import build_variables
+from ansible_collections.kubestress.core.plugins.filter.connectivity_variables import connectivity_variables
 from ansible_collections.kubestress.core.plugins.filter.pod_variables import pod_variables
 from ansible_collections.kubestress.core.plugins.filter.role_template import role_template
 from ansible_collections.kubestress.core.plugins.module_utils.load.builds import build_names
@@ -92,3 +93,25 @@ def test_a_roles_own_template_gets_its_path_and_any_other_name_stays(tmp_path):
     assert role_template("job.yml.j2", str(tmp_path)) == str(own)
     assert role_template("mine.yml.j2", str(tmp_path)) == "mine.yml.j2"
     assert role_template("/somewhere/mine.yml.j2", str(tmp_path)) == "/somewhere/mine.yml.j2"
+
+
+CHECK = {
+    "connectivity_count": 10,
+    "connectivity_interval": 30,
+    "connectivity_request_timeout": 5,
+    "connectivity_warm_up": 60,
+    "deployments_per_namespace": 3,
+    "deployments_ready_timeout": 600,
+}
+
+
+def test_the_checks_deadline_leaves_time_for_everything_at_its_longest():
+    """A minute to start, the warm-up, 3 Services x 11 requests x 7 s, 10 pauses of 30 s."""
+    found = connectivity_variables(CHECK)
+    assert found["connectivity_deadline_seconds"] == 60 + 60 + 3 * 11 * 7 + 10 * 30
+    assert found["connectivity_wait_timeout"] == found["connectivity_deadline_seconds"] + 600
+
+
+def test_the_check_names_a_missing_setting():
+    with pytest.raises(AnsibleFilterError, match="connectivity_variables: the settings have no connectivity_warm_up"):
+        connectivity_variables({name: value for name, value in CHECK.items() if name != "connectivity_warm_up"})
