@@ -40,6 +40,8 @@ def run_module(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]
     try:
         return asyncio.run(_run(params, wanted, once=check_mode))
     except ClusterError as error:
+        if error.status == 400 and params["label_selector"]:
+            raise WaitFailed(f"label_selector: {params['label_selector']!r}: {error}") from error
         raise WaitFailed(str(error)) from error
 
 
@@ -57,7 +59,7 @@ def _wanted(params: Mapping[str, Any]) -> list[Wanted]:
             raise WaitFailed(f"kinds: count {each.count} of {each.kind}; allowed are 0 and more")
         if params["state"] == "finished" and not finishes(each.api_version, each.kind):
             raise WaitFailed(
-                f"state: finished cannot be waited for with {each.kind} of {each.api_version}, it never ends"
+                f"state: finished, with {each.kind} of {each.api_version} in kinds; allowed are those that end: Job, Pod"
             )
     if len({(each.api_version, each.kind) for each in wanted}) < len(wanted):
         raise WaitFailed("kinds: a kind comes twice")
