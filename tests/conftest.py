@@ -142,9 +142,10 @@ def run_id(request: pytest.FixtureRequest) -> Iterator[str]:
     takes the same name for granted.
     """
     name = f"t-{secrets.token_hex(4)}"
+    on_cluster = {"kubeconfig", "local_cluster"} & set(request.fixturenames)
+    run_kubectl = request.getfixturevalue("kubectl") if on_cluster else None
     yield name
-    if {"kubeconfig", "local_cluster"} & set(request.fixturenames):
-        run_kubectl = request.getfixturevalue("kubectl")
+    if run_kubectl is not None:
         run_kubectl("delete", "namespaces", "-l", f"kubestress.core/run-id={name}", "--wait=false")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.load import limits as module
@@ -143,7 +142,5 @@ def test_without_a_rate_nothing_waits():
     "make", [lambda: InFlight(0), lambda: Rate(per_second=0, burst=1), lambda: Rate(per_second=1, burst=0)]
 )
 def test_limits_that_would_let_nothing_through_are_refused(make):
-    with pytest.raises(ValueError, match="not 0|> 0|>= 1"):
-        make()
-    with contextlib.suppress(ValueError):
+    with pytest.raises(ValueError, match=r"must be allowed|a rate needs"):
         make()

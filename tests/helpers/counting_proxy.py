@@ -1,0 +1,182 @@
+"""A reverse proxy in front of a real API server that counts what passes, and that misbehaves when told to.
+
+Plain HTTP on loopback towards the client; towards the server whatever its kubeconfig says. It runs in a thread of its
+own, so the code under test keeps its main thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import Connection, open_connection
+
+MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_NOT_PASSED_ON = frozenset({"host", "authorization", "content-length", "transfer-encoding", "connection"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faults:
+    """What goes wrong on the way.
+
+    `refuse_every`: each n-th mutating request is answered 429 (with Retry-After 0) and 503 in turn, without reaching
+    the server. `lose_every`: each n-th mutating request reaches it, but its answer is lost with the connection.
+    `delay_seconds`: how much longer each request takes. `cut_watches_seconds`: mean time after which a watch's
+    connection is dropped, in the middle of whatever it sends. `expire_watches`: so many watches are answered 410.
+    """
+
+    refuse_every: int = 0
+    lose_every: int = 0
+    delay_seconds: float = 0.0
+    cut_watches_seconds: float = 0.0
+    expire_watches: int = 0
+
+
+class CountingProxy:
+    """`in_flight` and `peak_in_flight` leave out watches. `stored` counts the creations that the server confirmed."""
+
+    def __init__(self, connection: Connection, faults: Faults) -> None:
+        self._connection = connection
+        self._faults = faults
+        self._draw = random.Random(1)
+        self._session: Any = None
+        self.url = ""
+        self.in_flight = self.peak_in_flight = 0
+        self.methods: Counter[str] = Counter()
+        self.answers: Counter[int] = Counter()
+        self.stored: Counter[tuple[str, str]] = Counter()
+        self.lost = self.cut = self.watches = 0
+        self._mutations = 0
+        self._expired = 0
+
+    async def serve(self, ready: threading.Event, stop: asyncio.Event) -> None:
+        """Serve until told to stop."""
+        application = web.Application(client_max_size=16 * 1024**2)
+        application.router.add_route("*", "/{path:.*}", self._handle)
+        runner = web.AppRunner(application, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        connector = aiohttp.TCPConnector(limit=0, ssl=self._connection.ssl_context or False)
+        async with aiohttp.ClientSession(
+            connector=connector, timeout=aiohttp.ClientTimeout(total=None), auto_decompress=False
+        ) as self._session:
+            ready.set()
+            await stop.wait()
+            await runner.cleanup()
+
+    def _ask(self, request: web.Request, body: bytes | None) -> Any:
+        headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _NOT_PASSED_ON]
+        return self._session.request(
+            request.method,
+            self._connection.host + request.path_qs,
+            data=body or None,  # an empty body would get a Content-Type, which the server refuses on a GET
+            headers=[*headers, *self._connection.headers[1:]],
+        )
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if "watch" in request.query:
+            return await self._watch(request)
+        self.in_flight += 1
+        self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
+        self.methods[request.method] += 1
+        try:
+            answer = await self._answer(request)
+        finally:
+            # Before the answer goes out: the client can't have begun the next request yet.
+            self.in_flight -= 1
+        self.answers[answer.status] += 1
+        return answer
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        if self._faults.delay_seconds:
+            await asyncio.sleep(self._faults.delay_seconds)
+        lose = False
+        if request.method in MUTATING:
+            self._mutations += 1
+            every = self._faults.refuse_every
+            if every and self._mutations % every == 0:
+                return _refusal(429 if self._mutations // every % 2 else 503)
+            lose = bool(self._faults.lose_every) and self._mutations % self._faults.lose_every == 0
+        async with self._ask(request, body) as answer:
+            data = await answer.read()
+            if request.method == "POST" and answer.status == 201:
+                self.stored[request.path, json.loads(body)["metadata"]["name"]] += 1
+            if lose and request.transport is not None:
+                self.lost += 1
+                request.transport.abort()
+            return web.Response(status=answer.status, body=data, headers=_passed_back(answer))
+
+    async def _watch(self, request: web.Request) -> web.StreamResponse:
+        self.watches += 1
+        if self._expired < self._faults.expire_watches:
+            self._expired += 1
+            return _status(410, "Expired", "too old resource version")
+        mean = self._faults.cut_watches_seconds
+        seconds = self._draw.expovariate(1 / mean) if mean else None
+        response = web.StreamResponse()
+        try:
+            async with asyncio.timeout(seconds), self._ask(request, None) as answer:
+                response.set_status(answer.status)
+                response.headers.update(_passed_back(answer))
+                await response.prepare(request)
+                async for chunk in answer.content.iter_any():
+                    # In two pieces, so that a cut falls into the middle of an event too.
+                    await response.write(chunk[: len(chunk) // 2])
+                    await asyncio.sleep(0)
+                    await response.write(chunk[len(chunk) // 2 :])
+        except TimeoutError:
+            self.cut += 1
+            if request.transport is not None:
+                request.transport.abort()
+        return response
+
+
+def _passed_back(answer: aiohttp.ClientResponse) -> dict[str, str]:
+    return {name: answer.headers[name] for name in ("Content-Type", "Content-Encoding") if name in answer.headers}
+
+
+def _status(code: int, reason: str, message: str, **headers: str) -> web.Response:
+    document = {"kind": "Status", "apiVersion": "v1", "code": code, "reason": reason, "message": message}
+    return web.json_response(document, status=code, headers=headers)
+
+
+def _refusal(code: int) -> web.Response:
+    if code == 429:
+        return _status(429, "TooManyRequests", "come back later", **{"Retry-After": "0"})
+    return _status(503, "ServiceUnavailable", "not now")
+
+
+@contextlib.contextmanager
+def counting_proxy(kubeconfig: Path, **faults: Any) -> Iterator[CountingProxy]:
+    """Yield a running proxy in front of the kubeconfig's API server; `faults` as of Faults."""
+    ready = threading.Event()
+    running: dict[str, Any] = {}
+
+    async def main() -> None:
+        connection = await open_connection({"kubeconfig": str(kubeconfig)})
+        running["proxy"] = CountingProxy(connection, Faults(**faults))
+        running["loop"], running["stop"] = asyncio.get_running_loop(), asyncio.Event()
+        await running["proxy"].serve(ready, running["stop"])
+
+    thread = threading.Thread(target=asyncio.run, args=(main(),), name="counting-proxy")
+    thread.start()
+    try:
+        assert ready.wait(10), "the proxy did not start"
+        yield running["proxy"]
+    finally:
+        if "loop" in running:
+            running["loop"].call_soon_threadsafe(running["stop"].set)
+        thread.join(10)
+        assert not thread.is_alive(), "the proxy did not stop"
