@@ -198,3 +198,21 @@ def test_roles_side_by_side_are_one_run_each_with_its_own_variables(cluster_free
     assert '"msg": "one/5"' in done.stdout
     assert [path.name for path in (tmp_path / "kubestress-results/one/attempts").iterdir()] == ["1"]
     assert json.loads((tmp_path / "kubestress-results/one/run.json").read_text())["settings"]["namespaces_total"] == 5
+
+
+def test_the_action_alone_in_check_mode_writes_nothing(cluster_free_playbook, tmp_path: Path) -> None:
+    playbook = tmp_path / "check" / "settings.yml"
+    playbook.parent.mkdir()
+    playbook.write_text("""
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - kubestress.core.settings:
+      register: checked
+    - ansible.builtin.debug: {msg: "{{ checked.run.attempt }}/{{ checked.settings.namespaces_total }}"}
+""")
+    done = cluster_free_playbook(playbook, "--check", "-e", "profile=high", cwd=tmp_path)
+    assert done.rc == 0, done.output
+    assert '"msg": "1/3"' in done.stdout
+    assert "changed=0" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["check"]

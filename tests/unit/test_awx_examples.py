@@ -1,0 +1,40 @@
+"""The surveys that we ship ask for variables there are, offer what they take, and bound them as the check does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.kubestress.core.plugins.module_utils.settings.convert import converted
+from ansible_collections.kubestress.core.plugins.module_utils.settings.ranges import RANGES
+from ansible_collections.kubestress.core.plugins.plugin_utils.setting_files import load_variables, profile_names
+
+AWX = Path(__file__).resolve().parents[2] / "examples" / "awx"
+QUESTIONS = [
+    pytest.param(question, id=f"{path.stem}-{question['variable']}")
+    for path in sorted(AWX.glob("survey-*.json"))
+    for question in json.loads(path.read_text())["spec"]
+]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_question(question: dict) -> None:
+    name = question["variable"]
+    if name == "profile":
+        assert sorted(question["choices"]) == profile_names()
+        return
+    variable = load_variables()[name]
+    for choice in question.get("choices", []):
+        assert converted(variable, choice) is not None
+    if question["type"] in ("integer", "float"):
+        assert (question["min"], question["max"]) == (RANGES[name].low, RANGES[name].high)
+        assert {"integer": "int", "float": "float"}[question["type"]] == variable.spec["type"]
+
+
+@pytest.mark.parametrize("playbook", ["stress", "cleanup"])
+def test_project_playbook_imports_ours(playbook: str) -> None:
+    (play,) = yaml.safe_load((AWX / f"{playbook}.yml").read_text())
+    assert play["ansible.builtin.import_playbook"] == f"kubestress.core.{playbook}"
+    assert (AWX.parents[1] / "playbooks" / f"{playbook}.yml").exists()
