@@ -188,7 +188,7 @@ async def _remove(
         return
     total = sum(len(keys) for keys in removal.left.values())
     path = Path(params["progress_file"]) if params["progress_file"] else None
-    progress = Progress(path, total=total, what="namespaces and objects outside gone")
+    progress = Progress(path, total=total, what="namespaces and other objects gone")
 
     def show() -> None:
         left = sum(len(keys) for keys in removal.left.values())

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.kubestress.core.plugins.module_utils.readiness.registry import (
     State,
     documented_kinds,
@@ -14,6 +15,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.readiness.registry
     predicate_for,
     readiness_of,
 )
+from ansible_collections.kubestress.core.plugins.modules import wait
 
 READY, FINISHED, WAITING, FAILED = State.READY, State.FINISHED, State.WAITING, State.FAILED
 
@@ -589,3 +591,9 @@ def test_every_documented_kind_has_cases_here_and_says_what_ready_means() -> Non
 def test_a_predicate_is_looked_up_once_and_called_often() -> None:
     judge = predicate_for("apps/v1", "Deployment")
     assert judge({"metadata": {"generation": 1}, "spec": {"replicas": 0}, "status": {"observedGeneration": 1}}).is_ready
+
+
+def test_the_documentation_of_wait_names_every_kind_of_the_registry() -> None:
+    text = " ".join(yaml.safe_load(wait.DOCUMENTATION)["description"])
+    for row in documented_kinds():
+        assert row["kind"] in text
