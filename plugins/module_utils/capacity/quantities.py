@@ -8,18 +8,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
+
+from ..light import import_light
 
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 @lru_cache(maxsize=4096)
 def _parsed(quantity: str) -> Decimal:
-    # Part of the kubernetes library, loaded with it already when we talk to a cluster; not for the controller to load.
-    from kubernetes.utils.quantity import parse_quantity
+    parsed: Decimal = _library().parse_quantity(quantity)
+    return parsed
 
-    return parse_quantity(quantity)
+
+@cache
+def _library() -> Any:
+    (quantity,) = import_light(["kubernetes.utils.quantity"], without=["kubernetes", "kubernetes.utils"])
+    return quantity
 
 
 def cpu_milli(quantity: str | float) -> int:

@@ -28,11 +28,10 @@ from .errors import (
     Unauthorized,
     from_response,
 )
+from .transport import import_aiohttp, use_small_tls_buffers
 
 #: Bytes of one line of a watch; an object may have 1.5 MiB in etcd, and JSON is larger than what is stored.
 _MAX_LINE_BYTES = 16 * 1024 * 1024
-#: Two TLS records of full size.
-_TLS_BUFFER_BYTES = 32 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,21 +128,19 @@ class Cluster:
     @classmethod
     async def open(cls, options: dict[str, Any], **settings: Any) -> Cluster:
         """Connect by module options (names as in connection.AUTH_ENVIRONMENT). Raises ConfigurationError."""
-        opening = asyncio.create_task(open_connection(options))
-        await asyncio.sleep(0)
-        with contextlib.suppress(ImportError):
-            # The kubeconfig is read in a child process meanwhile. Who enters the Cluster says what is missing.
-            import aiohttp  # noqa: F401
-        connection = await opening
+        with contextlib.suppress(ImportError):  # who enters the Cluster says what is missing
+            # Before the kubeconfig is read in a child process, which then has it for nothing.
+            import_aiohttp()
+        connection = await open_connection(options)
         return cls(connection, renew=lambda: open_connection(options), **settings)
 
     async def __aenter__(self) -> Cluster:
         try:
-            import aiohttp
+            aiohttp = import_aiohttp()
         except ImportError as error:
             raise ConfigurationError(f"the Python library aiohttp is needed: {error}") from error
         self._aiohttp = aiohttp
-        _use_small_tls_buffers()
+        use_small_tls_buffers()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=self.connection.ssl_context or False, keepalive_timeout=60),
             auto_decompress=True,
@@ -355,14 +352,6 @@ def _is_about_trust(aiohttp: Any, error: Exception) -> bool:
     inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     broken_off = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
     return isinstance(inner, ssl.SSLError) and not isinstance(inner, broken_off)
-
-
-def _use_small_tls_buffers() -> None:
-    """Asyncio gives each TLS connection a read buffer of 256 KiB, 12 MB for 50 connections whose answers have 1 KB."""
-    from asyncio import sslproto
-
-    if getattr(sslproto.SSLProtocol, "max_size", 0) > _TLS_BUFFER_BYTES:
-        sslproto.SSLProtocol.max_size = _TLS_BUFFER_BYTES
 
 
 def _no_session_timeout(aiohttp: Any) -> Any:

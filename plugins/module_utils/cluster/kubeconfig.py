@@ -3,25 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What kubeconfig, exec plug-ins and in-cluster credentials say, as plain data.
 
-`kubernetes.aio` reads them. Importing it takes 20 MB and a third of a second, most of it for the synchronous client
-that its parent package brings along; so this runs in a child process (apart.py), without what it does not need.
+`kubernetes.aio` reads them. Even the part of it that does takes 11 MB, so this runs in a child process (apart.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
+from ..light import import_light
 from .errors import ConfigurationError
-
-#: Packages whose own code imports far more than what is under them needs.
-_HEAVY_PACKAGES = ("kubernetes", "kubernetes.aio")
 
 
 def resolve(options: dict[str, Any]) -> dict[str, Any]:
@@ -57,46 +50,17 @@ def _file_or_text(name: str, path: str | None) -> dict[str, str]:
         return {f"{name}_pem": file.read()}
 
 
-@contextmanager
-def _light_packages() -> Iterator[None]:
-    """Let modules below the heavy packages be imported without running the packages' own code."""
-    added = []
-    for name in _HEAVY_PACKAGES:
-        spec = importlib.util.find_spec(name)
-        if name not in sys.modules and spec is not None:
-            sys.modules[name] = importlib.util.module_from_spec(spec)
-            added.append(name)
-    try:
-        yield
-    finally:
-        for name in added:
-            del sys.modules[name]
-
-
-def _library() -> tuple[Any, Any]:
-    """The library's loader module and its Configuration. Raises ImportError."""
-    try:
-        with _light_packages():
-            from kubernetes.aio import config
-            from kubernetes.aio.client.configuration import Configuration
-    except (ImportError, AttributeError):
-        # Another release may be built otherwise: then at the full price.
-        for name in [name for name in sys.modules if name.startswith("kubernetes.")]:
-            del sys.modules[name]
-        from kubernetes.aio import config
-        from kubernetes.aio.client.configuration import Configuration
-    return config, Configuration
-
-
 async def _loaded(options: dict[str, Any]) -> Any:
     try:
-        config, make_configuration = _library()
+        config, configurations = import_light(
+            ["kubernetes.aio.config", "kubernetes.aio.client.configuration"], without=["kubernetes", "kubernetes.aio"]
+        )
     except ImportError as error:
         raise ConfigurationError(
             f"the Python library kubernetes (36 or newer, with kubernetes.aio) is needed by the Python that runs this "
             f"module: {error}"
         ) from error
-    configuration = make_configuration()
+    configuration = configurations.Configuration()
     kubeconfig = options.get("kubeconfig")
     if isinstance(kubeconfig, str):
         kubeconfig = os.pathsep.join(os.path.expanduser(part) for part in kubeconfig.split(os.pathsep))

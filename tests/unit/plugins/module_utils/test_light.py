@@ -1,0 +1,55 @@
+"""A module without its packages' own code, and what stays behind: nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.kubestress.core.plugins.module_utils.light import import_light
+
+
+@pytest.fixture
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    package = tmp_path / "heavylib" / "inner"
+    package.mkdir(parents=True)
+    (tmp_path / "heavylib" / "__init__.py").write_text("LOADED = True\n")
+    (package / "__init__.py").write_text("LOADED = True\n")
+    (package / "wanted.py").write_text("VALUE = 42\n")
+    (package / "dependent.py").write_text("from heavylib import LOADED\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    for name in [name for name in sys.modules if name.partition(".")[0] == "heavylib"]:
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("library")
+def test_packages_are_not_run_and_not_left_half_made() -> None:
+    (wanted,) = import_light(["heavylib.inner.wanted"], without=["heavylib", "heavylib.inner"])
+    assert wanted.VALUE == 42
+    assert not [name for name in sys.modules if name.startswith("heavylib")]
+    import heavylib.inner
+
+    assert heavylib.inner.LOADED
+
+
+@pytest.mark.usefixtures("library")
+def test_where_a_package_is_needed_it_is_imported_as_usual() -> None:
+    (dependent,) = import_light(["heavylib.inner.dependent"], without=["heavylib", "heavylib.inner"])
+    assert dependent.LOADED
+
+
+def test_what_is_missing_is_an_import_error() -> None:
+    with pytest.raises(ImportError):
+        import_light(["nosuchlibrary.part"], without=["nosuchlibrary"])
+
+
+def test_a_quantity_does_not_cost_the_whole_client() -> None:
+    script = (
+        "import sys\n"
+        "from ansible_collections.kubestress.core.plugins.module_utils.capacity.quantities import cpu_milli\n"
+        "assert cpu_milli('50m') == 50\n"
+        "assert 'kubernetes' not in sys.modules and 'urllib3' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
