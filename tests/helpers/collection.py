@@ -23,9 +23,11 @@ def source_files() -> list[Path]:
     return [Path(name) for name in names if (CHECKOUT / name).is_file()]
 
 
-def copy_sources(target: Path) -> None:
-    """Copy the source files into the folder target, which is made."""
+def copy_sources(target: Path, *, without: tuple[str, ...] = ()) -> None:
+    """Copy the source files, except those whose path begins with one of without, into the folder target."""
     for name in source_files():
+        if str(name).startswith(without):
+            continue
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(CHECKOUT / name, target / name)
 

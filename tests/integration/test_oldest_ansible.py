@@ -33,8 +33,8 @@ def oldest_core() -> Path:
     with devenv.locked(name):
         if not (venv / devenv.COMPLETE).exists():
             subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
-            pip = [venv / "bin" / "python", "-m", "pip", "install", "--quiet"]
-            wanted = [f"ansible-core~={series[1]}.0", "-r", CHECKOUT / "requirements.txt"]
+            pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+            wanted = [f"ansible-core~={series[1]}.0", "-r", str(CHECKOUT / "requirements.txt")]
             subprocess.run([*pip, *wanted], check=True)
             (venv / devenv.COMPLETE).touch()
     return venv / "bin"
