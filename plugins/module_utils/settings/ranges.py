@@ -85,8 +85,6 @@ RANGES: dict[str, Range] = {
     "cleanup_timeout": Range(1, _WEEK_SECONDS),
     "cleanup_max_concurrent": Range(1, 2_000),
     "cleanup_grace_period": Range(0, _DAY_SECONDS),
-    "cleanup_max_concurrent": Range(1, 2_000),
-    "cleanup_grace_period": Range(0, _DAY_SECONDS),
 }
 
 
