@@ -46,7 +46,15 @@ TEST_TYPES = (
     "--no-warn-unused-ignores",
     *(
         f"--disable-error-code={code}"
-        for code in ("annotation-unchecked", "assignment", "method-assign", "union-attr", "var-annotated")
+        for code in (
+            "annotation-unchecked",
+            "arg-type",
+            "assignment",
+            "method-assign",
+            "misc",
+            "union-attr",
+            "var-annotated",
+        )
     ),
 )
 # A scenario mostly waits for the cluster: three at once take a third of the time, on two cores too.
