@@ -83,8 +83,8 @@ def unknown_names(
     such a prefix is refused if it is all but a known name ("namespace_total"). Without `refuse` all are warned of.
     """
     problems, warnings = [], []
-    strangers = sorted(name for name in set(present) | set(extra_vars) if name not in known and name not in RESULT_NAMES)
-    for name in strangers:
+    strangers = ({*present, *extra_vars} - set(known)) - RESULT_NAMES
+    for name in sorted(strangers):
         ours, given = name.startswith(tuple(prefixes)), name in extra_vars
         if not (ours or given):
             continue

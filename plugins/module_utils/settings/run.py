@@ -25,7 +25,8 @@ _NOT_HASHED_PREFIXES = ("cleanup_", "preflight_", "report_")
 
 def new_run_id(now: datetime) -> str:
     """An id such as 20261121-043642-k3fzq: sorted by time, unique among those of one second (1 in 14 million)."""
-    return now.strftime("%Y%m%d-%H%M%S-") + "".join(secrets.choice(_SUFFIX_LETTERS) for _letter in range(_SUFFIX_LENGTH))
+    suffix = "".join(secrets.choice(_SUFFIX_LETTERS) for _letter in range(_SUFFIX_LENGTH))
+    return f"{now:%Y%m%d-%H%M%S}-{suffix}"
 
 
 def settings_hash(settings: Mapping[str, Any]) -> str:
