@@ -60,9 +60,9 @@ class FakeApi:
     def add(self, plural: str, name: str, namespace: str = "", **metadata: Any) -> dict[str, Any]:
         """Put an object there."""
         rest = {key: metadata.pop(key) for key in ("spec", "status") if key in metadata}
-        own = {"name": name, "uid": f"uid-{plural}-{namespace}-{name}"} | (
-            {"namespace": namespace} if namespace else {}
-        )
+        own = {"name": name, "uid": f"uid-{plural}-{namespace}-{name}"}
+        if namespace:
+            own["namespace"] = namespace
         obj = {"metadata": own | metadata, **rest}
         self.objects[plural, namespace, name] = obj
         return obj
