@@ -106,7 +106,7 @@ def test_refused(run, tmp_path, variables, lines):
 
 
 def test_error_in_the_users_template_names_the_variable(run):
-    trust = action.trust_as_template
+    trust = vars(action)["trust_as_template"]
     result = run({"build_jobs_ttl": trust("{{ nope }}"), "profile": "safe"})
     assert result["msg"].startswith("build_jobs_ttl: ")
     assert "nope" in result["msg"]

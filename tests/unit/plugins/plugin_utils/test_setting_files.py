@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 import yaml
@@ -20,7 +21,10 @@ PROFILES = {
     "danger": (10, 30, 10, 20, 1, True),
     "reproduce": (10, 20, 10, 20, 0, True),
 }
-FURTHER = {"smoke": {"build_jobs_time_scale": 0.1}, "conservative": {"build_jobs_timeout": 600}}
+FURTHER: dict[str, dict[str, Any]] = {
+    "smoke": {"build_jobs_time_scale": 0.1},
+    "conservative": {"build_jobs_timeout": 600},
+}
 
 
 def test_profiles_are_those_of_the_table():
