@@ -87,6 +87,8 @@ options:
           - Lists of templates. A step is sent when the API has stored everything of the step before it.
           - Each template has C(template) (a file, searched like those of a role) or C(definition) (an object, or YAML
             text), and may have C(count); the variable C(item) then counts from 1.
+          - Ansible fills in the expressions of a task before the module sees them. What is to vary from object to object
+            in a C(definition) is therefore written as C(!unsafe "{{ index }}"). Files are read as they are.
         type: list
         elements: list
         required: true
@@ -160,7 +162,8 @@ EXAMPLES = r"""
     namespace_total: 10
     fragments:
       - role: namespaces
-        steps: [[{definition: {apiVersion: v1, kind: Namespace, metadata: {name: "{{ namespace }}"}}}]]
+        # !unsafe keeps Ansible from filling in what differs from object to object; template files need no such word.
+        steps: [[{definition: {apiVersion: v1, kind: Namespace, metadata: {name: !unsafe "{{ namespace }}"}}}]]
       - role: configmaps
         count: 1000
         steps: [[{template: configmap.yml.j2}]]
@@ -191,7 +194,7 @@ EXAMPLES = r"""
           - - definition:
                 apiVersion: apps/v1
                 kind: Deployment
-                metadata: {name: "app-{{ index }}"}
+                metadata: {name: !unsafe "app-{{ index }}"}
                 spec: {replicas: 2}
 """
 

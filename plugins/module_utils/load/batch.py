@@ -9,79 +9,32 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ..cluster.client import Cluster, RetryPolicy
 from ..cluster.discovery import Discovery, Resource
-from ..cluster.errors import ClusterError, NotFound
 from ..measure.pods import FailedPod
 from ..measure.recorder import Recorder, now_rfc3339
-from ..readiness.registry import cause_of
+from .batch_settings import BatchSettings
+from .deadlines import Deadlines
+from .explain import explained
 from .gone import wait_until_gone
+from .jinja import TemplateError
 from .ledger import Ledger
 from .limits import Limits
 from .measurements import measurements
 from .outcome import Outcome
-from .plan import Fragment
 from .progress import Progress
 from .runner import Runner
 from .scheduler import Scheduler
-from .tracker import Key, Tracker
+from .standing import Key
+from .tracker import Tracker
 
-#: Objects whose cause is looked up in full (pods, events) when the time is over: each costs two requests.
-EXPLAINED_OBJECTS = 20
 #: Seconds between two writings of the measurements while the batch works, so that a killed run keeps them.
 _SNAPSHOT_SECONDS = 10.0
 #: Seconds without anything under way or awaited after which a batch is a fault of ours, and ends with that word.
 _STALL_SECONDS = 60.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class BatchSettings:
-    """What a batch is to do; the module's options, checked. Times are in seconds."""
-
-    auth: dict[str, Any]
-    run_id: str
-    fragments: list[Fragment]
-    namespaces: list[str]
-    first_index: int = 1
-    existing: frozenset[str] = frozenset()
-    parallel: int = 10
-    state: str = "present"
-    patch_type: str = "merge"
-    max_concurrent: int = 50
-    qps: float = 0.0
-    burst: int = 0
-    request_timeout_seconds: float = 60.0
-    retry_deadline_seconds: float = 120.0
-    wait: bool = True
-    wait_timeout_seconds: float = 0.0
-    results_dir: Path | None = None
-    ledger: Path | None = None
-    progress: Path | None = None
-
-    @property
-    def requested(self) -> Counter[str]:
-        """Objects by kind, over all namespaces. Namespaces that exist already are not made."""
-        total: Counter[str] = Counter()
-        for fragment in self.fragments:
-            number = len(self.namespaces)
-            if fragment.makes_namespace:
-                number = sum(1 for name in self.namespaces if name not in self.existing)
-            for (_api_version, kind), count in fragment.kinds.items():
-                total[kind] += count * fragment.count * number
-        return total
-
-    @property
-    def ceiling_active_pods(self) -> int:
-        """Job pods that may run at once: namespaces * unfinished Jobs * parallelism."""
-        return len(self.namespaces) * sum(
-            (min(fragment.active, fragment.count) or fragment.count) * fragment.parallelism
-            for fragment in self.fragments
-        )
 
 
 class BatchError(Exception):
@@ -116,7 +69,13 @@ class Batch:
             try:
                 await self._work(discovery)
                 if settings.state != "absent":
-                    await self._explain(discovery)
+                    self.not_ready += await explained(
+                        self.standings.unsettled(),
+                        cluster=cluster,
+                        discovery=discovery,
+                        fragments=settings.fragments,
+                        run_id=settings.run_id,
+                    )
             finally:
                 self.recorder.close()
                 self.ledger.close()
@@ -147,7 +106,8 @@ class Batch:
             on_failed_pod=self._failed_pod,
             on_failed_object=self._failed_object,
         )
-        self.scheduler.unready_in = self.tracker.unready_in
+        self.standings = self.tracker.standings
+        self.scheduler.unready_in = self.standings.unready_in
         self.runner = Runner(
             cluster,
             self.scheduler,
@@ -169,8 +129,9 @@ class Batch:
         watching = self.settings.wait and self.settings.state != "absent"
         self.deleted: set[tuple[str, str, str, str]] = set()
         if watching:
-            await self.tracker.start()
+            await self._start_watching()
         self.began = self._moved = time.monotonic()
+        self.deadlines = Deadlines(self.settings.fragments, self.scheduler, self.standings, began=self.began)
         with self._signals():
             ticker = asyncio.create_task(self._tick())
             runner = asyncio.create_task(self.runner.run())
@@ -179,7 +140,11 @@ class Batch:
                 await self._supervise(runner)
                 if self.settings.wait and self.settings.state == "absent" and not self.aborted:
                     self.not_ready += await wait_until_gone(
-                        self.cluster, discovery, self.deleted, timeout_seconds=self.settings.wait_timeout_seconds or 600
+                        self.cluster,
+                        discovery,
+                        self.deleted,
+                        run_id=self.settings.run_id,
+                        timeout_seconds=self.settings.wait_timeout_seconds or 600,
                     )
             finally:
                 ticker.cancel()
@@ -189,18 +154,34 @@ class Batch:
                 self.worked_seconds = time.monotonic() - self.began
                 self._show(last=True)
 
+    async def _start_watching(self) -> None:
+        settings = self.settings
+        seconds = settings.retry_deadline_seconds + settings.request_timeout_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                await self.tracker.start()
+        except BaseException as error:
+            await self.tracker.stop()
+            if isinstance(error, TimeoutError):
+                causes = ", ".join(f"{cause}: {number}" for cause, number in self.tracker.watch_breaks.items())
+                raise BatchError(f"the objects could not be listed within {seconds:g} s ({causes})") from error
+            raise
+
     async def _supervise(self, runner: asyncio.Task[None]) -> None:
         """Until all is sent and settled, a time is over, the watch is broken, or somebody wants us to stop."""
-        while not (runner.done() and not self.tracker.unready()):
+        while not (runner.done() and not self.standings.unready()):
             if self.tracker.broken is not None:
                 self._abort(f"what became of the objects can no longer be watched: {self.tracker.broken}")
-            if self.aborted:
+            if self.aborted or (runner.done() and runner.exception()):
                 break
-            await self.tracker.changed(min(1.0, self._seconds_to_deadline(runner.done())))
+            await self.tracker.changed(min(1.0, self.deadlines.seconds_to_next(sent=runner.done())))
             self._expire(runner.done())
             self._end_if_stalled(runner.done())
         if runner.done():
-            runner.result()
+            try:
+                runner.result()
+            except* TemplateError as group:  # values of one member that the first and the last do not have
+                self._abort(str(group.exceptions[0]))
         elif self.aborted:
             # What is in flight gets its answer; nothing new is sent.
             with contextlib.suppress(TimeoutError):
@@ -209,42 +190,23 @@ class Batch:
 
     def _end_if_stalled(self, sent: bool) -> None:
         """Never hang: nothing is under way, nothing is waited for, and still not all was sent."""
-        if sent or self.tracker.unready() or not self.scheduler.resting:
+        if sent or self.standings.unready() or not self.scheduler.resting:
             self._moved = time.monotonic()
         elif time.monotonic() - self._moved > _STALL_SECONDS:
-            self._abort(f"nothing has moved for {_STALL_SECONDS:g} s and nothing is waited for; this is a fault of batch")
-
-    def _deadlines(self, sent: bool) -> list[tuple[float, Fragment]]:
-        """When each role's time is over (monotonic seconds): a gated role's counts from the start, because sending
-        its members is part of the waiting; any other's from its last stored member."""
-        deadlines = []
-        for fragment in self.settings.fragments:
-            if not fragment.ready or fragment.makes_namespace:
-                continue
-            if fragment.active:
-                if not sent or self.tracker.unready(fragment.role):
-                    deadlines.append((self.began + fragment.ready_timeout_seconds, fragment))
-            elif self.tracker.unready(fragment.role):
-                stored = self.scheduler.last_stored.get(fragment.role, self.began)
-                deadlines.append((stored + fragment.ready_timeout_seconds, fragment))
-        return deadlines
-
-    def _seconds_to_deadline(self, sent: bool) -> float:
-        now = time.monotonic()
-        return max(0.0, min((deadline - now for deadline, _fragment in self._deadlines(sent)), default=1.0))
+            self._abort(
+                f"nothing has moved for {_STALL_SECONDS:g} s and nothing is waited for; this is a fault of batch"
+            )
 
     def _expire(self, sent: bool) -> None:
-        now = time.monotonic()
-        for deadline, fragment in self._deadlines(sent):
-            if now >= deadline:
-                cause = f"not ready after {fragment.ready_timeout_seconds:g} s"
-                if fragment.active and not sent:
-                    self._abort(f"{fragment.role}: not all sent and finished after {fragment.ready_timeout_seconds:g} s")
-                self.tracker.give_up(fragment.role, cause)
+        for fragment in self.deadlines.over(sent=sent):
+            seconds = f"{fragment.ready_timeout_seconds:g} s"
+            if fragment.active and not sent:
+                self._abort(f"{fragment.role}: not all sent and finished after {seconds}")
+            self.standings.give_up(fragment.role, f"not ready after {seconds}")
         whole = self.settings.wait_timeout_seconds
-        if whole and now >= self.began + whole:
+        if whole and time.monotonic() >= self.began + whole:
             self._abort(f"the batch was not done after {whole:g} s")
-            self.tracker.give_up(None, f"not ready after {whole:g} s")
+            self.standings.give_up(None, f"not ready after {whole:g} s")
 
     def _abort(self, reason: str) -> None:
         self.aborted = self.aborted or reason
@@ -283,7 +245,7 @@ class Batch:
             done=self.recorder.done,
             failed=self.recorder.failures.total(),
             retries=self.cluster.traffic.retries.total(),
-            unready=self.tracker.unready(),
+            unready=self.standings.unready(),
             detail=detail,
             last=last,
         )
@@ -337,24 +299,6 @@ class Batch:
             message=message,
             attempts=0,
         )
-
-    async def _explain(self, discovery: Discovery) -> None:
-        """Name the cause of what is not ready: the object's own, and that of its pods."""
-        rows = [row for row in self.tracker.unsettled() if row[0] != "Namespace"]
-        versions = {kind: version for fragment in self.settings.fragments for version, kind in fragment.kinds}
-        for kind, key, cause in rows[:EXPLAINED_OBJECTS]:
-            with contextlib.suppress(NotFound, ClusterError):
-                # Reading more is a courtesy: where it fails, the cause known from the watch stands.
-                resource = await discovery.resource(versions[kind], kind)
-                found = await self.cluster.get(resource.path(*key))
-                pods = await self.cluster.get(
-                    f"/api/v1/namespaces/{key[0]}/pods",
-                    query={"labelSelector": f"kubestress.core/run-id={self.settings.run_id}", "limit": "200"},
-                )
-                cause = cause_of(found, pods["items"]) or cause
-            self.not_ready.append({"kind": kind, "namespace": key[0], "name": key[1], "cause": cause})
-        for kind, key, cause in rows[EXPLAINED_OBJECTS:]:
-            self.not_ready.append({"kind": kind, "namespace": key[0], "name": key[1], "cause": cause})
 
     def _write(self, *, histograms: bool, partial: bool = False) -> dict[str, Any]:
         document = measurements(self, partial=partial)

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from ..cluster.arguments import auth_options
 from ..cluster.client import Cluster
 from ..cluster.discovery import Discovery
 from ..cluster.errors import ClusterError
-from .batch import Batch, BatchError, BatchSettings
+from .batch import Batch, BatchError
+from .batch_settings import BatchSettings
 from .jinja import TemplateError
 from .plan import PlanError, parse_fragments
 
@@ -61,6 +63,9 @@ def batch_settings(params: dict[str, Any]) -> BatchSettings:
         variables=params["variables"],
         labels=params["labels"],
     )
+    gated = [fragment.role for fragment in fragments if fragment.active]
+    if gated and not params["wait"] and params["state"] == "present":
+        raise PlanError(f"wait: false, but role {gated[0]} has active, whose gate opens only to who waits")
     results_dir = Path(params["results_dir"]) if params["results_dir"] else None
     if results_dir is not None and not results_dir.is_dir():
         raise PlanError(f"results_dir: {results_dir} is not a folder")
@@ -156,12 +161,8 @@ def failure_reasons(document: dict[str, Any]) -> list[str]:
         reasons.append(f"aborted: {document['aborted']}")
     failed = sum(row["failed"] for row in document["objects"].values())
     if failed:
-        first = next(row for row in document["first_failures"] if row["operation"] in ("create", "patch", "delete"))
-        where = f" in {first['namespace']}" if first["kind"] != "Namespace" else ""
-        reasons.append(
-            f"{failed} of {sum(row['requested'] for row in document['objects'].values())} objects failed, first "
-            f"{first['kind']} {first['name']}{where}: {first['message']}"
-        )
+        requested = sum(row["requested"] for row in document["objects"].values())
+        reasons.append(f"{failed} of {requested} objects failed, {_first_of(document['first_failures'])}")
     if document["not_ready"]:
         first = document["not_ready"][0]
         where = f" in {first['namespace']}" if first["namespace"] else ""
@@ -169,3 +170,12 @@ def failure_reasons(document: dict[str, Any]) -> list[str]:
             f"{len(document['not_ready'])} not ready, first {first['kind']} {first['name']}{where}: {first['cause']}"
         )
     return reasons
+
+
+def _first_of(failures: list[dict[str, Any]]) -> str:
+    for row in failures:
+        if row["operation"] in ("create", "patch", "delete"):
+            where = f" in {row['namespace']}" if row["kind"] != "Namespace" else ""
+            return f"first {row['kind']} {row['name']}{where}: {row['message']}"
+    # The failures that are kept are the first of all sorts; pods may have failed before any object did.
+    return "see failures.jsonl"

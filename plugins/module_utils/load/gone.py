@@ -11,15 +11,17 @@ from collections import defaultdict
 
 from ..cluster.client import Cluster
 from ..cluster.discovery import Discovery
+from ..cluster.errors import ClusterError
 from ..cluster.watch import ListWatch, key_of
+from .labels import run_selector
 
 Deleted = tuple[str, str, str, str]
 
 
 async def wait_until_gone(
-    cluster: Cluster, discovery: Discovery, deleted: set[Deleted], *, timeout_seconds: float
+    cluster: Cluster, discovery: Discovery, deleted: set[Deleted], *, run_id: str, timeout_seconds: float
 ) -> list[dict[str, str]]:
-    """Wait for (apiVersion, kind, namespace, name) to vanish; rows of kind, namespace, name and cause of what did not."""
+    """Wait for (apiVersion, kind, namespace, name) to vanish; rows of kind, namespace, name, cause of what did not."""
     by_kind: dict[tuple[str, str], dict[tuple[str, str], str]] = defaultdict(dict)
     for api_version, kind, namespace, name in deleted:
         resource = await discovery.resource(api_version, kind)
@@ -27,7 +29,8 @@ async def wait_until_gone(
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(timeout_seconds), asyncio.TaskGroup() as group:
             for (api_version, kind), left in by_kind.items():
-                watch = ListWatch(cluster, await discovery.resource(api_version, kind))
+                resource = await discovery.resource(api_version, kind)
+                watch = ListWatch(cluster, resource, label_selector=run_selector(run_id))
                 group.create_task(_kind_gone(watch, left))
     return [
         {"kind": kind, "namespace": namespace, "name": name, "cause": cause}
@@ -37,6 +40,14 @@ async def wait_until_gone(
 
 
 async def _kind_gone(watch: ListWatch, left: dict[tuple[str, str], str]) -> None:
+    try:
+        await _follow(watch, left)
+    except ClusterError as error:
+        for key in left:
+            left[key] = f"whether it is gone cannot be watched: {error}"
+
+
+async def _follow(watch: ListWatch, left: dict[tuple[str, str], str]) -> None:
     async for event in watch.events():
         if event.type == "SYNCED":
             for key in [key for key in left if key not in event.names]:

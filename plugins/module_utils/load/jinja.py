@@ -70,8 +70,8 @@ class Source:
         self.deferred: dict[str, Deferred] = {}
         try:
             tree = self._environment.parse(text, name=name, filename=name)
-            text_values = tree.find((nodes.Macro, nodes.CallBlock, nodes.AssignBlock, nodes.FilterBlock))
-            self._nested_text_allowed = text_values is not None
+            text_values: Any = (nodes.Macro, nodes.CallBlock, nodes.AssignBlock, nodes.FilterBlock)
+            self._nested_text_allowed = tree.find(text_values) is not None
             self.uniform = self._defer(tree, varying)
             code = self._environment.compile(tree, name=name, filename=name)
         except jinja2.TemplateSyntaxError as error:  # an unknown filter or test shows when the tree is compiled

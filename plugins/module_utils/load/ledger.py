@@ -6,15 +6,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections import Counter
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TextIO
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedJob:
-    """A Job in Complete or Failed. `succeeded` and `failed` count its pods. `namespace_uid` tells this namespace from
-    a later one of the same name, after a cleanup."""
+    """A Job in Complete or Failed; `succeeded` and `failed` count its pods.
+
+    `namespace_uid` tells this namespace from a later one of the same name, after a cleanup; it is empty for one that
+    the run did not make.
+    """
 
     namespace: str
     namespace_uid: str
@@ -31,27 +35,32 @@ class Ledger:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._file: TextIO | None = None
-        self._known: dict[tuple[str, str], FinishedJob] = {}
+        self._known: dict[tuple[str, str, str], FinishedJob] = {}
+        self._cut_off = False
         if path is not None and path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
+            text = path.read_text(encoding="utf-8")
+            self._cut_off = bool(text) and not text.endswith("\n")
+            for line in text.splitlines():
                 try:
                     job = FinishedJob(**json.loads(line))
                 except (ValueError, TypeError):
                     continue
-                self._known[job.namespace_uid, job.name] = job
+                self._known[job.namespace, job.namespace_uid, job.name] = job
 
-    def find(self, namespace_uid: str, name: str) -> FinishedJob | None:
+    def find(self, *, namespace: str, namespace_uid: str, name: str) -> FinishedJob | None:
         """The Job as it ended, if it did."""
-        return self._known.get((namespace_uid, name))
+        return self._known.get((namespace, namespace_uid, name))
 
     def add(self, job: FinishedJob) -> None:
         """Write it down, once."""
-        key = (job.namespace_uid, job.name)
+        key = (job.namespace, job.namespace_uid, job.name)
         if self._path is None or key in self._known:
             return
         self._known[key] = job
         if self._file is None:
             self._file = self._path.open("a", encoding="utf-8")
+            if self._cut_off:
+                self._file.write("\n")  # else the first new line would become part of the broken one
         self._file.write(json.dumps(asdict(job)) + "\n")
         self._file.flush()
 
@@ -59,3 +68,19 @@ class Ledger:
         """Close the file."""
         if self._file is not None:
             self._file.close()
+
+
+@dataclass
+class JobBook:
+    """Jobs that ended, by namespace."""
+
+    complete: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    pods_succeeded: Counter[str] = field(default_factory=Counter)
+    pods_failed: Counter[str] = field(default_factory=Counter)
+
+    def add(self, job: FinishedJob) -> None:
+        """Count one."""
+        (self.complete if job.complete else self.failed)[job.namespace] += 1
+        self.pods_succeeded[job.namespace] += job.succeeded
+        self.pods_failed[job.namespace] += job.failed

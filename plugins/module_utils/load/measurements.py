@@ -74,27 +74,29 @@ def _objects(batch: Batch) -> dict[str, dict[str, int]]:
         row = {"requested": requested[kind]}
         row.update({word: counts[word] for word in ("created", "unchanged", "failed")})
         row.update({word: counts[word] for word in ("patched", "deleted") if counts[word]})
-        row["ready"] = batch.tracker.ready[kind]
+        row["ready"] = batch.standings.ready[kind]
         table[kind] = row
     return table
 
 
 def _pods(batch: Batch) -> dict[str, Any]:
     pods, jobs = batch.tracker.pods, batch.tracker.jobs
-    percentiles = {percent: pods.startup.percentile(percent) for percent in (50, 99)}
     return {
         # Finished Jobs' own counts reach back over an interruption, when their pods are gone; what the watch saw
         # includes pods without a Job. Neither can count too many.
         "succeeded": max(pods.succeeded, jobs.pods_succeeded.total()),
         "failed": max(pods.failed, jobs.pods_failed.total()),
-        **{
-            f"startup_p{percent}_s": None if value is None else round(value, 3) for percent, value in percentiles.items()
-        },
+        "startup_p50_s": _seconds(pods.startup.percentile(50)),
+        "startup_p99_s": _seconds(pods.startup.percentile(99)),
         "startup_histogram": pods.startup.to_dict(),
         "restarts": pods.restarts,
         "oom_kills": pods.oom_kills,
         "causes": dict(pods.causes),
     }
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
 
 
 def _namespace(batch: Batch, name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from .scheduler import Unit
+    from .lanes import Unit
 
 Result = Literal["created", "unchanged", "patched", "deleted", "failed"]
 

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Iterator, Mapping
+from typing import Any
 
+from ..readiness.registry import finishes
 from .jinja import TemplateError
 from .labels import run_labels
 from .template import Rendered, Template
@@ -119,7 +121,7 @@ def _fragment(
     unknown = set(entry) - _FRAGMENT_KEYS
     if unknown:
         allowed = ", ".join(sorted(_FRAGMENT_KEYS))
-        raise PlanError(f"{where}: unknown key {sorted(unknown)[0]!r}; allowed are {allowed}")
+        raise PlanError(f"{where}: unknown key {min(unknown)!r}; allowed are {allowed}")
     role = entry.get("role")
     if not isinstance(role, str) or not role:
         raise PlanError(f"{where}.role: {role!r}; a text is needed, it becomes the label kubestress.core/role")
@@ -165,7 +167,7 @@ def _steps(
             label = f"{where}.steps[{number}][{place}]"
             unknown = set(item) - {"template", "definition", "content", "count"}
             if unknown:
-                raise PlanError(f"{label}: unknown key {sorted(unknown)[0]!r}; allowed are template, definition, count")
+                raise PlanError(f"{label}: unknown key {min(unknown)!r}; allowed are template, definition, count")
             items.append(
                 Item(
                     template=_template(item, where=label, constants=constants, labels=labels, varying=varying),
@@ -204,6 +206,7 @@ def _with_kinds(fragment: Fragment, *, where: str) -> Fragment:
     kinds: Counter[tuple[str, str]] = Counter()
     pod_steps = set()
     parallelism = 0
+    last: Rendered | None = None
     for index in sorted({1, fragment.count} if fragment.count else ()):
         values = fragment.values(namespace="namespace-1", namespace_index=1, index=index)
         for step in range(len(fragment.steps)):
@@ -213,6 +216,10 @@ def _with_kinds(fragment: Fragment, *, where: str) -> Fragment:
                 if index == 1:
                     kinds[rendered.api_version, rendered.kind] += 1
                     parallelism = _job_parallelism(rendered)
+                    last = rendered
+    if fragment.active and fragment.count and not (last and fragment.ready and finishes(last.api_version, last.kind)):
+        made = "ready is false" if not fragment.ready else f"the last step makes {last.kind if last else 'nothing'}"
+        raise PlanError(f"{where}.active: {fragment.active}, but {made}; it needs objects that end, such as a Job")
     makes_namespace = ("v1", "Namespace") in kinds
     if makes_namespace and (len(kinds) > 1 or fragment.count != 1):
         raise PlanError(f"{where}: a fragment that makes the Namespace makes nothing else, and has count 1")

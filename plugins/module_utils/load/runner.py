@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from ..cluster.client import Cluster, Reply
 from ..cluster.discovery import Resource
-from ..cluster.errors import AlreadyExists, ClusterError, Conflict, NotFound
+from ..cluster.errors import AlreadyExists, ClusterError, Conflict, Invalid, NotFound
 from .labels import LABEL_MANAGED_BY, LABEL_RUN_ID, MANAGED_BY
 from .outcome import Operation, Outcome
 from .scheduler import Scheduler
@@ -87,7 +87,7 @@ class Runner:
             return Outcome(operation, "failed", attempts=error.attempts, reason=error.reason, message=str(error))
 
     async def _create(self, operation: Operation) -> Outcome:
-        resource = self._resources[operation.api_version, operation.kind]
+        resource = self._resource(operation)
         try:
             reply = await self._cluster.request("POST", resource.path(operation.namespace), body=operation.body)
             return Outcome(operation, "created", attempts=reply.attempts, seconds=reply.seconds)
@@ -135,8 +135,18 @@ class Runner:
         return Outcome(operation, result, attempts=reply.attempts, seconds=reply.seconds)
 
     def _path(self, operation: Operation) -> str:
-        resource = self._resources[operation.api_version, operation.kind]
+        resource = self._resource(operation)
         return resource.path(operation.namespace, quote(operation.name, safe=""))
+
+    def _resource(self, operation: Operation) -> Resource:
+        resource = self._resources.get((operation.api_version, operation.kind))
+        if resource is None:
+            raise Invalid(
+                f"a {operation.kind} of {operation.api_version} is not among what the first member makes; kinds must "
+                "not vary from member to member",
+                reason="UnknownKind",
+            )
+        return resource
 
     def _refuse_strangers(self, operation: Operation, found: Mapping[str, Any]) -> None:
         """Objects without this run's label are never adopted nor changed."""

@@ -11,93 +11,13 @@ nothing, and what is kept grows with the namespaces at work, not with the object
 from __future__ import annotations
 
 import asyncio
-import enum
 import time
 from collections import deque
-from dataclasses import dataclass, field
-from typing import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from .lanes import Blocked, Lane, NamespaceWork, Unit
 from .outcome import Operation
 from .plan import Fragment
-
-
-class Blocked(enum.Enum):
-    """Why a lane gives nothing now. SHORT blocks keep the namespace's slot, LONG ones free it for the next."""
-
-    NO = 0
-    SHORT = 1
-    LONG = 2
-
-
-@dataclass(slots=True)
-class Unit:
-    """One member of a lane on its way through the steps."""
-
-    lane: Lane
-    index: int
-    step: int = 0
-    outstanding: int = 0
-    failed: str | None = None
-
-
-@dataclass(slots=True, eq=False)
-class Lane:
-    """One fragment in one namespace. `unfinished` holds the names of gated objects that are not finished."""
-
-    namespace: NamespaceWork
-    fragment: Fragment
-    next_index: int = 1
-    paused_until: float = 0.0
-    #: Members begun and not finished, for the gate; members whose last object is stored and unfinished, by name.
-    begun: int = 0
-    unfinished: set[str] = field(default_factory=set)
-    #: Members that wait, after an earlier step, for the namespace's ServiceAccount.
-    held: deque[Unit] = field(default_factory=deque)
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether every member was handed out."""
-        return self.next_index > self.fragment.count
-
-    def blocked(self, now: float) -> Blocked:
-        """What holds back the next member."""
-        fragment, work = self.fragment, self.namespace
-        if not fragment.makes_namespace and not work.stored and not work.failed:
-            return Blocked.SHORT
-        if work.failed:
-            return Blocked.NO  # nothing is sent any more, but every operation gets its outcome
-        if fragment.step_makes_pods(0) and not work.ready:
-            return Blocked.SHORT
-        if now < self.paused_until:
-            return Blocked.SHORT
-        if fragment.active and self.begun + len(self.unfinished) >= fragment.active:
-            return Blocked.LONG
-        if any(not work.role_done(role) for role in fragment.after):
-            return Blocked.LONG
-        return Blocked.NO
-
-
-@dataclass(slots=True, eq=False)
-class NamespaceWork:
-    """All lanes of one namespace."""
-
-    name: str
-    index: int
-    stored: bool
-    ready: bool
-    lanes: list[Lane] = field(default_factory=list)
-    outstanding: int = 0
-    failed: str | None = None
-    awake: bool = False
-    holds_slot: bool = False
-    done: bool = False
-    unready_in: Callable[[str, str], int] = field(default=lambda _namespace, _role: 0)
-
-    def role_done(self, role: str) -> bool:
-        """Whether all members of a role were sent here, and none is waited for."""
-        lanes = [lane for lane in self.lanes if lane.fragment.role == role]
-        sent = all(lane.exhausted and not lane.begun for lane in lanes)
-        return sent and not self.unready_in(self.name, role)
 
 
 class Scheduler:
@@ -186,7 +106,9 @@ class Scheduler:
         """The namespace is Active and has its ServiceAccount."""
         work = self._works.get(namespace)
         if work is None:
-            self._ready_early.add(namespace)  # a resumed run: the first list tells before the namespace's turn comes
+            if not self._all_begun:
+                # A resumed run: the first list tells before the namespace's turn comes.
+                self._ready_early.add(namespace)
         elif not work.ready:
             work.ready = True
             for lane in work.lanes:
@@ -285,11 +207,17 @@ class Scheduler:
         loop.call_later(max(0.0, until - time.monotonic()) + 0.001, self._awaken, lane.namespace)
 
     def _queue_step(self, unit: Unit) -> None:
-        """Make the operations of a unit's step. An empty step passes by; a failed unit's are made, but not sent."""
+        """Make the operations of a unit's step, or hold it for the namespace's ServiceAccount.
+
+        An empty step passes by; a failed unit's operations are made, but not sent.
+        """
         lane = unit.lane
         work, fragment = lane.namespace, lane.fragment
         last_name = ""
         while unit.step < len(fragment.steps):
+            if not unit.failed and fragment.step_makes_pods(unit.step) and not work.ready:
+                lane.held.append(unit)
+                return
             values = fragment.values(namespace=work.name, namespace_index=work.index, index=unit.index)
             for rendered in fragment.render_step(unit.step, values):
                 unit.outstanding += 1
@@ -316,10 +244,10 @@ class Scheduler:
     def _step_done(self, unit: Unit, last_name: str, *, final: bool) -> None:
         lane = unit.lane
         unit.step += 1
+        # The namespace may have failed while this step was under way: nobody would open what it is held for.
+        unit.failed = unit.failed or lane.namespace.failed
         if unit.step >= len(lane.fragment.steps):
             self._unit_done(unit, last_name, final=final)
-        elif not unit.failed and lane.fragment.step_makes_pods(unit.step) and not lane.namespace.ready:
-            lane.held.append(unit)
         else:
             self._queue_step(unit)
 
@@ -341,6 +269,7 @@ class Scheduler:
         if not waiting:
             work.done = True
             self._open -= 1
+            del self._works[work.name]  # what comes of its objects from now on opens nothing more
         if work.holds_slot and all(not lane.held and lane.blocked(now) is Blocked.LONG for lane in waiting):
             work.holds_slot = False
             self._slots_held -= 1
