@@ -33,6 +33,7 @@ class Faults:
     the server. `lose_every`: each n-th mutating request reaches it, but its answer is lost with the connection.
     `delay_seconds`: how much longer each request takes. `cut_watches_seconds`: mean time after which a watch's
     connection is dropped, in the middle of whatever it sends. `expire_watches`: so many watches are answered 410.
+    `die_after`: from the n-th request on, every connection is dropped, watches included.
     """
 
     refuse_every: int = 0
@@ -40,6 +41,7 @@ class Faults:
     delay_seconds: float = 0.0
     cut_watches_seconds: float = 0.0
     expire_watches: int = 0
+    die_after: int = 0
 
 
 class CountingProxy:
@@ -85,6 +87,8 @@ class CountingProxy:
         )
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if self._faults.die_after and self.methods.total() >= self._faults.die_after:
+            return _dropped(request)
         if "watch" in request.query:
             return await self._watch(request)
         self.in_flight += 1
@@ -141,6 +145,12 @@ class CountingProxy:
             if request.transport is not None:
                 request.transport.abort()
         return response
+
+
+def _dropped(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
 
 
 def _passed_back(answer: aiohttp.ClientResponse) -> dict[str, str]:

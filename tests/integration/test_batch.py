@@ -285,6 +285,38 @@ def test_a_timeout_names_what_is_not_ready_and_why(kubeconfig: Path, tmp_path: P
     assert measured(tmp_path)["objects"] == result["objects"]
 
 
+def test_objects_that_lie_in_no_namespace_are_waited_for_and_removed(
+    kubeconfig: Path, kubectl, run_id: str, prefix: str
+):
+    spec = {"capacity": {"storage": "1Mi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/nowhere"}}
+    plan = {
+        "kubeconfig": str(kubeconfig),
+        "run_id": run_id,
+        "namespaces": [f"{prefix}-1"],
+        "fragments": [{"role": "volumes", "count": 2, "ready_timeout": 20, "steps": [
+            [obj("PersistentVolume", f"{prefix}-{{{{ index }}}}", spec=spec)]
+        ]}],
+    }  # fmt: skip
+    made = run_batch(**plan)
+    gone = run_batch(**plan, state="absent")
+    assert not made["failed"], made["msg"]
+    assert counts(made, "PersistentVolume") == (2, 2, 0, 0, 2)
+    assert not gone["failed"], gone["msg"]
+    assert kubectl("get", "persistentvolumes", "-l", f"kubestress.core/run-id={run_id}")["items"] == []
+
+
+def test_what_a_finalizer_holds_is_not_called_gone(kubeconfig: Path, kubectl, run_id: str, prefix: str):
+    name = f"{prefix}-1"
+    plan = {"kubeconfig": str(kubeconfig), "run_id": run_id, "namespaces": [name]}
+    made = run_batch(**plan, fragments=[NAMESPACES, config_maps(2)])
+    assert not made["failed"], made["msg"]
+    kubectl("patch", "configmap", f"-n={name}", "c-1", "-p", '{"metadata": {"finalizers": ["example.com/hold"]}}')
+    result = run_batch(**plan, fragments=[config_maps(2)], state="absent", wait_timeout=3)
+    kubectl("patch", "configmap", f"-n={name}", "c-1", "-p", '{"metadata": {"finalizers": null}}')
+    assert result["failed"]
+    assert result["msg"] == f"1 not ready, first ConfigMap c-1 in {name}: held by finalizer example.com/hold"
+
+
 def test_a_job_that_fails_ends_the_wait_for_it(kubeconfig: Path, tmp_path: Path, run_id: str, prefix: str):
     began = time.monotonic()
     result = run_batch(
@@ -351,18 +383,18 @@ def playbook(tmp_path: Path) -> Path:
 def test_in_a_playbook_progress_is_shown_while_it_works_and_async_is_silent(
     ansible_playbook, playbook: Path, run_id: str, prefix: str, seconds: int
 ):
-    slow = config_maps(8, wave={"size": 1, "pause": 0.5})
+    slow = config_maps(6, wave={"size": 1, "pause": 0.6})
     options = {"run_id": run_id, "namespaces": [f"{prefix}-1"], "fragments": [NAMESPACES, slow]}
     (playbook.parent / "options.json").write_text(json.dumps(options))
     done = ansible_playbook(playbook, extra_vars={"seconds": seconds}, timeout_seconds=60)
     assert done.rc == 0, done.output
-    assert "made=8" in done.stdout
+    assert "made=6" in done.stdout
     lines = [line for line in done.stdout.splitlines() if "objects (" in line]
     if seconds:
         assert lines == []
     else:
         assert 2 <= len(lines) <= 5, done.stdout
-        assert "9/9 objects (100 %)" in lines[-1]
+        assert "7/7 objects (100 %)" in lines[-1]
         assert "0 failed" in lines[-1]
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster, RetryPolicy
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.discovery import Discovery
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.exchange import RetryPolicy
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.watch import ListWatch, key_of
-from helpers.batches import NAMESPACES, config_maps, deployments, jobs, run_batch, witness
+from helpers.batches import NAMESPACES, config_maps, deployments, jobs, measured, run_batch, witness
 from helpers.counting_proxy import counting_proxy
 
 
@@ -58,6 +60,29 @@ def test_objects_whose_answers_are_lost_count_as_created_and_exist_once(kubeconf
         "requested": 50, "created": 50, "unchanged": 0, "failed": 0, "ready": 50
     }  # fmt: skip
     assert set(proxy.stored.values()) == {1}
+
+
+def test_an_api_server_that_goes_away_ends_the_run_in_time_with_an_outcome_for_everything(
+    kubeconfig: Path, tmp_path: Path, run_id: str, prefix: str
+):
+    with counting_proxy(kubeconfig, die_after=60) as proxy:
+        began = time.monotonic()
+        result = run_batch(
+            host=proxy.url,
+            run_id=run_id,
+            namespaces=[f"{prefix}-1"],
+            fragments=[NAMESPACES, config_maps(100), deployments(2, ready_timeout=3)],
+            retry_deadline=1,
+            request_timeout=1,
+            results_dir=str(tmp_path),
+        )
+    assert time.monotonic() - began < 40
+    assert result["failed"]
+    row = result["objects"]["ConfigMap"]
+    assert 20 < row["created"] < 60
+    assert row["created"] + row["failed"] == 102
+    assert result["failures"]["by_reason"]["connection"] > 20
+    assert measured(tmp_path)["objects"] == result["objects"]
 
 
 @pytest.mark.parametrize("limits", [{"qps": 100, "burst": 1}])
@@ -164,7 +189,7 @@ async def test_a_watch_that_is_cut_again_and_again_shows_every_object_as_it_is_s
                 async for event in watch.events():
                     if event.type in ("ADDED", "MODIFIED"):
                         seen[key_of(event.object)] = event.object
-                    if changing.done() and len(seen) == 200 and seen[f"{prefix}-w", "c-198"]["data"]["n"] == "2":
+                    if len(seen) == 200 and seen[f"{prefix}-w", "c-198"]["data"]["n"] == "2":
                         break
             await changing
     stored = kubectl("get", "configmaps", f"-n={prefix}-w", "-l", f"kubestress.core/run-id={run_id}")["items"]
@@ -172,4 +197,5 @@ async def test_a_watch_that_is_cut_again_and_again_shows_every_object_as_it_is_s
         key: each["metadata"]["resourceVersion"] for key, each in seen.items()
     }
     assert watch.broken["gone"] == 3
-    assert watch.broken["connection"] == proxy.cut > 0
+    # aiohttp itself asks again where a kept connection broke before the first byte, so we may see fewer.
+    assert 0 < watch.broken["connection"] <= proxy.cut

@@ -30,7 +30,7 @@ def test_a_templates_text_goes_with_it_unrendered(tmp_path: Path):
     text = "kind: {{ kind }}\n{% raw %}ünïcödé{% endraw %}\n"
     (tmp_path / "a.yml.j2").write_text(text, encoding="utf-8")
     definition = {"definition": {"kind": "x"}}
-    steps = [[{"template": "a.yml.j2", "count": 2}], [definition, {"template": "a.yml.j2"}]]
+    steps: list[list[dict[str, Any]]] = [[{"template": "a.yml.j2", "count": 2}], [definition, {"template": "a.yml.j2"}]]
     found = arguments(tmp_path, run_id="r", fragments=[{"role": "one", "steps": steps}])
 
     assert found == {

@@ -88,6 +88,11 @@ def test_a_module_that_fails_leaves_no_thread_and_no_file(screen: Screen):
 )
 def test_where_lines_cannot_be_had_the_module_gets_no_file(screen: Screen, elsewhere: dict[str, Any]):
     seen = []
-    run(lambda arguments: seen.append(arguments) or {}, **elsewhere)
+
+    def work(arguments: dict[str, Any]) -> dict[str, Any]:
+        seen.append(arguments)
+        return {}
+
+    run(work, **elsewhere)
     assert seen == [{"a": 1}]
     assert screen.lines == []
