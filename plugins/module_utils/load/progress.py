@@ -33,8 +33,8 @@ class Progress:
 
     @property
     def seconds_to_next(self) -> float:
-        """Until the next line is due."""
-        return max(0.0, self._next - time.monotonic())
+        """Until the next line is due; long where none is ever shown."""
+        return max(0.0, self._next - time.monotonic()) if self._path is not None else _LAST_PAUSE_SECONDS
 
     def show(self, *, done: int, failed: int, retries: int, unready: int, detail: str = "", last: bool = False) -> None:
         """Write a line if one is due, or if it is the last."""

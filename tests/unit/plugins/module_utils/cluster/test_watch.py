@@ -15,7 +15,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.cluster.client imp
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import Connection
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.discovery import Resource
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import Forbidden, Unauthorized
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.watch import Event, ListWatch
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.watch import Event, ListWatch, _decoded
 from helpers.fake_server import QUICK, cluster_on, events, serving, status
 
 CONFIG_MAPS = Resource("v1", "ConfigMap", "configmaps", True, frozenset({"list", "watch"}))
@@ -199,3 +199,27 @@ async def test_an_event_larger_than_any_buffer_arrives_whole():
     async with cluster_on(script.answer) as cluster:
         found, _broken = await collected(cluster, until=lambda found: len(found) == 2)
     assert json.dumps(found[1].object, sort_keys=True) == json.dumps(large, sort_keys=True)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"name": "a", "managedFields": [{"manager": "m", "fieldsV1": {"f:spec": {"f:x": {}}}}]},
+        {"name": "a", "managedFields": [{"fieldsV1": {'k:{"a":[{"b":1}]}': {}, "f:y": {}}}, {"manager": "n"}]},
+        {"name": "a", "annotations": {"text": ',"managedFields":[{}]}'}, "managedFields": [{"manager": "m"}]},
+        {"managedFields": [{"manager": "m"}], "name": "a"},
+        {"name": "a"},
+    ],
+    ids=["as always", "what looks like their end", "what looks like their beginning", "first", "none"],
+)
+def test_managed_fields_are_cut_out_of_events_or_left_and_nothing_else_changes(metadata: dict[str, Any]) -> None:
+    event = {"type": "MODIFIED", "object": {"metadata": metadata, "spec": {"list": [{"x": [{}]}]}, "status": {"a": 1}}}
+    decoded = _decoded(json.dumps(event, separators=(",", ":")).encode())
+    for document in (event, decoded):
+        document["object"]["metadata"].pop("managedFields", None)
+    assert decoded == event
+
+
+def test_half_an_event_is_no_event() -> None:
+    with pytest.raises(ValueError, match="Unterminated|Expecting"):
+        _decoded(b'{"type":"ADDED","object":{"metadata":{"name":"a","managedFields":[{"manager":"m"}]}')
