@@ -221,5 +221,5 @@ def test_managed_fields_are_cut_out_of_events_or_left_and_nothing_else_changes(m
 
 
 def test_half_an_event_is_no_event() -> None:
-    with pytest.raises(ValueError, match="Unterminated|Expecting"):
+    with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
         _decoded(b'{"type":"ADDED","object":{"metadata":{"name":"a","managedFields":[{"manager":"m"}]}')
