@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 import ansible_test_home
 import devenv
+from steps import ClusterFailedError, TargetFailedError, fail_if_any, lint_steps, run, run_all
 
 CHECKOUT = devenv.CHECKOUT
 sys.path.insert(0, str(CHECKOUT / "tests"))
@@ -38,65 +38,9 @@ NOT_FOR_SANITY = (
 )
 # Needs PowerShell; the collection has no PowerShell file.
 SKIPPED_SANITY_TESTS = ("pslint",)
-TEST_TYPES = (
-    "--no-check-untyped-defs",
-    "--allow-untyped-defs",
-    "--allow-incomplete-defs",
-    "--implicit-reexport",
-    "--no-warn-unused-ignores",
-    *(
-        f"--disable-error-code={code}"
-        for code in (
-            "annotation-unchecked",
-            "arg-type",
-            "assignment",
-            "method-assign",
-            "misc",
-            "union-attr",
-            "var-annotated",
-        )
-    ),
-)
 # A scenario mostly waits for the cluster: three at once take a third of the time, on two cores too.
 MOLECULE_WORKERS = "3"
 DEMO_NAME = "demo"
-
-
-class TargetFailedError(Exception):
-    """A target did not do what it is for; the message names what failed and the details stand above."""
-
-
-class ClusterFailedError(TargetFailedError):
-    """The test cluster did not start; what Ansible said stands in the message."""
-
-
-def run(*command: str | Path, env: dict[str, str] | None = None, cwd: Path = CHECKOUT) -> None:
-    """Run a command with the environment's variables plus env; raise TargetFailedError unless it ends with 0."""
-    completed = subprocess.run(command, cwd=cwd, env=os.environ | (env or {}), check=False)
-    if completed.returncode != 0:
-        raise TargetFailedError(f"{Path(command[0]).name} ended with {completed.returncode}")
-
-
-def run_all(steps: Sequence[tuple[str, Callable[[], None]]]) -> list[str]:
-    """Run every step, also after one that failed, with its name above and its time below; return the failed names."""
-    failed = []
-    for name, step in steps:
-        print(f"\n=== {name}", flush=True)
-        started = time.monotonic()
-        try:
-            step()
-            verdict = "ok"
-        except TargetFailedError as error:
-            failed.append(name)
-            verdict = f"FAILED: {error}"
-        print(f"=== {name}: {verdict} ({time.monotonic() - started:.0f} s)", flush=True)
-    return failed
-
-
-def fail_if_any(failed: Sequence[str]) -> None:
-    """Raise with the failed steps' names, if there are any."""
-    if failed:
-        raise TargetFailedError(f"failed: {', '.join(failed)}")
 
 
 # --- a cluster to work on -------------------------------------------------------------------------------------------
@@ -167,24 +111,6 @@ def demo(extra: list[str]) -> None:
     run_id, prefix = ("-e", f"run_id={DEMO_NAME}"), ("-e", f"namespaces_prefix={DEMO_NAME}")
     run("ansible-playbook", "kubestress.core.cleanup", *run_id, env=cluster)
     run("ansible-playbook", "kubestress.core.smoke", *run_id, *prefix, *extra, env=cluster)
-
-
-def lint_steps() -> list[tuple[str, Callable[[], None]]]:
-    """Return the static checks by name."""
-    collections = os.environ["ANSIBLE_COLLECTIONS_PATH"]
-    package = "ansible_collections.kubestress.core.plugins"
-    search = {"MYPYPATH": os.pathsep.join([collections, str(CHECKOUT / "tests"), str(CHECKOUT / "scripts")])}
-    return [
-        ("ruff check", lambda: run("ruff", "check", ".")),
-        ("ruff format", lambda: run("ruff", "format", "--check", ".")),
-        ("mypy plugins", lambda: run("mypy", "-p", package, env=search)),
-        ("mypy scripts", lambda: run("mypy", "scripts", env=search)),
-        # Helpers are typed; a test's arguments are fixtures, it replaces what it likes, and a surprise fails it anyway.
-        ("mypy tests", lambda: run("mypy", *TEST_TYPES, "tests", env=search)),
-        ("ansible-lint", lambda: run("ansible-lint", "--offline")),
-        ("changelog", lambda: run("antsibull-changelog", "lint")),
-        ("docs are current", lambda: run(sys.executable, "scripts/generate_docs.py", "--check")),
-    ]
 
 
 def lint(extra: list[str]) -> None:

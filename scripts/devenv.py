@@ -21,6 +21,8 @@ ANSIBLE_CONFIG = CHECKOUT / "scripts" / "ansible.cfg"
 REQUIREMENT_FILES = ("requirements.txt", "requirements-dev.txt", "constraints-dev.txt")
 # A finished environment carries this file; one without it was interrupted and is made again.
 COMPLETE = ".kubestress-complete"
+# Everything that this file, scripts/dev.py and the module local_cluster put into the cache.
+CACHE_ENTRIES = ("bin", "build", "collections-*", "go-*", "locks", "sanity-*", "venv-*", "*.lock")
 # ansible-core's own settings that change only how its output looks; all others would change what the tests see.
 KEPT_ANSIBLE_SETTINGS = ("ANSIBLE_NOCOLOR", "ANSIBLE_FORCE_COLOR", "ANSIBLE_VERBOSITY")
 
@@ -129,8 +131,34 @@ def environment(*, venv: Path, collections: Path) -> dict[str, str]:
     return env
 
 
+def clean_cache() -> None:
+    """Remove from the cache what is ours, by name; whatever else somebody keeps there stays and is named.
+
+    Without the environment, because that is part of what goes.
+    """
+    cache = cache_dir()
+    for pattern in CACHE_ENTRIES:
+        for path in cache.glob(pattern):
+            if path.is_dir() and not path.is_symlink():
+                # Go's module cache makes its folders read-only.
+                for folder in [path, *path.rglob("*")]:
+                    if folder.is_dir() and not folder.is_symlink():
+                        folder.chmod(0o755)
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    left = sorted(path.name for path in cache.iterdir()) if cache.exists() else []
+    if left:
+        print(f"Kept in {cache}, because it is not ours: {', '.join(left)}")
+    elif cache.exists():
+        cache.rmdir()
+
+
 def main() -> None:
     """Prepare the environment and become scripts/dev.py in it, with the same arguments."""
+    if sys.argv[1:] == ["clean-cache"]:
+        clean_cache()
+        return
     try:
         venv, collections = ensure_venv(), ensure_collection_link()
     except DevEnvError as error:

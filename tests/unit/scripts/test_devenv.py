@@ -123,3 +123,18 @@ def test_named_python_is_taken(tmp_path: Path) -> None:
         [script, "env"], env=os.environ | {"PYTHON": str(shown)}, capture_output=True, text=True, check=True
     )
     assert done.stdout == f"mine {devenv.CHECKOUT}/scripts/devenv.py env\n"
+
+
+def test_clean_cache_removes_what_is_ours_and_names_the_rest(cache: Path, capsys: pytest.CaptureFixture) -> None:
+    for name in ("bin/etcd-v3", "venv-1/bin", "collections-1", "locks", "photos"):
+        (cache / name).mkdir(parents=True)
+    (cache / "venv-1.lock").touch()
+    (cache / "bin" / "etcd-v3").chmod(0o555)
+    devenv.clean_cache()
+    assert [path.name for path in cache.iterdir()] == ["photos"]
+    assert "photos" in capsys.readouterr().out
+
+    (cache / "photos").rmdir()
+    devenv.clean_cache()
+    assert not cache.exists()
+    devenv.clean_cache()
