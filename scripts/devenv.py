@@ -22,7 +22,7 @@ REQUIREMENT_FILES = ("requirements.txt", "requirements-dev.txt", "constraints-de
 # A finished environment carries this file; one without it was interrupted and is made again.
 COMPLETE = ".kubestress-complete"
 # Everything that this file, scripts/dev.py and the module local_cluster put into the cache.
-CACHE_ENTRIES = ("bin", "build", "collections-*", "go-*", "locks", "sanity-*", "venv-*", "*.lock")
+CACHE_ENTRIES = ("bin", "collections-*", "go", "locks", "sanity-*", "toolchain", "venv-*", "*.lock")
 # ansible-core's own settings that change only how its output looks; all others would change what the tests see.
 KEPT_ANSIBLE_SETTINGS = ("ANSIBLE_NOCOLOR", "ANSIBLE_FORCE_COLOR", "ANSIBLE_VERBOSITY")
 
