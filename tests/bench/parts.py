@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import statistics
 import subprocess
@@ -20,6 +21,8 @@ from bench.table import Row, median_row
 from bench.task import Measured
 
 MEGABYTE = 1_000_000
+#: In every run id and namespace, so that a control plane can be measured on more than once.
+RUN = secrets.token_hex(3)
 #: Goals: those of the project, see docs/bench.md.
 CREATION_SHARE = 0.95
 CPU_MS_PER_OBJECT = 0.3
@@ -67,7 +70,7 @@ def headline(plane: Plane, sizes: Sizes) -> list[Row]:
     found: dict[str, list[Measured]] = {"engine": [], "reference": []}
     for client, pair in [("reference", -1), *_in_turn(sizes.pairs)]:
         plane.wait_until_quiet()
-        run_id = f"{client}-{pair}" if pair >= 0 else "warm-up"
+        run_id = f"{client}-{RUN}-{pair}" if pair >= 0 else f"warm-up-{RUN}"
         count = sizes.headline_namespaces if pair >= 0 else max(1, sizes.headline_namespaces // 5)
         measured = measure(
             plane,
@@ -95,7 +98,7 @@ def headline(plane: Plane, sizes: Sizes) -> list[Row]:
             [m.cpu_ms_per_object for m in ours],
             "ms",
             goal=CPU_MS_PER_OBJECT,
-            note=f"the bare loop takes {statistics.median(m.cpu_ms_per_object for m in bare):.2f} ms; all watching included",
+            note=f"watching included; the bare loop: {statistics.median(m.cpu_ms_per_object for m in bare):.2f} ms",
         ),
     ]
 
@@ -105,8 +108,8 @@ def playbook(plane: Plane, sizes: Sizes) -> list[Row]:
     plane.wait_until_quiet()
     settings = {
         "profile": "safe",
-        "run_id": "playbook",
-        "namespaces_prefix": "playbook",
+        "run_id": f"playbook-{RUN}",
+        "namespaces_prefix": f"playbook-{RUN}",
         "namespaces_total": sizes.headline_namespaces,
         "deployments_per_namespace": workload.DEPLOYMENTS_PER_NAMESPACE,
         "statefulsets_enabled": False,
@@ -117,10 +120,11 @@ def playbook(plane: Plane, sizes: Sizes) -> list[Row]:
         settings["run_results_dir"] = str(folder / "results")
         extra = [word for name, value in settings.items() for word in ("-e", f"{name}={value}")]
         whole = process.run(["kubestress.core.stress", *extra], folder=folder, env=_environment(plane))
-        (file,) = (folder / "results").glob("playbook/**/batches/*.json")
+        (file,) = (folder / "results").glob("*/**/batches/*.json")
         batch = json.loads(file.read_text())
     objects = sum(row["created"] for row in batch["objects"].values())
-    biggest = max(whole.modules, key=lambda module: module.peak_rss_bytes)
+    (module,) = [module for module in whole.modules if module.name == "batch"]
+    others = {other.name: f"{other.peak_rss_bytes / MEGABYTE:.0f} MB" for other in whole.modules if other is not module}
     return [
         Row(name="playbook: wall of ansible-playbook", value=whole.seconds, unit="s", note=f"{objects} objects"),
         Row(
@@ -132,10 +136,10 @@ def playbook(plane: Plane, sizes: Sizes) -> list[Row]:
         ),
         Row(
             name=f"memory: peak RSS of the module at {objects:,} objects",
-            value=biggest.peak_rss_bytes / MEGABYTE,
+            value=module.peak_rss_bytes / MEGABYTE,
             unit="MB",
             goal=RSS_MB,
-            note=f"largest of {len(whole.modules)} module processes; its CPU from start to end {biggest.cpu_seconds:.1f} s",
+            note="; ".join(f"module {name}: {size}" for name, size in others.items()),
         ),
     ]
 
@@ -145,7 +149,7 @@ def creation(plane: Plane, sizes: Sizes) -> list[Row]:
     ours: list[Measured] = []
     theirs: list[h2load.Load] = []
     for client, pair in _in_turn(sizes.pairs):
-        run_id = f"{client}-create-{pair}"
+        run_id = f"{client}-create-{RUN}-{pair}"
         measure(
             plane, client="reference", run_id=run_id, fragments=workload.config_maps(1, with_namespace=True),
             namespaces=[run_id], wait=False,
@@ -201,7 +205,7 @@ def scaling(plane: Plane, sizes: Sizes) -> list[Row]:
         found = []
         for run in range(runs):
             plane.wait_until_quiet()
-            run_id = f"scale-{count}-{run}"
+            run_id = f"scale-{RUN}-{count}-{run}"
             found.append(
                 measure(
                     plane,
@@ -244,16 +248,16 @@ def memory(sizes: Sizes) -> list[Row]:
         }
         file = process.batch_playbook(folder, arguments=arguments)
         whole = process.run([str(file)], folder=folder, env=_environment(server))
-    biggest = max(whole.modules, key=lambda module: module.peak_rss_bytes)
+    (module,) = whole.modules
     objects = namespaces * workload.OBJECTS_PER_NAMESPACE
     return [
         Row(
             name=f"memory: peak RSS of the module at {objects:,} objects",
-            value=biggest.peak_rss_bytes / MEGABYTE,
+            value=module.peak_rss_bytes / MEGABYTE,
             unit="MB",
             goal=RSS_MB_MANY,
-            note=f"stub server; {objects / biggest.seconds:,.0f} objects/s, module CPU "
-            f"{1000 * biggest.cpu_seconds / objects:.2f} ms per object",
+            note=f"stub server; {objects / module.seconds:,.0f} objects/s, module CPU "
+            f"{1000 * module.cpu_seconds / objects:.2f} ms per object",
         )
     ]
 
@@ -265,11 +269,17 @@ def cleanup(plane: Plane, sizes: Sizes) -> list[Row]:
         raise FileNotFoundError("the part cleanup needs kubectl in PATH")
     plane.wait_until_quiet()
     with TemporaryDirectory(prefix="kubestress-bench-") as scratch:
-        arguments = ["kubestress.core.cleanup", "-e", "run_id=engine-0", "-e", f"run_results_dir={scratch}/results"]
+        arguments = [
+            "kubestress.core.cleanup",
+            "-e",
+            f"run_id=engine-{RUN}-0",
+            "-e",
+            f"run_results_dir={scratch}/results",
+        ]
         ours = process.run(arguments, folder=Path(scratch), env=_environment(plane)).seconds
     plane.wait_until_quiet()
     began = time.monotonic()
-    selector = "kubestress.core/run-id=reference-0"
+    selector = f"kubestress.core/run-id=reference-{RUN}-0"
     command = [kubectl, "delete", "namespaces", "--selector", selector, f"--kubeconfig={plane.kubeconfig}"]
     subprocess.run(command, check=True, capture_output=True)
     theirs = time.monotonic() - began

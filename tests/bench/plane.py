@@ -16,8 +16,9 @@ from typing import Any
 
 import yaml
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.pki import Pki
-from bench import stub
 from helpers import control_plane
+
+from bench import stub
 
 # 10 nodes of 500 pods: every measurement of one run fits without removing what an earlier one made.
 NODES = {"local_cluster_nodes": 10, "local_cluster_pods_per_node": 500}

@@ -47,6 +47,11 @@ class Module:
     cpu_seconds: float
     arguments: list[str]
 
+    @property
+    def name(self) -> str:
+        """The module's name: Ansible runs it out of a file AnsiballZ_NAME.py."""
+        return Path(self.arguments[0]).stem.removeprefix("AnsiballZ_")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Playbook:
@@ -59,7 +64,10 @@ class Playbook:
 
 
 def run(arguments: Sequence[str], *, folder: Path, env: Mapping[str, str]) -> Playbook:
-    """Run `ansible-playbook` with these arguments in the folder, which also gets the notes. Raises PlaybookFailedError."""
+    """Run `ansible-playbook` with these arguments in the folder, which also gets the notes.
+
+    Raises PlaybookFailedError.
+    """
     log = folder / "modules.jsonl"
     wrapper, script = folder / "python", folder / "wrapper.py"
     script.write_text(_SCRIPT)

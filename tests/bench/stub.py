@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import itertools
 import json
+import socket
 import ssl
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
@@ -267,11 +268,10 @@ async def serve(folder: Path) -> None:
     context.load_cert_chain(pki.server_certificate, pki.server_key)
     runner = web.AppRunner(application(), access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, LOOPBACK, 0, ssl_context=context)
-    await site.start()
-    assert site._server is not None
-    print(site._server.sockets[0].getsockname()[1], flush=True)
-    await asyncio.Event().wait()
+    with socket.create_server((LOOPBACK, 0)) as listening:
+        await web.SockSite(runner, listening, ssl_context=context).start()
+        print(listening.getsockname()[1], flush=True)
+        await asyncio.Event().wait()
 
 
 def main() -> None:
