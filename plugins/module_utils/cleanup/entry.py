@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ..cluster.arguments import auth_options
-from ..cluster.client import Cluster, RetryPolicy
+from ..cluster.client import Cluster
 from ..cluster.errors import ClusterError
+from ..cluster.exchange import RetryPolicy
 from ..load.limits import Limits
 from ..load.progress import Progress, shown
 from .blockers import Blocker, blockers_of
@@ -180,7 +181,13 @@ async def _run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]
 async def _remove(
     cluster: Cluster, surveyor: Surveyor, found: Survey, outcome: Outcome, params: Mapping[str, Any]
 ) -> None:
-    removal = Removal(cluster, found, run_id=params["run_id"], grace_period_seconds=params["grace_period"])
+    removal = Removal(
+        cluster,
+        found,
+        run_id=params["run_id"],
+        max_concurrent=params["max_concurrent"],
+        grace_period_seconds=params["grace_period"],
+    )
     await removal.send()
     outcome.errors = removal.errors
     if not params["wait"]:

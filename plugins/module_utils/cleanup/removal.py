@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections import defaultdict
 from collections.abc import Coroutine, Iterable
 from typing import Any
@@ -21,6 +22,8 @@ from ..load.labels import run_selector
 from .survey import Found, Survey
 
 NAMESPACE = Resource("v1", "Namespace", "namespaces", False, frozenset({"list", "watch", "delete"}))
+#: From a namespace's deletion until its controller begins (namespaceDeletionGracePeriod of Kubernetes).
+_CONTROLLER_SECONDS = 5.0
 Key = tuple[str, str]
 
 
@@ -31,10 +34,13 @@ class Removal:
     `left`: kind's resource -> (namespace, name) -> uid of what is asked to go and not known to be gone.
     """
 
-    def __init__(self, cluster: Cluster, found: Survey, *, run_id: str, grace_period_seconds: int | None) -> None:
+    def __init__(
+        self, cluster: Cluster, found: Survey, *, run_id: str, max_concurrent: int, grace_period_seconds: int | None
+    ) -> None:
         self._cluster = cluster
         self._found = found
         self._selector = run_selector(run_id)
+        self._max_concurrent = max_concurrent
         self._grace = {} if grace_period_seconds is None else {"gracePeriodSeconds": str(grace_period_seconds)}
         self.errors: dict[str, str] = {}
         self.left: dict[Resource, dict[Key, str]] = defaultdict(dict)
@@ -47,12 +53,13 @@ class Removal:
         for name, uid in going.items():
             if f"Namespace {name}" not in self.errors:
                 self.left[NAMESPACE]["", name] = uid
-        # The namespace controller begins 5 s after the request, and comes back only after half the pods' grace period
-        # (16 s) if it then finds pods. So the time until it comes is used: when it arrives, everything is gone, and one
-        # pass will do. Nothing can grow back, since a terminating namespace takes no new objects.
+        # The namespace controller comes back only after half the pods' grace period (16 s) if it finds pods when it
+        # first comes. So the time until then is used: when it arrives, everything is gone, and one pass will do.
+        # Nothing can grow back, since a terminating namespace takes no new objects.
+        arrives = time.monotonic() + _CONTROLLER_SECONDS
         collections = [(name, kind) for name, kind in self._found.inside if f"Namespace {name}" not in self.errors]
         await self._all(self._collection(name, kind) for name, kind in collections if kind == "Pod")
-        await self._all(self._collection(name, kind) for name, kind in collections if kind != "Pod")
+        await self._all(self._collection(name, kind, until=arrives) for name, kind in collections if kind != "Pod")
         await self._send_outside()
 
     async def _send_outside(self) -> None:
@@ -71,11 +78,20 @@ class Removal:
         return [self._delete_one(resource, each.namespace, each.name, each.uid) for each in heads]
 
     async def _all(self, work: Iterable[Coroutine[Any, Any, None]]) -> None:
-        async with asyncio.TaskGroup() as group:
-            for each in work:
-                group.create_task(each)
+        """Do all of it, as many at once as requests may be in flight: each begins when its turn has come."""
+        waiting = iter(work)
 
-    async def _collection(self, namespace: str, kind: str) -> None:
+        async def take_turns() -> None:
+            for each in waiting:
+                await each
+
+        async with asyncio.TaskGroup() as group:
+            for _number in range(self._max_concurrent):
+                group.create_task(take_turns())
+
+    async def _collection(self, namespace: str, kind: str, *, until: float | None = None) -> None:
+        if until is not None and time.monotonic() > until:
+            return  # the controller is at work by now; two at the same collection would only be in each other's way
         await self._delete_collection(self._found.kinds_inside[kind], namespace)
 
     async def _delete_collection(self, resource: Resource, namespace: str) -> None:

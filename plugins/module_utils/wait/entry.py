@@ -59,7 +59,7 @@ def _wanted(params: Mapping[str, Any]) -> list[Wanted]:
             raise WaitFailed(f"kinds: count {each.count} of {each.kind}; allowed are 0 and more")
         if params["state"] == "finished" and not finishes(each.api_version, each.kind):
             raise WaitFailed(
-                f"state: finished, with {each.kind} of {each.api_version} in kinds; allowed are those that end: Job, Pod"
+                f"state: finished, with {each.kind} of {each.api_version} in kinds; allowed are only Job and Pod"
             )
     if len({(each.api_version, each.kind) for each in wanted}) < len(wanted):
         raise WaitFailed("kinds: a kind comes twice")
