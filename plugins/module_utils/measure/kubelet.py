@@ -1,0 +1,241 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What kubelets say of processes, out of the bytes they send. Pure.
+
+Three endpoints of a kubelet know something of it:
+
+- /stats/summary: `node.rlimit.maxpid`, which is the smaller of the kernel's pid_max and threads-max; `curproc`, the
+  threads that live on the node; and each pod's `process_stats.process_count`, the processes of its containers.
+- /metrics/cadvisor: threads and the limit in force (pids.current and pids.max) of every pod's cgroup and of the one
+  that holds all pods, and the processes of every container's. A pod's cgroup includes its sandbox.
+- /configz: `podPidsLimit`, what is reserved of the node's pids, and the thresholds of eviction.
+
+A kubelet that does not count processes leaves a figure out, or says 0. No living pod has none, so both are None here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+#: What the kernel calls "max" comes as 0, as infinity, or as the largest number of its type.
+_NO_LIMIT_FROM = 2**62
+#: Of a pod's own cgroup: /kubepods/burstable/pod<uid>, or /kubepods.slice/…/kubepods-burstable-pod<uid>.slice with
+#: dashes of the uid written as underscores.
+_POD_SEGMENT = re.compile(r"(?:kubepods-(?:\w+-)?)?pod([0-9a-f_-]{16,})(?:\.slice)?")
+_ALL_PODS_SEGMENTS = ("kubepods", "kubepods.slice")
+_SAMPLE = re.compile(rb"^(container_processes|container_threads|container_threads_max)\{(.*)\} (\S+)(?: -?\d+)?$")
+_LABEL = re.compile(rb'(\w+)="((?:[^"\\]|\\.)*)"')
+
+
+class Unreadable(ValueError):
+    """An answer that is not what the endpoint is to give; the text says what it is instead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodProcesses:
+    """One pod of /stats/summary. `taken` is when the kubelet measured it, as it writes it, None if it does not say."""
+
+    namespace: str
+    name: str
+    uid: str
+    processes: int | None
+    taken: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """/stats/summary. `max_threads` is min(pid_max, threads-max) of the node's kernel, `threads` what lives there."""
+
+    max_threads: int | None
+    threads: int | None
+    pods: tuple[PodProcesses, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """/configz. `pod_pids_limit` None is "not said", `pod_pids_unlimited` a kubelet that sets no limit of its own.
+
+    `reserved_pids` is what kubeReserved and systemReserved take away from the pods; `eviction_available` the
+    pid.available below which it evicts, such as "10%" or "500", None where it never does.
+    """
+
+    pod_pids_limit: int | None
+    pod_pids_unlimited: bool
+    reserved_pids: int
+    eviction_available: str | None
+
+
+@dataclass(kw_only=True)
+class Cgroup:
+    """One cgroup with all below it. `limit` None with `unlimited` is "max", without it "not said".
+
+    `namespace` and `name` are the pod's, where the metrics name it.
+    """
+
+    namespace: str = ""
+    name: str = ""
+    threads: int | None = None
+    limit: int | None = None
+    unlimited: bool = False
+    processes: int | None = None
+
+
+@dataclass(kw_only=True)
+class Cgroups:
+    """/metrics/cadvisor: the pods' cgroups by pod uid, and the one that holds all of them."""
+
+    pods: dict[str, Cgroup] = field(default_factory=dict)
+    all_pods: Cgroup | None = None
+
+
+def count_of(value: object) -> int | None:
+    """A count above 0 out of anything that JSON holds, else None."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1 <= value < _NO_LIMIT_FROM:
+        return None
+    return int(value)
+
+
+def parse_summary(body: bytes) -> Summary:
+    """Raises Unreadable."""
+    document = _json_object(body)
+    if "node" not in document and "pods" not in document:
+        raise Unreadable("no statistics: neither node nor pods")
+    rlimit = _mapping(_mapping(document.get("node")).get("rlimit"))
+    entries = document.get("pods")
+    pods = [_pod(entry) for entry in entries] if isinstance(entries, list) else []
+    return Summary(
+        max_threads=count_of(rlimit.get("maxpid")),
+        threads=count_of(rlimit.get("curproc")),
+        pods=tuple(pod for pod in pods if pod is not None),
+    )
+
+
+def _pod(entry: object) -> PodProcesses | None:
+    pod = _mapping(entry)
+    reference = _mapping(pod.get("podRef"))
+    words = [reference.get(key) for key in ("namespace", "name", "uid")]
+    if not all(isinstance(word, str) and word for word in words):
+        return None
+    taken = _mapping(pod.get("cpu")).get("time")
+    return PodProcesses(
+        namespace=str(words[0]),
+        name=str(words[1]),
+        uid=str(words[2]),
+        processes=count_of(_mapping(pod.get("process_stats")).get("process_count")),
+        taken=taken if isinstance(taken, str) else None,
+    )
+
+
+def parse_configuration(body: bytes) -> Configuration:
+    """Raises Unreadable."""
+    document = _json_object(body).get("kubeletconfig")
+    if not isinstance(document, dict):
+        raise Unreadable("no configuration: without kubeletconfig")
+    limit = document.get("podPidsLimit")
+    reserved = (_mapping(document.get(key)).get("pid") for key in ("kubeReserved", "systemReserved"))
+    threshold = _mapping(document.get("evictionHard")).get("pid.available")
+    return Configuration(
+        pod_pids_limit=count_of(limit),
+        pod_pids_unlimited=isinstance(limit, int) and not isinstance(limit, bool) and limit < 0,
+        reserved_pids=sum(_reserved(value) for value in reserved),
+        eviction_available=threshold if isinstance(threshold, str) and threshold else None,
+    )
+
+
+def _reserved(value: object) -> int:
+    # A quantity; of pids nobody writes anything but a whole number, perhaps with k.
+    text = str(value or "0")
+    number = text.removesuffix("k")
+    return int(number) * (1000 if number != text else 1) if number.isdecimal() else 0
+
+
+def eviction_starts_at(threshold: str | None, max_threads: int | None) -> int | None:
+    """The threads on a node above which its kubelet sees PIDPressure; None where there is no threshold, or no data."""
+    if threshold is None or max_threads is None:
+        return None
+    try:
+        share = float(threshold.removesuffix("%")) / 100 if threshold.endswith("%") else None
+        available = max_threads * share if share is not None else _reserved(threshold)
+    except ValueError:
+        return None
+    return max_threads - math.ceil(available) if 0 < available < max_threads else None
+
+
+def parse_cgroups(body: bytes) -> Cgroups:
+    """Out of the text of /metrics/cadvisor, of which a few lines are read. Raises Unreadable.
+
+    A parser of the whole format would read megabytes a node for three families of it.
+    """
+    found = Cgroups()
+    seen: dict[tuple[bytes, str], tuple[float, dict[bytes, bytes]]] = {}
+    for line in body.splitlines():
+        if line.startswith((b"container_processes{", b"container_threads")) and (match := _SAMPLE.match(line)):
+            labels, value = dict(_LABEL.findall(match[2])), _number(match[3])
+            if b"id" in labels and value is not None:
+                # One cgroup may be listed twice while its container is replaced.
+                seen[match[1], _text(labels[b"id"])] = (value, labels)
+    if not seen and b"container_" not in body:
+        raise Unreadable("no metrics of cAdvisor")
+    for (metric, path), (value, labels) in seen.items():
+        _take(found, metric, path, value, labels)
+    for cgroup in [*found.pods.values(), *([found.all_pods] if found.all_pods else [])]:
+        # Without a count there is no pids controller, and "no limit" would be an invention.
+        cgroup.unlimited = cgroup.unlimited and cgroup.threads is not None
+    return found
+
+
+def _take(found: Cgroups, metric: bytes, path: str, value: float, labels: Mapping[bytes, bytes]) -> None:
+    segments = path.strip("/").split("/")
+    place = next((n for n, segment in enumerate(segments) if _POD_SEGMENT.fullmatch(segment)), None)
+    if place is not None:
+        match = _POD_SEGMENT.fullmatch(segments[place])
+        uid = match[1].replace("_", "-") if match else ""
+        cgroup = found.pods.setdefault(uid, Cgroup())
+        cgroup.namespace = cgroup.namespace or _text(labels.get(b"namespace", b""))
+        cgroup.name = cgroup.name or _text(labels.get(b"pod", b""))
+        itself = place == len(segments) - 1
+    elif segments[-1] in _ALL_PODS_SEGMENTS:
+        cgroup = found.all_pods = found.all_pods or Cgroup()
+        itself = True
+    else:
+        return
+    if metric == b"container_processes":
+        # Counted in each cgroup alone, without those below it.
+        cgroup.processes = (cgroup.processes or 0) + int(value) or None
+    elif itself and metric == b"container_threads":
+        cgroup.threads = count_of(value)
+    elif itself:
+        cgroup.unlimited = not 1 <= value < _NO_LIMIT_FROM
+        cgroup.limit = None if cgroup.unlimited else int(value)
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
+
+
+def _number(text: bytes) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return None if math.isnan(value) or value < 0 else value
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"no JSON: {_text(body[:40]).strip()!r}") from error
+    if not isinstance(document, dict):
+        raise Unreadable(f"JSON, but no object: {type(document).__name__}")
+    return document
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
