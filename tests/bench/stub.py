@@ -100,6 +100,10 @@ class Cluster:
         self._watchers[plural].append(queue)
         return queue
 
+    def forget(self, plural: str, queue: asyncio.Queue[bytes]) -> None:
+        """Nobody reads this queue any more."""
+        self._watchers[plural].remove(queue)
+
     def stored(self, obj: Object, *, namespace: str | None) -> bytes:
         """Take an object: what is answered. Its watchers, and those of what follows from it, are told."""
         number = next(self._versions)
@@ -246,8 +250,13 @@ def application() -> web.Application:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         queue = cluster.watch(request.match_info["plural"], since=int(request.query["resourceVersion"]))
         await response.prepare(request)
-        while True:
-            await response.write(await queue.get())
+        try:
+            while True:
+                await response.write(await queue.get())
+        except ConnectionResetError:
+            return response  # the watcher has gone
+        finally:
+            cluster.forget(request.match_info["plural"], queue)
 
     app = web.Application()
     app.router.add_get("/version", version)
