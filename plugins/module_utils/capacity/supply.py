@@ -85,16 +85,16 @@ def node_of(obj: Mapping[str, Any]) -> Node:
         memory=whole(allocatable.get("memory", 0)),
         pods=whole(allocatable.get("pods", 0)),
         cores=whole(status.get("capacity", {}).get("cpu", 0)),
-        simulated=_is_simulated(metadata, status),
+        simulated=is_simulated(obj),
         software={name: info.get(name, "") for name in names},
     )
 
 
-def _is_simulated(metadata: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
-    # KWOK's annotation, or a node on which nobody listens where its kubelet should.
-    if "kwok.x-k8s.io/node" in metadata.get("annotations", {}):
+def is_simulated(obj: Mapping[str, Any]) -> bool:
+    """Whether a Node has KWOK's annotation, or nobody listens on it where its kubelet should."""
+    if "kwok.x-k8s.io/node" in obj["metadata"].get("annotations", {}):
         return True
-    return not status.get("daemonEndpoints", {}).get("kubeletEndpoint", {}).get("Port")
+    return not obj.get("status", {}).get("daemonEndpoints", {}).get("kubeletEndpoint", {}).get("Port")
 
 
 def pod_requests(spec: Mapping[str, Any]) -> tuple[int, int]:

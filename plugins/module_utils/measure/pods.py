@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,8 @@ class _LivePod:
     started: bool = False
     #: By container; most pods never have one.
     restarts: dict[str, int] | None = None
+    #: Where a Job's pod runs; None for others, of which nobody asks.
+    node: str | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -114,12 +117,23 @@ class PodBook:
         self._count_active(live, -1)
         return self._end(pod, phase) if ended else None
 
+    def is_active_job_pod(self, uid: str) -> bool:
+        """Whether this is a Job's pod that has not come to its end."""
+        live = self._live.get(uid)
+        return live is not None and live.from_job
+
+    def nodes_of_job_pods(self) -> set[str]:
+        """The nodes that the active Job pods are on."""
+        return {live.node for live in self._live.values() if live.node is not None}
+
     def _count_active(self, live: _LivePod, step: int) -> None:
         if live.from_job:
             self.active_job_pods += step
             self.peak_active_job_pods = max(self.peak_active_job_pods, self.active_job_pods)
 
     def _take_status(self, live: _LivePod, pod: Mapping[str, Any]) -> None:
+        if live.from_job and live.node is None and (node := pod.get("spec", {}).get("nodeName")):
+            live.node = sys.intern(node)  # pods are many, nodes are few
         if not live.started and has_started(pod):
             live.started = True
             if live.seen is not None:

@@ -83,7 +83,7 @@ class ProcessSampler:
             plateaus[pod.readings > 1][pod.plateau] += 1
 
     def figures(self) -> dict[str, Any]:
-        """`min`, `median` and `max` of the pods' plateaus, `pods` that they are of, `samples`, and the `source`.
+        """`min`, `median` and `max` of the pods' plateaus, `plateaus` with the pods that had each, `samples`, `source`.
 
         Without any reading the source is "none" and the figures are None.
         """
@@ -92,25 +92,31 @@ class ProcessSampler:
             for pod in pods.values():
                 self._count(pod, (single, sure))
         plateaus = sure or single
-        if not plateaus:
-            return {"min": None, "median": None, "max": None, "pods": 0, "samples": 0, "source": "none"}
-        return {
-            "min": min(plateaus),
-            "median": _median(plateaus),
-            "max": max(plateaus),
-            "pods": plateaus.total(),
-            "samples": self.samples,
-            "source": "kubelet",
-        }
+        return {**figures_of(plateaus), "samples": self.samples, "source": "kubelet" if plateaus else "none"}
+
+
+def figures_of(plateaus: Counter[int]) -> dict[str, Any]:
+    """`min`, `median` and `max`, None where there is nothing, and `plateaus` as JSON can hold it."""
+    return {
+        "min": min(plateaus, default=None),
+        "median": _median(plateaus) if plateaus else None,
+        "max": max(plateaus, default=None),
+        "plateaus": {str(value): plateaus[value] for value in sorted(plateaus)},
+    }
 
 
 def _median(values: Counter[int]) -> float:
     """Of an even number of values the mean of the middle two."""
+    in_order = sorted(values.items())
     total = values.total()
-    middle = ((total - 1) // 2, total // 2)
-    picked, passed = [], 0
-    for value in sorted(values):
-        passed += values[value]
-        while len(picked) < 2 and middle[len(picked)] < passed:
-            picked.append(value)
-    return picked[0] if picked[0] == picked[1] else sum(picked) / 2
+    lower, upper = (_at(in_order, place) for place in ((total - 1) // 2, total // 2))
+    return lower if lower == upper else (lower + upper) / 2
+
+
+def _at(in_order: list[tuple[int, int]], place: int) -> int:
+    """The value at a place (from 0) of a sorted list that is given as (value, how often)."""
+    for value, often in in_order:
+        place -= often
+        if place < 0:
+            return value
+    raise IndexError(place)

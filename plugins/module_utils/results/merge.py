@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..measure.latency import LatencySketch
+from ..measure.processes import figures_of
 
 Batch = Mapping[str, Any]
 
@@ -140,14 +141,21 @@ def _startup_seconds(pods: Sequence[Mapping[str, Any]]) -> tuple[float | None, f
 
 
 def merged_processes(batches: Sequence[Batch]) -> dict[str, Any]:
-    """Processes of a build pod as its kubelet counted them; source "none" where no kubelet was asked."""
-    found = [batch.get("processes", {}).get("per_build_pod", {}) for batch in batches]
-    found = [one for one in found if one.get("samples")]
+    """Processes of a build pod as its kubelet counted them; source "none" where no kubelet told, with the cause."""
+    every = [batch.get("processes", {}).get("per_build_pod", {}) for batch in batches]
+    found = [one for one in every if one.get("samples")]
     if not found:
-        return {"per_build_pod": {"min": None, "median": None, "max": None, "samples": 0, "source": "none"}}
+        causes = list(dict.fromkeys(one["cause"] for one in every if one.get("cause")))
+        cause = {"cause": "; ".join(causes)} if causes else {}
+        return {"per_build_pod": {"min": None, "median": None, "max": None, "samples": 0, "source": "none", **cause}}
+    plateaus: Counter[int] = Counter()
+    for one in found:
+        plateaus.update({int(value): pods for value, pods in one.get("plateaus", {}).items()})
+    # Of a batch that does not bring its plateaus there is no median to merge.
+    complete = all(one.get("plateaus") for one in found)
     merged = {
         "min": min(one["min"] for one in found),
-        "median": _only([one["median"] for one in found]),
+        "median": figures_of(plateaus)["median"] if complete else _only([one["median"] for one in found]),
         "max": max(one["max"] for one in found),
         "samples": sum(one["samples"] for one in found),
         "source": found[0]["source"],

@@ -186,3 +186,19 @@ def test_a_thousand_pods_in_any_order_of_events_are_each_counted_once():
     assert book.active_job_pods == 0
     assert len(book.failed_pods["a-1"]) == KEPT_PER_NAMESPACE
     assert not book._live
+
+
+def test_who_is_an_active_job_pod_and_where():
+    def placed(name: str, node: str | None, phase: str = "Pending", owner: str | None = "Job") -> dict[str, Any]:
+        return {**pod(phase, name=name, owner=owner), "spec": {"nodeName": node} if node else {}}
+
+    book = PodBook()
+    for one in (placed("a", None), placed("b", "n1"), placed("c", "n2", owner="ReplicaSet")):
+        book.observe("ADDED", one)
+    assert book.nodes_of_job_pods() == {"n1"}
+    book.observe("MODIFIED", placed("a", "n3"))
+    assert book.nodes_of_job_pods() == {"n1", "n3"}
+    assert [book.is_active_job_pod(f"uid-{name}") for name in "abcd"] == [True, True, False, False]
+    book.observe("MODIFIED", placed("b", "n1", phase="Succeeded"))
+    assert book.nodes_of_job_pods() == {"n3"}
+    assert not book.is_active_job_pod("uid-b")

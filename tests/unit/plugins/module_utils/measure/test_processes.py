@@ -6,7 +6,7 @@ import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.measure.kubelet import PodProcesses
 from ansible_collections.kubestress.core.plugins.module_utils.measure.processes import ProcessSampler
 
-NOTHING = {"min": None, "median": None, "max": None, "pods": 0, "samples": 0, "source": "none"}
+NOTHING = {"min": None, "median": None, "max": None, "plateaus": {}, "samples": 0, "source": "none"}
 
 
 def sampler() -> ProcessSampler:
@@ -69,18 +69,18 @@ def test_a_reading_that_the_kubelet_repeats_is_one_reading():
 
 def test_a_pod_that_ends_is_counted_once_and_forgotten():
     taken = feed({"b1": 72}, {"b1": 72}, {}, {}, {})
-    assert taken.figures()["pods"] == 1
+    assert taken.figures()["plateaus"] == {"72": 1}
     assert sum(len(pods) for pods in taken._live.values()) == 0
 
 
 def test_a_pod_that_one_summary_leaves_out_is_still_the_same():
-    assert feed({"b1": 72}, {}, {"b1": 73}).figures()["pods"] == 1
+    assert feed({"b1": 72}, {}, {"b1": 73}).figures()["plateaus"] == {"73": 1}
 
 
 def test_pods_of_several_nodes_are_of_one_run():
     taken = feed({"b1": 60}, {"b1": 60}, node="n1")
     feed({"b2": 80}, {"b2": 80}, node="n2", into=taken)
-    assert (taken.figures()["min"], taken.figures()["max"], taken.figures()["pods"]) == (60, 80, 2)
+    assert taken.figures()["plateaus"] == {"60": 1, "80": 1}
 
 
 def test_a_pod_that_is_known_later_than_its_kubelet_knows_it_counts_from_then_on():
@@ -102,7 +102,7 @@ def test_memory_grows_with_living_pods_not_with_all():
     taken = sampler()
     for number in range(3_000):
         feed({f"b{number}": 60 + number % 26}, {f"b{number}": 60 + number % 26}, into=taken)
-    assert taken.figures()["pods"] == 3_000
+    assert sum(taken.figures()["plateaus"].values()) == 3_000
     assert (taken.figures()["min"], taken.figures()["max"]) == (60, 85)
     assert sum(len(pods) for pods in taken._live.values()) <= 2
     assert len(taken._ended[True]) == 26

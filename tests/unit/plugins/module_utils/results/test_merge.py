@@ -83,6 +83,28 @@ def test_processes_that_nobody_counted_have_no_figures():
     assert merged_processes([batch(processes=counted), batch()]) == counted
 
 
+def test_why_processes_were_not_counted_is_told_once():
+    silent = batch(processes={"per_build_pod": {"min": None, "samples": 0, "source": "none", "cause": "n1: simulated"}})
+    assert merged_processes([silent, silent, batch()])["per_build_pod"] == {
+        "min": None, "median": None, "max": None, "samples": 0, "source": "none", "cause": "n1: simulated",
+    }  # fmt: skip
+
+
+def test_processes_of_several_batches_are_those_of_all_their_pods():
+    def counted(samples: int, **plateaus: int) -> dict:
+        values = [int(name[1:]) for name, pods in plateaus.items() for _pod in range(pods)]
+        figures = {"min": min(values), "median": values[len(values) // 2], "max": max(values)}
+        by_value = {name[1:]: pods for name, pods in plateaus.items()}
+        own = {**figures, "plateaus": by_value, "samples": samples, "source": "kubelet"}
+        return batch(processes={"per_build_pod": own})
+
+    merged = merged_processes([counted(9, p70=1, p72=3), counted(30, p80=5)])["per_build_pod"]
+    assert merged == {"min": 70, "median": 80, "max": 80, "samples": 39, "source": "kubelet"}
+    half = batch(processes={"per_build_pod": {"min": 60, "median": 61, "max": 62, "samples": 3, "source": "kubelet"}})
+    merged = merged_processes([counted(9, p70=1), half])["per_build_pod"]
+    assert (merged["min"], merged["median"], merged["max"]) == (60, None, 70)
+
+
 def test_namespaces_keep_every_failed_pod():
     more = [{"name": "n-2", "jobs_complete": 0, "jobs_failed": 1, "pods_succeeded": 0, "pods_failed": 1}]
     more[0]["failed_pods"] = [{"name": "p", "reason": "OOMKilled"}]
