@@ -117,6 +117,58 @@ options:
       - The default is C(files) of this collection's role P(kubestress.core.local_cluster#role), which needs
         C(connection=local).
     type: path
+  real_node:
+    description:
+      - Whether the cluster has a real node as well, C(real-0001), with containerd and a kubelet, whose pods are real
+        processes. The whole cluster then lives in a network namespace of its own.
+      - It needs Linux and root. Without them the module warns and the cluster has simulated nodes only.
+      - It needs programs that the machine has to bring. Debian's packages of them are containerd, runc,
+        containernetworking-plugins, busybox-static, nftables, conntrack and iproute2.
+      - Simulated nodes beside it get the taint C(kubestress.core/simulated=true:NoSchedule).
+      - Switched for a running cluster it needs O(restart=true).
+    type: bool
+    default: false
+  node_network:
+    description:
+      - Range of four IPv4 addresses, of which this machine takes the second and the cluster with a real node the third.
+    type: str
+    default: 10.231.0.0/30
+  real_node_max_pods:
+    description: Pods that fit on the real node, 1 to 1000. A running cluster takes it over by a restart of its kubelet.
+    type: int
+    default: 110
+  real_node_pod_pids_limit:
+    description:
+      - Processes and threads that a pod may have, the kubelet's C(podPidsLimit). V(-1) leaves it to what the node has.
+      - A running cluster takes it over by a restart of its kubelet; pods that run keep what they were given.
+    type: int
+    default: -1
+  real_node_reserved_pids:
+    description: Process numbers kept from the pods, the kubelet's C(systemReserved). A running cluster takes it over.
+    type: int
+    default: 0
+  real_node_eviction_pids:
+    description:
+      - Process numbers still available below which the node reports PIDPressure and evicts pods, as a number or as a
+        share such as V(10%). It is the kubelet's C(evictionHard) for C(pid.available). Empty means no such threshold.
+      - A running cluster takes it over.
+    type: str
+    default: ""
+  real_node_pid_max:
+    description:
+      - Processes and threads of the whole node, its runtime and kubelet included, 500 to 4194304. It is a limit of the
+        node's cgroup, and since Linux 6.14 also C(kernel.pid_max) of its own pid namespace, which the kubelet reports.
+      - V(0) means three quarters of the machine's C(kernel.pid_max), so that the machine itself stays usable.
+    type: int
+    default: 0
+  real_node_cni_delay_ms:
+    description: Milliseconds by which each start and end of a pod's network is delayed, 0 to 600000. Taken over live.
+    type: int
+    default: 0
+  real_node_cni_fail_percent:
+    description: How many of a hundred starts of a pod's network fail, 0 to 100. Taken over live.
+    type: int
+    default: 0
 """
 
 EXAMPLES = r"""
@@ -143,6 +195,11 @@ EXAMPLES = r"""
     controller_manager_port: 30257
     scheduler_port: 30259
     kwok_port: 30247
+
+- name: One with a real node, which runs processes (as root)
+  kubestress.core.local_cluster:
+    real_node: true
+    nodes: 0
 
 - name: End it and remove its files
   kubestress.core.local_cluster:
@@ -175,6 +232,13 @@ binaries:
   returned: O(state=present) and O(state=built), not in check mode
   type: dict
   sample: {"kwok": {"path": "/usr/bin/kwok", "source": "PATH", "version": "0.8.0"}}
+real_node:
+  description:
+    - The real node's name, address and cgroup, and the file with a line for each start and end of a pod's network
+      (seconds since 1970, C(ADD) or C(DEL), sandbox, exit code). Empty if there is none.
+  returned: O(state=present), not in check mode
+  type: dict
+  sample: {"address": "10.231.0.2", "cgroup": "kubestress-0a1b", "cni_operations": "/c/node/o.log", "name": "real-0001"}
 changes:
   description: What was done, or in check mode would be, a phrase for each.
   returned: always
@@ -216,6 +280,15 @@ ARGUMENT_SPEC = {
     "build_timeout": {"type": "int", "default": 3600},
     "restart": {"type": "bool", "default": False},
     "sources_dir": {"type": "path"},
+    "real_node": {"type": "bool", "default": False},
+    "node_network": {"type": "str", "default": "10.231.0.0/30"},
+    "real_node_max_pods": {"type": "int", "default": 110},
+    "real_node_pod_pids_limit": {"type": "int", "default": -1},
+    "real_node_reserved_pids": {"type": "int", "default": 0},
+    "real_node_eviction_pids": {"type": "str", "default": ""},
+    "real_node_pid_max": {"type": "int", "default": 0},
+    "real_node_cni_delay_ms": {"type": "int", "default": 0},
+    "real_node_cni_fail_percent": {"type": "int", "default": 0},
 }
 
 

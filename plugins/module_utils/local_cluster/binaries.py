@@ -16,6 +16,9 @@ from .build import Builder, cached_path, ensure_built
 from .errors import BuildError
 from .upstreams import KUBERNETES, UPSTREAM_OF, UPSTREAMS, numbers_of
 
+# A client that may be a version off, and a program for pods that has versions of its own.
+OUTSIDE_SKEW = ("kubectl", "agnhost")
+
 
 @dataclass(frozen=True)
 class Binary:
@@ -86,7 +89,7 @@ def check_skew(binaries: Mapping[str, Binary]) -> None:
 
     :raises BuildError: naming the programs, their versions and where they came from.
     """
-    parts = [item for name, item in binaries.items() if UPSTREAM_OF[name] is KUBERNETES and name != "kubectl"]
+    parts = [item for name, item in binaries.items() if UPSTREAM_OF[name] is KUBERNETES and name not in OUTSIDE_SKEW]
     if len({(numbers_of(item.version) or ())[:2] for item in parts}) > 1:
         listed = ", ".join(f"{item.name} {item.version} ({item.source})" for item in parts)
         raise BuildError(

@@ -67,6 +67,30 @@ def issue(name: str, *, authority: KeyPair, addresses: Sequence[str]) -> KeyPair
     return KeyPair(key, certificate)
 
 
+def issue_client(name: str, *, authority: KeyPair, groups: Sequence[str] = ()) -> KeyPair:
+    """A new certificate for a client: the API server takes its user from the name and its groups from `groups`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = _build(
+        subject=name, key=key, issuer_key=authority.key, issuer=authority.certificate, groups=groups, client=True
+    )
+    return KeyPair(key, certificate)
+
+
+def load(*, key_pem: bytes, certificate_pem: bytes) -> KeyPair:
+    """A pair that was written before."""
+    key = serialization.load_pem_private_key(key_pem, password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TypeError("the key is not on an elliptic curve")
+    return KeyPair(key, x509.load_pem_x509_certificate(certificate_pem))
+
+
+def addresses_of(certificate_pem: bytes) -> set[str]:
+    """The addresses that a serving certificate is good for."""
+    certificate = x509.load_pem_x509_certificate(certificate_pem)
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return {str(address) for address in names.get_values_for_type(x509.IPAddress)}
+
+
 def new_key_pem() -> bytes:
     """A new key without a certificate."""
     return _pem(ec.generate_private_key(ec.SECP256R1()))
@@ -79,9 +103,12 @@ def _build(
     issuer_key: ec.EllipticCurvePrivateKey,
     issuer: x509.Certificate | None,
     addresses: Sequence[str] = (),
+    groups: Sequence[str] = (),
+    client: bool = False,
 ) -> x509.Certificate:
-    """A serving certificate signed by `issuer`, or an authority that signs itself if there is none."""
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
+    """A serving or client certificate signed by `issuer`, or an authority that signs itself if there is none."""
+    organizations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
+    name = x509.Name([*organizations, x509.NameAttribute(NameOID.COMMON_NAME, subject)])
     now = datetime.datetime.now(datetime.UTC)
     is_authority = issuer is None
     builder = (
@@ -98,7 +125,9 @@ def _build(
         # Python's strict verification (3.13) asks for it.
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
     )
-    if not is_authority:
+    if client:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+    elif not is_authority:
         names: list[x509.GeneralName] = [x509.DNSName(text) for text in SERVER_NAMES]
         names += [x509.IPAddress(ipaddress.ip_address(text)) for text in addresses]
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)

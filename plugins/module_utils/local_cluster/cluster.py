@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
+from . import host
 from .binaries import Binary
 from .decision import Decision, decide, describe_difference
 from .errors import LocalClusterError
@@ -21,12 +23,12 @@ from .pki import Pki
 from .population import Population, told
 from .ports import check_free
 from .programs import Programs, describe
+from .real import clean_up, describe_node, left_over
 from .report import Report
 from .settings import Settings
-from .simulated import simulated_tier
 from .state import State, fixed_settings
 from .supervisor import Supervisor, end
-from .upstreams import CONTROL_PLANE
+from .tier import ALL_PARTS, part_names, strays, wanted_parts, with_the_node
 
 # Ends quickly, for nothing is kept: what does not listen is killed.
 ABSENT_GRACE_SECONDS = 5.0
@@ -36,13 +38,22 @@ class LocalCluster:
     """One cluster, named by its data folder. `check_mode` looks and reports, but does nothing."""
 
     def __init__(self, settings: Settings, *, check_mode: bool = False) -> None:
-        self.settings = settings
+        self.report = Report()
+        self.settings = self._possible(settings)
         self.check_mode = check_mode
         self.layout = Layout(settings.data_dir)
         self.pki = Pki(self.layout.pki)
         self.supervisor = Supervisor(self.layout, self.pki)
-        self.programs = Programs(settings)
-        self.report = Report()
+        self.programs = Programs(self.settings)
+        self.names = part_names(self.settings)
+
+    def _possible(self, settings: Settings) -> Settings:
+        """The settings, without the real node where this machine cannot have one: said aloud, not refused."""
+        reason = host.why_not() if settings.real_node else None
+        if reason is None:
+            return settings
+        self.report.warnings.append(f"real_node is true, but {reason}: the cluster has simulated nodes only")
+        return dataclasses.replace(settings, real_node=False)
 
     def built(self) -> Report:
         """Have every program ready, found or built; nothing is started."""
@@ -65,8 +76,10 @@ class LocalCluster:
                 return self._predict_present(state)
             began = time.monotonic()
             self._end_strays()
-            if not self.supervisor.running(CONTROL_PLANE):
-                # Before a build that takes minutes, not after it.
+            # Before a build that takes minutes, not after it.
+            if self.settings.real_node:
+                host.find()
+            elif not self.supervisor.running(ALL_PARTS):
                 check_free(self.settings.ports)
             binaries = self.programs.all(state)
             parts = self._parts(binaries)
@@ -83,10 +96,12 @@ class LocalCluster:
             processes = self.supervisor.everything()
             if processes:
                 self.report.changes.append(f"end {len(processes)} processes")
+            self.report.changes += left_over(self.settings)
             if self.layout.root.exists():
                 self.report.changes.append(f"remove {self.layout.root}")
             if not self.check_mode:
                 end(processes, grace_seconds=ABSENT_GRACE_SECONDS)
+                clean_up(self.settings)
                 self._remove_folder()
             return self.report
 
@@ -112,27 +127,29 @@ class LocalCluster:
     # --- processes
 
     def _parts(self, binaries: Mapping[str, Binary]) -> list[Part]:
-        paths = {name: item.path for name, item in binaries.items()}
-        return simulated_tier(self.settings, self.layout, self.pki, paths)
+        return wanted_parts(self.settings, self.layout, self.pki, binaries)
 
     def _end_strays(self) -> None:
         """End what an interrupted run started but did not write down, or whose folder somebody removed."""
-        running = self.supervisor.running(CONTROL_PLANE)
-        if len(running) == len(CONTROL_PLANE):
+        running = self.supervisor.running(ALL_PARTS)
+        if set(self.names) <= set(running):
             return
-        strays = [process for process in self.supervisor.everything() if process not in running.values()]
-        if strays:
-            end(strays, grace_seconds=ABSENT_GRACE_SECONDS)
-            self.report.changes.append(f"end {len(strays)} processes of an interrupted start")
+        lost = strays(self.supervisor.everything(), running.values())
+        if lost:
+            end(lost, grace_seconds=ABSENT_GRACE_SECONDS)
+            self.report.changes.append(f"end {len(lost)} processes of an interrupted start")
 
     def _decide(self, parts: list[Part], state: State) -> Decision:
-        return decide(
+        alive = self.supervisor.running(self.names)
+        decision = decide(
             {part.name: part.fingerprint for part in parts},
             state.fingerprints,
-            alive=self.supervisor.running(part.name for part in parts),
+            alive=alive,
             replaceable=[part.name for part in parts if part.replaceable],
             restart=self.settings.restart,
         )
+        # A real node asked for while the simulated tier runs is a restart like any other: it has to be allowed.
+        return decision if decision.outdated else with_the_node(decision, wanted=self.names, alive=alive)
 
     def _refuse(self, decision: Decision, state: State) -> None:
         if decision.outdated:
@@ -149,21 +166,39 @@ class LocalCluster:
             if name in state.fingerprints:
                 self.report.warnings.append(f"{name} was not running any more: {self.supervisor.last_words(name)}")
         begin = [part for part in parts if part.name in {*decision.start, *decision.replace}]
-        # Before anything is ended. Ports that the cluster itself had until now become free by that.
+        if not self.settings.real_node:
+            self._check_ports(begin, state, decision)
+        self._end_superfluous(decision)
+        if begin:
+            self._write_files(begin)
+            self._remember(parts, binaries)
+            self._start(begin, [part for part in parts if part not in begin], binaries)
+        elif not self.layout.kubeconfig.exists():
+            self._write_files([])
+            self.report.changes.append("write the kubeconfig")
+        self._note_starts(decision)
+
+    def _check_ports(self, begin: list[Part], state: State, decision: Decision) -> None:
+        """Before anything is ended. Ports that the cluster itself had until now become free by that."""
         had = (
             {port for option, port in state.settings.items() if option.endswith("_port")} if decision.replace else set()
         )
         wanted = {option: port for part in begin for option, port in part.ports.items()}
         check_free({option: port for option, port in wanted.items() if port not in had})
-        self.supervisor.stop(decision.replace)
-        if begin:
-            write_files(self.layout, self.pki, endpoint=self.settings.endpoint, parts=begin)
-            self._remember(parts, binaries)
-            self._start(begin, [part for part in parts if part not in begin], binaries)
-        elif not self.layout.kubeconfig.exists():
-            write_files(self.layout, self.pki, endpoint=self.settings.endpoint, parts=[])
-            self.report.changes.append("write the kubeconfig")
-        self._note_starts(decision)
+
+    def _end_superfluous(self, decision: Decision) -> None:
+        """End what is started again, and the real node where it is not wanted any more."""
+        others = [name for name in ALL_PARTS if name not in self.names]
+        if self.supervisor.running(others):
+            # With its pods, which hold what is to be cleaned up.
+            end(self.supervisor.everything(), grace_seconds=ABSENT_GRACE_SECONDS)
+            clean_up(self.settings)
+            self.report.changes.append("end the real node")
+        self.supervisor.stop([*decision.replace, *others])
+
+    def _write_files(self, parts: list[Part]) -> None:
+        settings = self.settings
+        write_files(self.layout, self.pki, address=settings.address, endpoint=settings.endpoint, parts=parts)
 
     def _remember(self, parts: list[Part], binaries: Mapping[str, Binary]) -> None:
         State(
@@ -179,6 +214,8 @@ class LocalCluster:
             self.supervisor.start(parts, timeout_seconds=self.settings.ready_timeout)
         except LocalClusterError:
             self.supervisor.stop([part.name for part in parts])
+            if not self.supervisor.everything():
+                clean_up(self.settings)
             self._remember(others, binaries)
             raise
 
@@ -206,11 +243,13 @@ class LocalCluster:
         missing = self.programs.missing(state)
         if missing:
             self.report.changes.append(f"build {', '.join(missing)}")
-        running = self.supervisor.running(CONTROL_PLANE)
-        if not running and not self.supervisor.everything():
+        running = self.supervisor.running(self.names)
+        if self.settings.real_node:
+            host.find()
+        elif not running and not self.supervisor.everything():
             check_free(self.settings.ports)
         if missing or not running:
-            stopped = [name for name in CONTROL_PLANE if name not in running]
+            stopped = [name for name in self.names if name not in running]
             self._note_starts(Decision(start=tuple(stopped)))
         else:
             decision = self._decide(self._parts(self.programs.there(state)), state)
@@ -237,4 +276,5 @@ class LocalCluster:
                 }
                 for part in parts
             },
+            "real_node": describe_node(self.settings, self.layout) if self.settings.real_node else {},
         }

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from pathlib import Path
 
 from .pki import Identity, Pki
@@ -23,7 +24,7 @@ clusters:
 users:
   - name: {user}
     user:
-      token: {token}
+{credentials}
 contexts:
   - name: {cluster}
     context:
@@ -35,12 +36,22 @@ current-context: {cluster}
 
 def write_kubeconfig(path: Path, *, server: str, pki: Pki, identity: Identity) -> None:
     """Write the kubeconfig of one client, readable by this user only; complete at every moment."""
+    _write(path, server=server, pki=pki, user=identity.name, credentials={"token": pki.token(identity)})
+
+
+def write_certificate_kubeconfig(path: Path, *, server: str, pki: Pki, name: str) -> None:
+    """The same for a client that shows the certificate `name`."""
+    credentials = {"client-certificate": str(pki.certificate_of(name)), "client-key": str(pki.key_of(name))}
+    _write(path, server=server, pki=pki, user=name, credentials=credentials)
+
+
+def _write(path: Path, *, server: str, pki: Pki, user: str, credentials: Mapping[str, str]) -> None:
     text = TEMPLATE.format(
         cluster=CLUSTER_NAME,
         server=server,
         authority=base64.b64encode(pki.ca_certificate.read_bytes()).decode(),
-        user=identity.name,
-        token=pki.token(identity),
+        user=user,
+        credentials="\n".join(f"      {key}: {value}" for key, value in credentials.items()),
     )
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.unlink(missing_ok=True)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,11 @@ class Layout:
     """The paths inside a data folder."""
 
     root: Path
+
+    @property
+    def key(self) -> str:
+        """A short name of this cluster, the same for every spelling of its folder."""
+        return hashlib.sha256(os.path.realpath(self.root).encode()).hexdigest()[:16]
 
     @property
     def marker(self) -> Path:
@@ -54,6 +61,11 @@ class Layout:
     def etcd(self) -> Path:
         """The objects."""
         return self.root / "etcd"
+
+    @property
+    def node(self) -> Path:
+        """Everything of the real node: images, volumes, scripts."""
+        return self.root / "node"
 
     def log(self, part: str) -> Path:
         """The log of one part."""

@@ -15,6 +15,8 @@ from .simulated import NODE_ANNOTATION, NODE_ANNOTATION_VALUE
 PATH = "/api/v1/nodes"
 LABEL = "kubestress.core/node"
 LABEL_VALUE = "simulated"
+# On simulated nodes beside a real one: what does not ask for them by a toleration runs on the real node.
+TAINT = {"key": "kubestress.core/simulated", "value": "true", "effect": "NoSchedule"}
 # Kubernetes' names for what `uname -m` says.
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -35,14 +37,15 @@ class NodeSize:
 
 @dataclass(frozen=True)
 class NodeChanges:
-    """Names of nodes to create, to resize and to delete."""
+    """Names of nodes to create, to resize, to delete, and to give or take the taint of."""
 
     create: tuple[str, ...] = ()
     resize: tuple[str, ...] = ()
     delete: tuple[str, ...] = ()
+    taint: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.create or self.resize or self.delete)
+        return bool(self.create or self.resize or self.delete or self.taint)
 
 
 def node_name(number: int) -> str:
@@ -55,30 +58,39 @@ def existing_nodes(api: Api) -> list[dict[str, Any]]:
     return api.get(f"{PATH}?labelSelector={LABEL}%3D{LABEL_VALUE}")["items"]
 
 
-def compare(existing: list[dict[str, Any]], *, count: int, size: NodeSize) -> NodeChanges:
-    """What has to change for exactly `count` nodes of this size."""
+def compare(existing: list[dict[str, Any]], *, count: int, size: NodeSize, tainted: bool = False) -> NodeChanges:
+    """What has to change for exactly `count` nodes of this size, with or without our taint."""
     wanted = [node_name(number) for number in range(1, count + 1)]
     capacity = {node["metadata"]["name"]: node.get("status", {}).get("capacity", {}) for node in existing}
     return NodeChanges(
         create=tuple(name for name in wanted if name not in capacity),
         resize=tuple(name for name in wanted if name in capacity and not _fits(capacity[name], size)),
         delete=tuple(sorted(set(capacity) - set(wanted))),
+        taint=tuple(
+            node["metadata"]["name"]
+            for node in existing
+            if node["metadata"]["name"] in wanted and _is_tainted(node) != tainted
+        ),
     )
 
 
-def apply(api: Api, changes: NodeChanges, *, size: NodeSize) -> None:
+def apply(api: Api, changes: NodeChanges, *, size: NodeSize, tainted: bool = False) -> None:
     """Make the changes. The pods of a deleted node are removed by the controller manager's pod collector."""
     for name in changes.create:
-        api.post(PATH, node_object(int(name.rpartition("-")[2]), size))
+        api.post(PATH, node_object(int(name.rpartition("-")[2]), size, tainted=tainted))
     for name in changes.resize:
         api.merge_patch(
             f"{PATH}/{name}/status", {"status": {"capacity": size.resources, "allocatable": size.resources}}
         )
+    for name in changes.taint:
+        # The list as a whole: Kubernetes' own taints, of a node that is not ready yet, have to stay.
+        others = [item for item in api.get(f"{PATH}/{name}")["spec"].get("taints", []) if item["key"] != TAINT["key"]]
+        api.merge_patch(f"{PATH}/{name}", {"spec": {"taints": [*others, *([TAINT] if tainted else [])]}})
     for name in changes.delete:
         api.delete(f"{PATH}/{name}")
 
 
-def node_object(number: int, size: NodeSize) -> dict[str, Any]:
+def node_object(number: int, size: NodeSize, *, tainted: bool = False) -> dict[str, Any]:
     """A node as a kubelet would register it; the rest of its status comes from the Stage `node-initialize`."""
     name = node_name(number)
     return {
@@ -96,6 +108,7 @@ def node_object(number: int, size: NodeSize) -> dict[str, Any]:
                 "node-role.kubernetes.io/worker": "",
             },
         },
+        "spec": {"taints": [TAINT]} if tainted else {},
         "status": {
             "capacity": size.resources,
             "allocatable": size.resources,
@@ -121,6 +134,10 @@ def _is_ready(node: dict[str, Any]) -> bool:
     conditions = {item["type"]: item["status"] for item in node.get("status", {}).get("conditions", [])}
     taints = {item["key"] for item in node["spec"].get("taints", [])}
     return conditions.get("Ready") == "True" and "node.kubernetes.io/not-ready" not in taints
+
+
+def _is_tainted(node: dict[str, Any]) -> bool:
+    return any(item["key"] == TAINT["key"] for item in node["spec"].get("taints", []))
 
 
 def _fits(capacity: dict[str, str], size: NodeSize) -> bool:

@@ -10,9 +10,17 @@ so a further tier is a further list.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
+
+
+class Inside(Enum):
+    """Which namespaces of the real node a part runs in: its network, or all of them."""
+
+    NETWORK = "network"
+    NODE = "node"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,18 +32,27 @@ class Part:
     before the part is started. `server` is the API server that the part is a client of. When command line, files or
     server change, a running part is outdated. `replaceable` says that it may be restarted under a running cluster,
     because nothing is lost but a moment. `ports` are by option name.
+
+    Where there is nobody to ask, `ready_file` appears when the part is ready. `inside` are the namespaces of the part
+    `node` that it is started in. `forks` says that the command only waits for a child that is the part. `before` is
+    called before the part is started, and `afterwards`, with its pid, when it is ready.
     """
 
     name: str
     command: tuple[str, ...]
-    ready_url: str
-    ports: Mapping[str, int]
+    ready_url: str = ""
+    ready_file: Path | None = None
+    ports: Mapping[str, int] = field(default_factory=dict)
     after: tuple[str, ...] = ()
     files: Mapping[Path, str] = field(default_factory=dict)
     server: str = ""
     ready_with_token: bool = False
     replaceable: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    inside: Inside | None = None
+    forks: bool = False
+    before: Callable[[], None] | None = None
+    afterwards: Callable[[int], None] | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -48,5 +65,5 @@ class Part:
     def write_files(self) -> None:
         """Write the configuration that the part reads."""
         for path, content in self.files.items():
-            path.parent.mkdir(exist_ok=True, mode=0o700)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.write_text(content)

@@ -32,6 +32,8 @@ ADMIN = Identity("admin", "kubestress-admin", ("system:masters",))
 CONTROLLER_MANAGER = Identity("kube-controller-manager", "system:kube-controller-manager")
 SCHEDULER = Identity("kube-scheduler", "system:kube-scheduler")
 KWOK = Identity("kwok", "kubestress-kwok", ("system:masters",))
+# As whom the API server asks a kubelet; bound to Kubernetes' own role for it.
+KUBELET_CLIENT = "kubestress-kubelet-client"
 IDENTITIES = (ADMIN, CONTROLLER_MANAGER, SCHEDULER, KWOK)
 
 
@@ -84,6 +86,14 @@ class Pki:
         """Whether `create` finished here; the tokens are written last."""
         return self.tokens.exists()
 
+    def key_of(self, name: str) -> Path:
+        """The key of a client or server that has a certificate of its own."""
+        return self.folder / f"{name}.key"
+
+    def certificate_of(self, name: str) -> Path:
+        """Its certificate."""
+        return self.folder / f"{name}.crt"
+
     def create(self, addresses: Sequence[str]) -> None:
         """Write everything, for a server that is reached at `addresses`."""
         authority = certificates.authority("kubestress local cluster")
@@ -95,6 +105,37 @@ class Pki:
         _write(self.service_account_key, certificates.new_key_pem())
         lines = [_token_line(identity) for identity in IDENTITIES]
         _write(self.tokens, "".join(lines).encode())
+
+    def cover(self, addresses: Sequence[str]) -> None:
+        """Have a serving certificate that is good for `addresses` as well; the authority stays."""
+        known = certificates.addresses_of(self.server_certificate.read_bytes())
+        if not set(addresses) <= known:
+            self._serve("server", "kube-apiserver", [*known, *addresses])
+
+    def create_for_node(self, node: str, address: str) -> None:
+        """Have the certificates of a real node and of those who talk to its kubelet. What is there stays."""
+        if not self.certificate_of("kubelet-server").exists() or address not in certificates.addresses_of(
+            self.certificate_of("kubelet-server").read_bytes()
+        ):
+            self._serve("kubelet-server", node, [address])
+        clients = (
+            ("kubelet", f"system:node:{node}", ("system:nodes",)),
+            ("kube-proxy", "system:kube-proxy", ()),
+            ("kubelet-client", KUBELET_CLIENT, ()),
+        )
+        for name, user, groups in clients:
+            if not self.certificate_of(name).exists():
+                pair = certificates.issue_client(user, authority=self._authority(), groups=groups)
+                _write(self.key_of(name), pair.key_pem)
+                _write(self.certificate_of(name), pair.certificate_pem)
+
+    def _serve(self, name: str, subject: str, addresses: Sequence[str]) -> None:
+        pair = certificates.issue(subject, authority=self._authority(), addresses=addresses)
+        _write(self.key_of(name), pair.key_pem)
+        _write(self.certificate_of(name), pair.certificate_pem)
+
+    def _authority(self) -> certificates.KeyPair:
+        return certificates.load(key_pem=self.ca_key.read_bytes(), certificate_pem=self.ca_certificate.read_bytes())
 
 
 def _token_line(identity: Identity) -> str:

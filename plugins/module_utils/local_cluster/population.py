@@ -11,11 +11,12 @@ from pathlib import Path
 from . import nodes
 from .api import Api
 from .errors import NotReadyError
-from .pki import ADMIN, Pki
-from .settings import Settings
+from .pki import ADMIN, KUBELET_CLIENT, Pki
+from .settings import REAL_NODE_NAME, Settings
 from .waiting import wait_until
 
 DEFAULT_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
+BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 MAX_NAMED = 5
 
 
@@ -29,13 +30,43 @@ class Population:
 
     def changes(self) -> nodes.NodeChanges:
         """What is to be done."""
-        return nodes.compare(nodes.existing_nodes(self.api), count=self.settings.nodes, size=self.size)
+        return nodes.compare(
+            nodes.existing_nodes(self.api),
+            count=self.settings.nodes,
+            size=self.size,
+            tainted=self.settings.real_node,
+        )
 
     def match(self) -> nodes.NodeChanges:
         """Do it; returns what was done."""
         changes = self.changes()
-        nodes.apply(self.api, changes, size=self.size)
+        nodes.apply(self.api, changes, size=self.size, tainted=self.settings.real_node)
+        if self.settings.real_node:
+            self._let_the_server_ask_the_kubelet()
+        else:
+            # One that is gone for good would be waited for by its pods.
+            self.api.delete(f"{nodes.PATH}/{REAL_NODE_NAME}")
         return changes
+
+    def _let_the_server_ask_the_kubelet(self) -> None:
+        """Logs, exec, statistics: the kubelet's webhook asks whether the API server's own client may have them."""
+        if self.api.get(f"{BINDINGS}/{KUBELET_CLIENT}") is None:
+            self.api.post(
+                BINDINGS,
+                {
+                    "apiVersion": "rbac.authorization.k8s.io/v1",
+                    "kind": "ClusterRoleBinding",
+                    "metadata": {"name": KUBELET_CLIENT},
+                    "roleRef": {
+                        "apiGroup": "rbac.authorization.k8s.io",
+                        "kind": "ClusterRole",
+                        "name": "system:kubelet-api-admin",
+                    },
+                    "subjects": [
+                        {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": KUBELET_CLIENT},
+                    ],
+                },
+            )
 
     def wait_usable(self, *, check_parts: Callable[[], None], logs: Path) -> None:
         """Ready is when a pod could be created and would start: the account that it needs, and its node, are there.
@@ -49,6 +80,9 @@ class Population:
         def usable() -> bool:
             check_parts()
             missing[:] = nodes.not_ready(nodes.existing_nodes(self.api))
+            if self.settings.real_node:
+                real = self.api.get(f"{nodes.PATH}/{REAL_NODE_NAME}")
+                missing.extend(nodes.not_ready([real]) if real else [REAL_NODE_NAME])
             if self.api.get(DEFAULT_ACCOUNT) is None:
                 missing.append("the service account default/default")
             return not missing
@@ -63,5 +97,10 @@ class Population:
 
 def told(changes: nodes.NodeChanges) -> list[str]:
     """The changes in words."""
-    counted = (("create", changes.create), ("resize", changes.resize), ("delete", changes.delete))
+    counted = (
+        ("create", changes.create),
+        ("resize", changes.resize),
+        ("delete", changes.delete),
+        ("change the taint of", changes.taint),
+    )
     return [f"{verb} {len(names)} nodes" for verb, names in counted if names]

@@ -26,6 +26,9 @@ HAS_PROC = (PROC / "self" / "stat").exists()
 MARKER_VARIABLE = "KUBESTRESS_LOCAL_CLUSTER"
 
 
+CHILD_SECONDS = 5.0
+
+
 @dataclass(frozen=True)
 class Process:
     """One process: `started` is opaque, equal only for the same process."""
@@ -66,6 +69,20 @@ class Process:
             return cls(pid=int(document["pid"]), started=str(document["started"]))
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
+
+
+def child_of(pid: int) -> Process | None:
+    """The first child of a process that only waits for it, as soon as it has one; None if it ends without."""
+
+    def first() -> int | None:
+        try:
+            return int((PROC / str(pid) / "task" / str(pid) / "children").read_text().split()[0])
+        except (OSError, IndexError):
+            return None
+
+    wait_until(lambda: first() is not None or Process.of(pid) is None, timeout_seconds=CHILD_SECONDS)
+    child = first()
+    return Process.of(child) if child is not None else None
 
 
 def terminate(processes: list[Process], *, grace_seconds: float) -> None:
@@ -112,6 +129,14 @@ def command_of(pid: int) -> str:
         return (PROC / str(pid) / "comm").read_text().strip()
     except OSError:
         return ""
+
+
+def in_own_pid_namespace(pid: int) -> bool:
+    """Whether a process sees other process numbers than we do."""
+    try:
+        return os.readlink(PROC / str(pid) / "ns" / "pid") != os.readlink(PROC / "self" / "ns" / "pid")
+    except OSError:
+        return False
 
 
 def _living(processes: list[Process]) -> list[Process]:

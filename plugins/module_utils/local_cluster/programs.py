@@ -12,7 +12,7 @@ from .binaries import Binary, find_binaries, provide_binaries
 from .build import GoBuilder
 from .settings import Settings
 from .state import State, fixed_settings
-from .upstreams import CONTROL_PLANE, UPSTREAMS
+from .upstreams import CONTROL_PLANE, NODE_PROGRAMS, UPSTREAMS
 
 
 class Programs:
@@ -20,7 +20,11 @@ class Programs:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.names = [*CONTROL_PLANE, *(["kubectl"] if settings.kubectl else [])]
+        self.names = [
+            *CONTROL_PLANE,
+            *(NODE_PROGRAMS if settings.real_node else ()),
+            *(["kubectl"] if settings.kubectl else []),
+        ]
 
     def pinned(self) -> dict[str, str]:
         """The versions that our go.mod files name, by upstream."""

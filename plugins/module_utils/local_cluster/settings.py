@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -14,12 +14,25 @@ from pathlib import Path
 from typing import Any
 
 from .errors import SettingsError
+from .layout import Layout
 
 LOOPBACK = "127.0.0.1"
 
 # 5,000 nodes is the published scalability limit of Kubernetes; 10,000 pods a node is far above any kubelet's.
 MAX_NODES = 5000
 MAX_PODS_PER_NODE = 10000
+
+# The pod network has 65,533 addresses; far more processes than that would be needed first.
+MAX_REAL_PODS = 1000
+# The largest pid_max of a 64-bit Linux.
+MAX_PIDS = 4_194_304
+# The node's own processes and threads at rest are about 100; below that it does not start.
+MIN_PID_MAX = 500
+MIN_POD_PIDS = 2
+NODE_PREFIX = 30
+REAL_NODE_NAME = "real-0001"
+# What a kubelet accepts for pid.available: a count or a share.
+PID_THRESHOLD = re.compile(r"^([1-9][0-9]*|[1-9][0-9]?%)?$")
 
 QUANTITY = re.compile(r"^[1-9][0-9]*(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")
 
@@ -73,6 +86,15 @@ class Settings:
     ready_timeout: int
     build_timeout: int
     restart: bool
+    real_node: bool = False
+    node_network: str = "10.231.0.0/30"
+    real_node_max_pods: int = 110
+    real_node_pod_pids_limit: int = -1
+    real_node_reserved_pids: int = 0
+    real_node_eviction_pids: str = ""
+    real_node_pid_max: int = 0
+    real_node_cni_delay_ms: int = 0
+    real_node_cni_fail_percent: int = 0
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Settings:
@@ -87,7 +109,12 @@ class Settings:
         values["sources_dir"] = _folder(values["sources_dir"] or "")
         values["binaries_dir"] = _folder(values["binaries_dir"]) if values["binaries_dir"] else None
         settings = cls(**values)
-        problems = [*_range_problems(settings), *_port_problems(settings), *_data_dir_problems(settings)]
+        problems = [
+            *_range_problems(settings),
+            *_port_problems(settings),
+            *_data_dir_problems(settings),
+            *_node_problems(settings),
+        ]
         if params.get("state") != "absent":
             # What is only read for a start must not be in the way of a removal.
             problems += _folder_problems(settings)
@@ -101,14 +128,19 @@ class Settings:
         return {name: getattr(self, name) for name in PORT_OPTIONS}
 
     @property
+    def address(self) -> str:
+        """Where the cluster listens: the loopback address, or with a real node that of its own network namespace."""
+        return str(ipaddress.ip_network(self.node_network)[2]) if self.real_node else LOOPBACK
+
+    @property
     def endpoint(self) -> str:
         """The URL of the API server."""
-        return f"https://{LOOPBACK}:{self.api_port}"
+        return f"https://{self.address}:{self.api_port}"
 
     @property
     def key(self) -> str:
         """A short name of this cluster, the same for every spelling of its data folder."""
-        return hashlib.sha256(os.path.realpath(self.data_dir).encode()).hexdigest()[:16]
+        return Layout(self.data_dir).key
 
 
 def _folder(value: str | Path) -> Path:
@@ -121,6 +153,10 @@ def _range_problems(settings: Settings) -> list[str]:
         "nodes": (0, MAX_NODES),
         "pods_per_node": (1, MAX_PODS_PER_NODE),
         "ready_timeout": (1, 3600),
+        "real_node_max_pods": (1, MAX_REAL_PODS),
+        "real_node_reserved_pids": (0, MAX_PIDS),
+        "real_node_cni_delay_ms": (0, 600_000),
+        "real_node_cni_fail_percent": (0, 100),
         "build_timeout": (60, 86400),
     }
     problems = [
@@ -133,6 +169,33 @@ def _range_problems(settings: Settings) -> list[str]:
         for name, sample in (("node_cpu", "64 or 500m"), ("node_memory", "256Gi"))
         if not QUANTITY.match(getattr(settings, name))
     ]
+    return problems
+
+
+def _node_problems(settings: Settings) -> list[str]:
+    problems = []
+    try:
+        network = ipaddress.ip_network(settings.node_network)
+        usable = isinstance(network, ipaddress.IPv4Network) and network.prefixlen == NODE_PREFIX
+    except ValueError:
+        usable = False
+    if not usable:
+        problems.append(f"node_network is {settings.node_network!r}; allowed is an IPv4 range such as 10.231.0.0/30")
+    if settings.real_node_pid_max and not MIN_PID_MAX <= settings.real_node_pid_max <= MAX_PIDS:
+        problems.append(
+            f"real_node_pid_max is {settings.real_node_pid_max}; allowed are 0 and {MIN_PID_MAX} to {MAX_PIDS}"
+        )
+    limit = settings.real_node_pod_pids_limit
+    if limit != -1 and not MIN_POD_PIDS <= limit <= MAX_PIDS:
+        problems.append(f"real_node_pod_pids_limit is {limit}; allowed are -1 and {MIN_POD_PIDS} to {MAX_PIDS}")
+    if not PID_THRESHOLD.match(settings.real_node_eviction_pids):
+        problems.append(
+            f"real_node_eviction_pids is {settings.real_node_eviction_pids!r}; allowed is a number such as 500, "
+            "a share such as 10%, or nothing"
+        )
+    # The node's own namespace has a /run of its own.
+    if settings.real_node and settings.data_dir.is_relative_to("/run"):
+        problems.append(f"data_dir is {settings.data_dir}; with real_node allowed is a folder outside /run")
     return problems
 
 

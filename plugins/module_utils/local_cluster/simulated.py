@@ -52,10 +52,9 @@ NODE_ANNOTATION = "kwok.x-k8s.io/node"
 NODE_ANNOTATION_VALUE = "fake"
 
 
-def simulated_tier(
-    settings: Settings, layout: Layout, pki: Pki, binaries: Mapping[str, Path], address: str = LOOPBACK
-) -> list[Part]:
+def simulated_tier(settings: Settings, layout: Layout, pki: Pki, binaries: Mapping[str, Path]) -> list[Part]:
     """The parts of a control plane with simulated nodes, in the order in which they are started."""
+    address = settings.address
     return [
         _etcd(settings, layout, binaries["etcd"], address),
         _api_server(settings, pki, binaries["kube-apiserver"], address),
@@ -97,7 +96,9 @@ options:
 
 
 def _etcd(settings: Settings, layout: Layout, program: Path, address: str) -> Part:
-    client, peer = (f"http://{address}:{port}" for port in (settings.etcd_client_port, settings.etcd_peer_port))
+    # For the API server only, also where the cluster has an address that pods reach; that one tells the health alone.
+    client, peer = (f"http://{LOOPBACK}:{port}" for port in (settings.etcd_client_port, settings.etcd_peer_port))
+    health = f"http://{address}:{settings.etcd_client_port}"
     return Part(
         name="etcd",
         command=(
@@ -109,12 +110,13 @@ def _etcd(settings: Settings, layout: Layout, program: Path, address: str) -> Pa
             f"--listen-peer-urls={peer}",
             f"--initial-advertise-peer-urls={peer}",
             f"--initial-cluster=local={peer}",
+            *([] if health == client else [f"--listen-metrics-urls={health}"]),
             f"--quota-backend-bytes={ETCD_QUOTA_BYTES}",
             # The cluster is thrown away after a crash of the machine; a crash of the process loses nothing either way.
             "--unsafe-no-fsync",
             "--log-level=warn",
         ),
-        ready_url=f"{client}/health",
+        ready_url=f"{health}/health",
         ports={"etcd_client_port": settings.etcd_client_port, "etcd_peer_port": settings.etcd_peer_port},
     )
 
@@ -124,7 +126,7 @@ def _api_server(settings: Settings, pki: Pki, program: Path, address: str) -> Pa
         name="kube-apiserver",
         command=(
             str(program),
-            f"--etcd-servers=http://{address}:{settings.etcd_client_port}",
+            f"--etcd-servers=http://{LOOPBACK}:{settings.etcd_client_port}",
             f"--bind-address={address}",
             f"--advertise-address={address}",
             f"--secure-port={settings.api_port}",
@@ -139,8 +141,7 @@ def _api_server(settings: Settings, pki: Pki, program: Path, address: str) -> Pa
             f"--service-account-signing-key-file={pki.service_account_key}",
             f"--service-cluster-ip-range={SERVICE_CIDR}",
             "--allow-privileged=true",
-            # A loopback address may not stand in the Endpoints of the service "kubernetes".
-            "--endpoint-reconciler-type=none",
+            *_for_node(settings, pki),
             # Limits on requests in flight stay at the server's defaults: they are part of what is measured.
         ),
         ready_url=f"https://{address}:{settings.api_port}/readyz",
@@ -148,6 +149,21 @@ def _api_server(settings: Settings, pki: Pki, program: Path, address: str) -> Pa
         ports={"api_port": settings.api_port},
         after=("etcd",),
     )
+
+
+def _for_node(settings: Settings, pki: Pki) -> list[str]:
+    """What the API server needs to talk to a real kubelet; without one, what it has to leave out."""
+    if not settings.real_node:
+        # A loopback address may not stand in the Endpoints of the service "kubernetes".
+        return ["--endpoint-reconciler-type=none"]
+    return [
+        f"--kubelet-certificate-authority={pki.ca_certificate}",
+        f"--kubelet-client-certificate={pki.certificate_of('kubelet-client')}",
+        f"--kubelet-client-key={pki.key_of('kubelet-client')}",
+        "--kubelet-preferred-address-types=InternalIP",
+        # A kubelet may only change its own node and the pods on it.
+        "--enable-admission-plugins=NodeRestriction",
+    ]
 
 
 def _controller_manager(settings: Settings, layout: Layout, pki: Pki, program: Path, address: str) -> Part:

@@ -51,4 +51,8 @@ class State:
 def fixed_settings(settings: Settings) -> dict[str, Any]:
     """The settings that only a restart changes."""
     binaries_dir = str(settings.binaries_dir) if settings.binaries_dir else None
-    return {**{name: getattr(settings, name) for name in PORT_OPTIONS}, "binaries_dir": binaries_dir}
+    fixed = {**{name: getattr(settings, name) for name in PORT_OPTIONS}, "binaries_dir": binaries_dir}
+    fixed["real_node"] = settings.real_node
+    if settings.real_node:
+        fixed |= {name: getattr(settings, name) for name in ("node_network", "real_node_pid_max")}
+    return fixed

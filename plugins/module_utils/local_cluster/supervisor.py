@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 from .api import Api
 from .errors import LocalClusterError, NotReadyError, PartCrashedError
 from .layout import Layout
+from .namespaces import NODE, entering
 from .parts import Part
 from .pki import ADMIN, Pki
-from .process import MARKER_VARIABLE, Process, command_of, marked, terminate
+from .process import MARKER_VARIABLE, Process, child_of, command_of, marked, terminate
 from .waiting import wait_until
 
 # Handed on to the parts. Not the proxies: nothing leaves this machine.
@@ -59,16 +60,19 @@ class Supervisor:
             for part in wave:
                 self._launch(part)
             self.wait_ready(wave, timeout_seconds=timeout_seconds)
+            for part in wave:
+                if part.afterwards:
+                    part.afterwards(self._pid(part.name))
             pending = [part for part in pending if part not in wave]
 
     def wait_ready(self, parts: Sequence[Part], *, timeout_seconds: float) -> None:
         """Wait until every part answers that it is ready; errors as for `start`."""
-        probes = {part.name: self._probe(part) for part in parts}
+        probes = {part.name: self._probe(part) for part in parts if part.ready_url}
         waiting = {part.name: part for part in parts}
 
         def all_ready() -> bool:
             for name, part in list(waiting.items()):
-                if probes[name].healthy(urlsplit(part.ready_url).path):
+                if self._is_ready(part, probes.get(name)):
                     del waiting[name]
                 else:
                     self.check_alive(part)
@@ -80,6 +84,12 @@ class Supervisor:
         if not ready:
             logs = ", ".join(f"{name} (log: {self.layout.log(name)})" for name in waiting)
             raise NotReadyError(f"not ready within {timeout_seconds:g} s: {logs}")
+
+    @staticmethod
+    def _is_ready(part: Part, probe: Api | None) -> bool:
+        if probe is not None:
+            return probe.healthy(urlsplit(part.ready_url).path)
+        return part.ready_file is None or part.ready_file.exists()
 
     def check_alive(self, part: Part) -> None:
         """:raises PartCrashedError: if the part's process has ended."""
@@ -126,7 +136,16 @@ class Supervisor:
         token = self.pki.token(ADMIN) if part.ready_with_token else None
         return Api(f"{url.scheme}://{url.netloc}", ca=self.pki.ca_certificate, token=token)
 
+    def _pid(self, name: str) -> int:
+        """The process of a part that runs."""
+        running = self.running([name])
+        if name not in running:
+            raise PartCrashedError(f"{name} does not run any more: {self.last_words(name)}")
+        return running[name].pid
+
     def _launch(self, part: Part) -> None:
+        if part.before:
+            part.before()
         log = self.layout.log(part.name)
         if log.exists():
             # One earlier log is kept: it holds the reason of a crash that a new start has just repaired.
@@ -134,7 +153,7 @@ class Supervisor:
         with log.open("wb") as output:
             try:
                 child = subprocess.Popen(
-                    part.command,
+                    self._command(part),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -145,9 +164,14 @@ class Supervisor:
             except OSError as error:
                 raise PartCrashedError(f"{part.name} cannot be started: {part.command[0]}: {error.strerror}") from error
         self._children[part.name] = child
-        process = Process.of(child.pid)
+        process = child_of(child.pid) if part.forks else Process.of(child.pid)
         if process:
             process.save(self.layout.pid_file(part.name))
+
+    def _command(self, part: Part) -> tuple[str, ...]:
+        if part.inside is None:
+            return part.command
+        return entering(part, self._pid(NODE), self.layout)
 
     def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}

@@ -53,6 +53,8 @@ class Upstream:
         if self.version_variable and numbers:
             values = {"gitVersion": version, "gitMajor": numbers.group(1), "gitMinor": numbers.group(2)}
             flags += [f"-X {self.version_variable}.{name}={value}" for name, value in values.items()]
+            # agnhost's own; a program that has no such variable is not changed by it.
+            flags.append(f"-X main.Version={version}")
         return " ".join(flags)
 
 
@@ -60,8 +62,18 @@ KUBERNETES = Upstream(
     folder="kubernetes",
     module="k8s.io/kubernetes",
     packages={
-        name: f"k8s.io/kubernetes/cmd/{name}"
-        for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
+        **{
+            name: f"k8s.io/kubernetes/cmd/{name}"
+            for name in (
+                "kube-apiserver",
+                "kube-controller-manager",
+                "kube-scheduler",
+                "kubectl",
+                "kubelet",
+                "kube-proxy",
+            )
+        },
+        "agnhost": "k8s.io/kubernetes/test/images/agnhost",
     },
     # Without it the server calls itself v0.0.0-master.
     version_variable="k8s.io/component-base/version",
@@ -72,6 +84,8 @@ KWOK = Upstream(folder="kwok", module="sigs.k8s.io/kwok", packages={"kwok": "sig
 UPSTREAMS = (ETCD, KUBERNETES, KWOK)
 UPSTREAM_OF = {binary: upstream for upstream in UPSTREAMS for binary in upstream.packages}
 
+# What a real node needs of them beside the control plane.
+NODE_PROGRAMS = ("kubelet", "kube-proxy", "agnhost")
 # What the simulated tier runs.
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 

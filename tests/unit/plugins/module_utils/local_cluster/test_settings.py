@@ -33,6 +33,15 @@ PARAMS = {
     "ready_timeout": 120,
     "build_timeout": 3600,
     "restart": False,
+    "real_node": False,
+    "node_network": "10.231.0.0/30",
+    "real_node_max_pods": 110,
+    "real_node_pod_pids_limit": -1,
+    "real_node_reserved_pids": 0,
+    "real_node_eviction_pids": "",
+    "real_node_pid_max": 0,
+    "real_node_cni_delay_ms": 0,
+    "real_node_cni_fail_percent": 0,
 }
 
 

@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The real node's cgroup, in whatever hierarchies the machine has: version 1 or 2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .errors import LocalClusterError
+from .waiting import wait_until
+
+MOUNTS = Path("/proc/self/mounts")
+REMOVAL_SECONDS = 20.0
+# What a kubelet wants to limit; a hierarchy of version 2 hands them down only when told to.
+CONTROLLERS = ("cpu", "cpuset", "io", "memory", "pids", "hugetlb")
+
+
+def hierarchies() -> list[Path]:
+    """Where cgroups are mounted here."""
+    try:
+        rows = [line.split() for line in MOUNTS.read_text().splitlines()]
+    except OSError:
+        return []
+    return [Path(row[1]) for row in rows if row[2] in ("cgroup", "cgroup2")]
+
+
+def create(name: str, child: str) -> None:
+    """Have the cgroup `name` with `child` in every hierarchy, ready for processes."""
+    for mount in hierarchies():
+        if (mount / "cgroup.controllers").exists():
+            _hand_down(mount)
+        for folder in (mount / name, mount / name / child):
+            try:
+                folder.mkdir(exist_ok=True)
+            except OSError as error:
+                raise LocalClusterError(f"cannot make the cgroup {folder}: {error.strerror}") from error
+            _inherit_cpuset(folder)
+        if (mount / "cgroup.controllers").exists():
+            _hand_down(mount / name)
+
+
+def limit_processes(name: str, count: int) -> None:
+    """Let processes and threads of the cgroup be at most `count`: what protects the rest of the machine."""
+    limits = [path for mount in hierarchies() if (path := mount / name / "pids.max").exists()]
+    if not limits:
+        raise LocalClusterError("this machine has no cgroup controller pids; a real node could exhaust its processes")
+    for path in limits:
+        path.write_text(str(count))
+
+
+def existing(name: str) -> list[Path]:
+    """The folders of the cgroup `name`, one per hierarchy that has it."""
+    return [mount / name for mount in hierarchies() if (mount / name).is_dir()]
+
+
+def remove(name: str) -> None:
+    """Remove the cgroup with all below it. Its processes must have ended; the kernel lets go of them a moment later.
+
+    :raises LocalClusterError: naming one that cannot be removed.
+    """
+
+    def gone() -> bool:
+        for top in existing(name):
+            for folder in sorted((item for item in top.rglob("*") if item.is_dir()), reverse=True):
+                _try_rmdir(folder)
+            _try_rmdir(top)
+        return not existing(name)
+
+    if not wait_until(gone, timeout_seconds=REMOVAL_SECONDS):
+        listed = ", ".join(str(path) for path in existing(name))
+        raise LocalClusterError(f"the cgroup {listed} still has processes and could not be removed")
+
+
+def _try_rmdir(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        # Busy for the moment; whether it stays so is what the caller waits for.
+        return
+
+
+def _hand_down(folder: Path) -> None:
+    offered = (folder / "cgroup.controllers").read_text().split()
+    handed = (folder / "cgroup.subtree_control").read_text().split()
+    for name in CONTROLLERS:
+        if name in offered and name not in handed:
+            (folder / "cgroup.subtree_control").write_text(f"+{name}")
+
+
+def _inherit_cpuset(folder: Path) -> None:
+    """Version 1 refuses processes in a cpuset that has no CPUs yet."""
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        path = folder / name
+        if path.exists() and (folder.parent / name).exists() and not path.read_text().strip():
+            inherited = (folder.parent / name).read_text().strip()
+            if inherited:
+                path.write_text(inherited)

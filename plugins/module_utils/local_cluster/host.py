@@ -1,0 +1,111 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether this machine can run a real node, and with what."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import LocalClusterError
+
+# Where system programs lie also when the PATH of a service does not say so.
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PACKAGES = {
+    "containerd": "containerd",
+    "ctr": "containerd",
+    "containerd-shim-runc-v2": "containerd",
+    "runc": "runc",
+    "busybox": "busybox-static",
+    "nft": "nftables",
+    "conntrack": "conntrack",
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    "unshare": "util-linux",
+    "mount": "mount",
+}
+CNI_PACKAGE = "containernetworking-plugins"
+CNI_PLUGINS = ("bridge", "host-local", "loopback")
+CNI_FOLDERS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"), Path("/usr/libexec/cni"))
+CAP_SYS_RESOURCE = 24
+# The first Linux in which pid_max belongs to the pid namespace.
+OWN_PID_MAX = (6, 14)
+
+
+@dataclass(frozen=True)
+class Host:
+    """What was found: programs by name, and the folder of the network plug-ins."""
+
+    programs: dict[str, Path]
+    cni_folder: Path
+
+
+def why_not() -> str | None:
+    """Why there can be no real node here, as the rest of a sentence; None if there can."""
+    if not sys.platform.startswith("linux"):
+        return f"a real node needs Linux, and this is {platform.system()}"
+    if os.geteuid() != 0:
+        return f"a real node needs root, and this is user {os.geteuid()}"
+    return None
+
+
+def search_path() -> str:
+    """The PATH for everything of a node."""
+    return os.pathsep.join(dict.fromkeys([*os.environ.get("PATH", "").split(os.pathsep), *SYSTEM_PATH.split(":")]))
+
+
+def find() -> Host:
+    """What a real node is made of.
+
+    :raises LocalClusterError: naming every program that is missing and the Debian packages that bring them.
+    """
+    found = {name: shutil.which(name, path=search_path()) for name in PACKAGES}
+    folders = [folder for folder in CNI_FOLDERS if all((folder / name).is_file() for name in CNI_PLUGINS)]
+    missing = [name for name, path in found.items() if path is None]
+    packages = {PACKAGES[name] for name in missing}
+    if not folders:
+        missing.append(f"the CNI plug-ins {', '.join(CNI_PLUGINS)}")
+        packages.add(CNI_PACKAGE)
+    if missing:
+        raise LocalClusterError(
+            f"a real node needs {', '.join(missing)}, not found here; on Debian: apt-get install "
+            f"{' '.join(sorted(packages))}; or set real_node to false"
+        )
+    return Host({name: Path(path) for name, path in found.items() if path}, folders[0])
+
+
+def may_lower_oom_score() -> bool:
+    """Whether this process may protect others from the kernel's memory killer."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapEff:"):
+            return bool(int(line.split()[1], 16) >> CAP_SYS_RESOURCE & 1)
+    return False
+
+
+def has_apparmor() -> bool:
+    """Whether the kernel enforces AppArmor profiles."""
+    switch = Path("/sys/module/apparmor/parameters/enabled")
+    return switch.exists() and switch.read_text().strip() == "Y"
+
+
+def has_own_pid_max() -> bool:
+    """Whether a pid namespace has a pid_max of its own; before, writing it would change the whole machine's."""
+    numbers = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2] if part.isdigit())
+    return numbers >= OWN_PID_MAX
+
+
+def file_system_of(folder: Path) -> str:
+    """The type of the file system that a folder, or its nearest existing parent, lies on."""
+    while not folder.exists():
+        folder = folder.parent
+    device = os.stat(folder).st_dev
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        fields = line.split()
+        if fields[2] == f"{os.major(device)}:{os.minor(device)}":
+            return fields[fields.index("-") + 1]
+    return ""

@@ -1,0 +1,231 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The real tier: the control plane in a network namespace of its own, and beside it a node that runs processes.
+
+The part `node` is the first process of three new namespaces: network, mounts and pids. Everything else is started
+inside: the control plane in the network only, containerd, kubelet and kube-proxy in all three. When `node` ends, the
+kernel ends every process of the pid namespace, pods included, and with the last process the mounts and the network
+vanish. What is left to remove is the cgroup.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from . import cgroups, node_config
+from .errors import LocalClusterError
+from .host import Host, file_system_of, has_apparmor, has_own_pid_max, may_lower_oom_score, search_path
+from .image_set import image_set
+from .images import write_archive
+from .layout import Layout
+from .namespaces import NODE, SYSTEM_CGROUP, cgroup_name
+from .network import Network
+from .nodes import LABEL
+from .parts import Inside, Part
+from .pki import Pki
+from .settings import REAL_NODE_NAME, Settings
+from .simulated import part_kubeconfig, simulated_tier
+
+NODE_PARTS = (NODE, "containerd", "kubelet", "kube-proxy")
+LABEL_VALUE = "real"
+SCRIPTS = ("init.sh", "enter.sh", "cgroup.sh")
+PID_MAX = Path("/proc/sys/kernel/pid_max")
+# Of the machine's processes, what the node may take at most if nothing else is said: the rest stays usable.
+SHARE_OF_PIDS = 0.75
+IMPORT_SECONDS = 120
+
+
+def network_of(settings: Settings) -> Network:
+    """The way into the cluster."""
+    return Network(settings.key, settings.node_network)
+
+
+class RealTier:
+    """The parts of one cluster with a real node, and what is to be done around their start."""
+
+    def __init__(self, settings: Settings, layout: Layout, pki: Pki, host: Host, programs: Mapping[str, Path]) -> None:
+        self.settings = settings
+        self.layout = layout
+        self.pki = pki
+        self.host = host
+        self.programs = programs
+        self.files = node_config.NodeFiles(layout.node)
+        self.cgroup = cgroup_name(settings.key)
+
+    def parts(self) -> list[Part]:
+        """In the order in which they are started."""
+        control_plane = simulated_tier(self.settings, self.layout, self.pki, self.programs)
+        inside = [dataclasses.replace(part, inside=Inside.NETWORK, after=(*part.after, NODE)) for part in control_plane]
+        return [self._node(), *inside, self._containerd(), self._kubelet(), self._proxy()]
+
+    def _node(self) -> Part:
+        sources = self.settings.sources_dir / "node"
+        scripts = {self.files.scripts / name: (sources / name).read_text() for name in SCRIPTS}
+        # So that the kubelet reports what really is the limit; a new namespace has none of its own.
+        own_pid_max = self._most_processes() if has_own_pid_max() else 0
+        # Hidden otherwise, if they lie below a folder that the node has for itself.
+        visible = {self.layout.root, *(path.parent for path in self.programs.values())}
+        return Part(
+            name=NODE,
+            command=(
+                str(self.host.programs["unshare"]),
+                *("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
+                *("sh", str(self.files.scripts / "init.sh")),
+                *(str(self.files.ready), str(own_pid_max), f"{self.cgroup}/{SYSTEM_CGROUP}"),
+                *sorted(str(folder) for folder in visible),
+            ),
+            ready_file=self.files.ready,
+            files=scripts,
+            environment={"PATH": search_path()},
+            forks=True,
+            before=self._prepare,
+            afterwards=network_of(self.settings).create,
+        )
+
+    def _containerd(self) -> Part:
+        config = self.layout.config / "containerd.toml"
+        text = node_config.containerd_config(
+            self.files,
+            address=self.settings.address,
+            # An overlay cannot lie on an overlay, as the disk of a container is.
+            snapshotter="native" if file_system_of(self.layout.root) == "overlay" else "overlayfs",
+            oom_score=may_lower_oom_score(),
+            apparmor=has_apparmor(),
+        )
+        wrapper = (self.settings.sources_dir / "node" / "cni-wrapper.sh").read_text()
+        return Part(
+            name="containerd",
+            command=(str(self.host.programs["containerd"]), f"--config={config}", "--log-level=warn"),
+            ready_url=f"http://{self.settings.address}:{node_config.CONTAINERD_METRICS_PORT}/v1/metrics",
+            after=(NODE,),
+            files={
+                config: text,
+                self.files.cni_config: node_config.cni_config(),
+                self.files.cni_programs / node_config.WRAPPER: wrapper,
+            },
+            environment={"PATH": search_path()},
+            inside=Inside.NODE,
+            forks=True,
+            before=self._link_plugins,
+            afterwards=self._import_images,
+        )
+
+    def _kubelet(self) -> Part:
+        settings = self.settings
+        config = self.layout.config / "kubelet.yaml"
+        return Part(
+            name="kubelet",
+            command=(
+                str(self.programs["kubelet"]),
+                f"--config={config}",
+                f"--kubeconfig={part_kubeconfig(self.pki, 'kubelet')}",
+                f"--root-dir={self.files.kubelet}",
+                f"--cert-dir={self.files.kubelet / 'pki'}",
+                f"--hostname-override={REAL_NODE_NAME}",
+                f"--node-ip={settings.address}",
+                f"--node-labels={LABEL}={LABEL_VALUE}",
+                # Deprecated, and still the only way to tell cAdvisor: where containerd is, and to look every second.
+                f"--containerd={node_config.CONTAINERD_SOCKET}",
+                "--housekeeping-interval=1s",
+            ),
+            ready_url=f"http://{settings.address}:{node_config.KUBELET_HEALTH_PORT}/healthz",
+            after=("kube-apiserver", "containerd"),
+            files={
+                config: node_config.kubelet_config(settings, self.files, self.pki, cgroup=self.cgroup),
+                self.files.cni_settings: node_config.cni_settings(settings),
+            },
+            server=settings.endpoint,
+            environment={"PATH": search_path()},
+            inside=Inside.NODE,
+            forks=True,
+            replaceable=True,
+        )
+
+    def _proxy(self) -> Part:
+        config = self.layout.config / "kube-proxy.yaml"
+        return Part(
+            name="kube-proxy",
+            command=(str(self.programs["kube-proxy"]), f"--config={config}"),
+            ready_url=f"http://{self.settings.address}:{node_config.PROXY_HEALTH_PORT}/healthz",
+            after=("kube-apiserver", "kubelet"),
+            files={config: node_config.proxy_config(self.settings, part_kubeconfig(self.pki, "kube-proxy"))},
+            server=self.settings.endpoint,
+            environment={"PATH": search_path()},
+            inside=Inside.NODE,
+            forks=True,
+            replaceable=True,
+        )
+
+    # --- around the start
+
+    def _prepare(self) -> None:
+        """What the first process finds: its cgroup, with a limit that protects the machine, and a free range."""
+        network_of(self.settings).check_free()
+        cgroups.create(self.cgroup, SYSTEM_CGROUP)
+        cgroups.limit_processes(self.cgroup, self._most_processes())
+        self.files.ready.unlink(missing_ok=True)
+
+    def _most_processes(self) -> int:
+        """Processes and threads that the whole node may have."""
+        return self.settings.real_node_pid_max or int(int(PID_MAX.read_text()) * SHARE_OF_PIDS)
+
+    def _link_plugins(self) -> None:
+        """Put the machine's network plug-ins beside the wrapper, for CNI looks for all of them in one folder."""
+        (self.files.cni_programs / node_config.WRAPPER).chmod(0o700)
+        for plugin in self.host.cni_folder.iterdir():
+            link = self.files.cni_programs / plugin.name
+            link.unlink(missing_ok=True)
+            link.symlink_to(plugin)
+
+    def _import_images(self, pid: int) -> None:
+        """Have the images that the roles' defaults name in containerd."""
+        known = self._ctr(pid, "images", "list", "--quiet").split()
+        for image in image_set(busybox=self.host.programs["busybox"], agnhost=self.programs["agnhost"]):
+            if image.name not in known:
+                archive = self.files.root / "image.tar"
+                write_archive(image, archive)
+                self._ctr(pid, "images", "import", str(archive))
+                archive.unlink()
+
+    def _ctr(self, pid: int, *arguments: str) -> str:
+        """Containerd's own client, in the node's namespaces."""
+        command = [
+            *(str(self.host.programs["nsenter"]), f"--target={pid}", "--net", "--mount", "--pid", "--wd=/"),
+            *(str(self.host.programs["ctr"]), f"--address={node_config.CONTAINERD_SOCKET}", "--namespace=k8s.io"),
+            *arguments,
+        ]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=IMPORT_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise LocalClusterError(f"ctr {' '.join(arguments)} took longer than {IMPORT_SECONDS} s") from error
+        if done.returncode != 0:
+            raise LocalClusterError(f"ctr {' '.join(arguments)}: {done.stderr.strip()}")
+        return done.stdout
+
+
+def left_over(settings: Settings) -> list[str]:
+    """What of a node is there beside its processes and files, in words."""
+    name = cgroup_name(settings.key)
+    return [f"remove the cgroup {name}"] if cgroups.existing(name) else []
+
+
+def clean_up(settings: Settings) -> None:
+    """Remove what outlives the node's processes, and wait until the kernel has removed its share."""
+    cgroups.remove(cgroup_name(settings.key))
+    network = network_of(settings)
+    if network.possible():
+        network.remove()
+
+
+def describe_node(settings: Settings, layout: Layout) -> dict[str, str | int]:
+    """What a user of the node has to know, as the module returns it."""
+    return {
+        "name": REAL_NODE_NAME,
+        "address": settings.address,
+        "cni_operations": str(node_config.NodeFiles(layout.node).cni_operations),
+        "cgroup": cgroup_name(settings.key),
+    }
