@@ -87,8 +87,8 @@ options:
           - Lists of templates. A step is sent when the API has stored everything of the step before it.
           - Each template has C(template) (a file, searched like those of a role) or C(definition) (an object, or YAML
             text), and may have C(count); the variable C(item) then counts from 1.
-          - Ansible fills in the expressions of a task before the module sees them. What is to vary from object to object
-            in a C(definition) is therefore written as C(!unsafe "{{ index }}"). Files are read as they are.
+          - Ansible fills in the expressions of a task before the module sees them. What is to vary from object to
+            object in a C(definition) is therefore written as C(!unsafe "{{ index }}"). Files are read as they are.
         type: list
         elements: list
         required: true
@@ -137,12 +137,20 @@ options:
     description: Seconds for the whole batch; V(0) leaves it to the fragments.
     type: int
     default: 0
+  process_interval:
+    description:
+      - Seconds between two questions to the kubelet of a node that Jobs' pods run on, how many processes they hold,
+        through the API server's node proxy. 1 to 3600; V(0) asks none.
+      - All questions together are at most 1 % of the batch's requests, or one a second if that is more. Simulated nodes
+        are not asked, and where five nodes told nothing, nobody is asked any more.
+    type: float
+    default: 5.0
   progress_file:
     description: File to which lines about the progress are appended; the action plug-in sets it and shows them.
     type: path
 attributes:
   check_mode:
-    description: Renders every template for the first and the last member, asks the API server for the kinds, sends nothing.
+    description: Renders every template for the first and the last member and asks for the kinds; sends nothing.
     support: full
   diff_mode:
     description: What a batch makes is told in counts, not in texts.
@@ -224,6 +232,15 @@ pods:
   returned: always
   type: dict
   sample: {"succeeded": 200, "failed": 1, "startup_p50_s": 0.9, "startup_p99_s": 1.6, "causes": {"OOMKilled": 1}}
+processes:
+  description:
+    - Processes that a Job's pod held at its height, over the pods, as their kubelets counted them. C(plateaus) is the
+      number of pods by their highest count. Where none told, the figures are null and C(cause) says why.
+  returned: always
+  type: dict
+  sample:
+    per_build_pod:
+      {"min": 72, "median": 72, "max": 73, "plateaus": {"72": 40, "73": 2}, "samples": 230, "source": "kubelet"}
 not_ready:
   description: The first 20 objects that are not ready, with their causes.
   returned: always
@@ -248,7 +265,6 @@ seconds:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.arguments import (
     AUTH_ARGUMENTS,
     LIMIT_ARGUMENTS,
@@ -289,6 +305,7 @@ ARGUMENTS = {
     "results_dir": {"type": "path"},
     "ledger": {"type": "path"},
     "wait_timeout": {"type": "int", "default": 0},
+    "process_interval": {"type": "float", "default": 5.0},
     "progress_file": {"type": "path"},
 }
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import random
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from aiohttp import web
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import Connection, open_connection
 
 MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_NODE = re.compile(r"/api/v1/nodes/(?P<name>[^/]+)(?P<endpoint>/proxy/stats/summary)?")
 _NOT_PASSED_ON = frozenset({"host", "authorization", "content-length", "transfer-encoding", "connection"})
 
 
@@ -34,6 +36,7 @@ class Faults:
     `delay_seconds`: how much longer each request takes. `cut_watches_seconds`: mean time after which a watch's
     connection is dropped, in the middle of whatever it sends. `expire_watches`: so many watches are answered 410.
     `die_after`: from the n-th request on, every connection is dropped, watches included.
+    `processes`: every node looks like a real one, whose kubelet counts that many in each of its pods.
     """
 
     refuse_every: int = 0
@@ -42,6 +45,7 @@ class Faults:
     cut_watches_seconds: float = 0.0
     expire_watches: int = 0
     die_after: int = 0
+    processes: int = 0
 
 
 class CountingProxy:
@@ -57,7 +61,7 @@ class CountingProxy:
         self.methods: Counter[str] = Counter()
         self.answers: Counter[int] = Counter()
         self.stored: Counter[tuple[str, str]] = Counter()
-        self.lost = self.cut = self.watches = 0
+        self.lost = self.cut = self.watches = self.kubelets_asked = 0
         self._mutations = 0
         self._expired = 0
 
@@ -106,6 +110,8 @@ class CountingProxy:
         body = await request.read()
         if self._faults.delay_seconds:
             await asyncio.sleep(self._faults.delay_seconds)
+        if self._faults.processes and (node := _NODE.fullmatch(request.path)):
+            return await self._node(node["name"], asks_kubelet=bool(node["endpoint"]))
         lose = False
         if request.method in MUTATING:
             self._mutations += 1
@@ -121,6 +127,19 @@ class CountingProxy:
                 self.lost += 1
                 request.transport.abort()
             return web.Response(status=answer.status, body=data, headers=_passed_back(answer))
+
+    async def _node(self, name: str, *, asks_kubelet: bool) -> web.Response:
+        if not asks_kubelet:
+            endpoint = {"kubeletEndpoint": {"Port": 10250}}
+            return web.json_response({"metadata": {"name": name}, "status": {"daemonEndpoints": endpoint}})
+        self.kubelets_asked += 1
+        url = f"{self._connection.host}/api/v1/pods?fieldSelector=spec.nodeName={name}"
+        async with self._session.get(url, headers=self._connection.headers) as answer:
+            pods = (await answer.json())["items"]
+        count = {"process_count": self._faults.processes}
+        names = ("namespace", "name", "uid")
+        rows = [{"podRef": {key: pod["metadata"][key] for key in names}, "process_stats": count} for pod in pods]
+        return web.json_response({"node": {"nodeName": name}, "pods": rows})
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
         self.watches += 1

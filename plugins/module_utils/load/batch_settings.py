@@ -33,6 +33,7 @@ class BatchSettings:
     retry_deadline_seconds: float = 120.0
     wait: bool = True
     wait_timeout_seconds: float = 0.0
+    process_interval_seconds: float = 5.0
     results_dir: Path | None = None
     ledger: Path | None = None
     progress: Path | None = None
@@ -48,6 +49,12 @@ class BatchSettings:
             for (_api_version, kind), count in fragment.kinds.items():
                 total[kind] += count * fragment.count * number
         return total
+
+    @property
+    def samples_processes(self) -> bool:
+        """Whether the processes of Job pods are counted: there are some, and somebody looks at them."""
+        watching = self.wait and self.state != "absent"
+        return watching and self.process_interval_seconds > 0 and self.requested["Job"] > 0
 
     @property
     def ceiling_active_pods(self) -> int:

@@ -86,6 +86,7 @@ def batch_settings(params: dict[str, Any]) -> BatchSettings:
         retry_deadline_seconds=params["retry_deadline"],
         wait=params["wait"],
         wait_timeout_seconds=params["wait_timeout"],
+        process_interval_seconds=params["process_interval"],
         results_dir=results_dir,
         ledger=Path(params["ledger"]) if params["ledger"] else None,
         progress=Path(params["progress_file"]) if params["progress_file"] else None,
@@ -107,6 +108,9 @@ def _ranges(params: dict[str, Any]) -> None:
         value = params.get(name)
         if value is not None and not least <= value <= most:
             raise PlanError(f"{name}: {value}; allowed are {least:g} to {most:g}")
+    # More often than once a second no kubelet counts.
+    if params["process_interval"] != 0 and not 1 <= params["process_interval"] <= 3600:
+        raise PlanError(f"process_interval: {params['process_interval']}; allowed are 1 to 3600, or 0 for never")
 
 
 def _namespaces(params: dict[str, Any]) -> list[str]:

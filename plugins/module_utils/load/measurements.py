@@ -45,6 +45,7 @@ def measurements(batch: Batch, *, partial: bool) -> dict[str, Any]:
             "ceiling_active_pods": settings.ceiling_active_pods,
         },
         "pods": _pods(batch),
+        "processes": batch.sampling.figures(),
         "namespaces": [_namespace(batch, name) for name in settings.namespaces] if settings.requested["Job"] else [],
         "phases": [
             {"role": role, "start_seconds": round(begin, 3), "seconds": round(end - begin, 3)}
@@ -54,7 +55,7 @@ def measurements(batch: Batch, *, partial: bool) -> dict[str, Any]:
         "not_ready": batch.not_ready,
         "failures": {"total": recorder.failures.total(), "by_reason": dict(recorder.failures)},
         "first_failures": recorder.first_failures,
-        "warnings": tracker.warnings,
+        "warnings": [*tracker.warnings, *batch.sampling.warnings],
     }
 
 

@@ -10,6 +10,8 @@ simulated nodes, it gives up after a few.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +61,21 @@ class ProcessSampling:
         self.cause: str | None = None
         #: Requests that were made for it.
         self.requests = 0
+        #: What went wrong with the sampling itself, one line each.
+        self.warnings: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def beside(self, *, wanted: bool) -> AsyncIterator[asyncio.Task[None] | None]:
+        """Sample while the block runs, if it is wanted. A fault in here is a warning, not the block's failure."""
+        task = asyncio.create_task(self.run()) if wanted else None
+        try:
+            yield task
+        finally:
+            if task is not None:
+                task.cancel()
+                (fault,) = await asyncio.gather(task, return_exceptions=True)
+                if isinstance(fault, Exception):
+                    self.warnings.append(f"processes were no longer counted after a fault: {fault!r}")
 
     def figures(self) -> dict[str, Any]:
         """`processes` of the measurements: what the sampler has, with the cause where it has nothing."""

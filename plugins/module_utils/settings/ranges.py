@@ -49,6 +49,7 @@ RANGES: dict[str, Range] = {
     "run_burst": Range(0, 100_000),
     "run_request_timeout": Range(1, 3_600),
     "run_retry_deadline": Range(0, _DAY_SECONDS),
+    "run_process_interval": Range(1, 3_600, zero="never"),
     "run_seed": Range(0, 2**63 - 1),
     # The end of Linux's user numbers; 0 is root, which runAsNonRoot forbids.
     "run_user_id": Range(1, 2**32 - 2),

@@ -167,3 +167,28 @@ async def test_many_nodes_take_turns_within_the_budget():
     # One a round at this interval and this little load, each as often as the others.
     assert max(world.summaries.values()) - min(world.summaries.values()) <= 1
     assert sampled.figures()["per_build_pod"]["plateaus"] == {"72": 20}
+
+
+async def test_a_fault_of_the_sampling_is_a_warning_and_the_batch_goes_on():
+    world = World()
+    world.run_pod("n1-build", "n1")
+    async with cluster_on(world.handle) as cluster:
+        sampled = ProcessSampling(cluster, world.pods, interval_seconds=0.01)
+
+        def fault(_uid: str) -> bool:
+            raise ZeroDivisionError("a fault")
+
+        sampled._sampler._is_build_pod = fault
+        async with sampled.beside(wanted=True) as task:
+            await asyncio.wait([task], timeout=20)
+    assert sampled.warnings == ["processes were no longer counted after a fault: ZeroDivisionError('a fault')"]
+
+
+async def test_a_sampling_that_is_not_wanted_asks_nobody():
+    world = World()
+    world.run_pod("n1-build", "n1")
+    async with cluster_on(world.handle) as cluster:
+        sampled = ProcessSampling(cluster, world.pods, interval_seconds=0.001)
+        async with sampled.beside(wanted=False):
+            await asyncio.sleep(0.05)
+    assert (world.asked, sampled.warnings) == ({}, [])
