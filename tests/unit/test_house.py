@@ -37,7 +37,7 @@ ENVIRONMENT = {
     "STATEFULSET_REPLICAS": "statefulsets_replicas",
     "TOTAL_NAMESPACES": "namespaces_total",
 }
-MAX_CODE_LINES = 200
+MAX_CODE_LINES = 250
 MAX_FUNCTION_LINES = 60
 HEADER = (
     "# Copyright: (c) 2026, kubestress contributors\n"

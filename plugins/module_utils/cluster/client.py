@@ -7,13 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import random
-import ssl
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
@@ -28,72 +23,8 @@ from .errors import (
     Unauthorized,
     from_response,
 )
-from .transport import import_aiohttp, use_small_tls_buffers
-
-#: Bytes of one line of a watch; an object may have 1.5 MiB in etcd, and JSON is larger than what is stored.
-_MAX_LINE_BYTES = 16 * 1024 * 1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class RetryPolicy:
-    """How often and how long a transient failure is tried again.
-
-    `deadline_seconds` bounds one operation, all its attempts and pauses included, but not the time for which our own
-    limits held it back. The pause before attempt n is drawn
-    from 0..min(`max_pause_seconds`, `first_pause_seconds` * 2^(n-1)) ("full jitter"), or the server's Retry-After plus
-    up to a quarter of it, so that clients that were turned away together don't come back together.
-    """
-
-    deadline_seconds: float = 120.0
-    first_pause_seconds: float = 0.1
-    max_pause_seconds: float = 10.0
-
-    def pause_seconds(self, attempt: int, retry_after_seconds: float | None) -> float:
-        """Seconds to wait after the failed attempt number `attempt` (from 1)."""
-        if retry_after_seconds is not None:
-            return retry_after_seconds * (1 + random.random() / 4)
-        return random.random() * min(self.max_pause_seconds, self.first_pause_seconds * 2 ** min(attempt - 1, 30))
-
-
-@dataclass(slots=True)
-class Reply:
-    """What came back for one operation: HTTP `status`, `body`, tries needed, and seconds.
-
-    `seconds` is the last attempt alone, from sending to the whole answer; `total_seconds` is everything, pauses and
-    earlier attempts included.
-    """
-
-    status: int
-    body: bytes
-    attempts: int
-    seconds: float
-    total_seconds: float
-
-    def json(self) -> Any:
-        """The body, parsed."""
-        return json.loads(self.body)
-
-
-@dataclass
-class Traffic:
-    """Counters over everything that one Cluster sent. `peak_in_flight` leaves out watches, which only listen."""
-
-    in_flight: int = 0
-    peak_in_flight: int = 0
-    requests: int = 0
-    retries: Counter[str] = field(default_factory=Counter)
-
-    def begin(self) -> None:
-        """A request goes out."""
-        self.requests += 1
-        self.in_flight += 1
-        if self.in_flight > self.peak_in_flight:
-            self.peak_in_flight = self.in_flight
-
-    def end(self) -> None:
-        """Its answer, or its failure, is in."""
-        self.in_flight -= 1
-
+from .exchange import Reply, RetryPolicy, Traffic
+from .transport import MAX_LINE_BYTES, import_aiohttp, is_about_trust, lines_of, use_small_tls_buffers
 
 Admission = Callable[[], contextlib.AbstractAsyncContextManager[Any]]
 
@@ -145,7 +76,7 @@ class Cluster:
             connector=aiohttp.TCPConnector(limit=0, ssl=self.connection.ssl_context or False, keepalive_timeout=60),
             auto_decompress=True,
             cookie_jar=aiohttp.DummyCookieJar(),
-            read_bufsize=_MAX_LINE_BYTES // 16,
+            read_bufsize=MAX_LINE_BYTES // 16,
             # Only for connections named by the user's proxy settings; the environment's are in the kubeconfig loader.
             trust_env=False,
         )
@@ -272,7 +203,7 @@ class Cluster:
         """Foreign exceptions become ours here and nowhere else."""
         aiohttp = self._aiohttp
         host = self.connection.host
-        if _is_about_trust(aiohttp, error):
+        if is_about_trust(aiohttp, error):
             return TrustError(
                 f"{host}: TLS failed: {error}; give the right ca_cert or kubeconfig "
                 "(validate_certs: false only where you accept any server)"
@@ -338,20 +269,11 @@ class Cluster:
             ) as response:
                 if response.status >= 300:
                     raise from_response(response.status, response.headers, await response.read())
-                yield _lines(response.content)
+                yield lines_of(response.content)
         except (ClusterError, asyncio.CancelledError, GeneratorExit):
             raise
         except Exception as error:
             raise self._mapped(error) from error
-
-
-def _is_about_trust(aiohttp: Any, error: Exception) -> bool:
-    """Whether TLS itself said no. A handshake that only broke off is a broken connection like any other."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return True
-    inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    broken_off = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
-    return isinstance(inner, ssl.SSLError) and not isinstance(inner, broken_off)
 
 
 def _no_session_timeout(aiohttp: Any) -> Any:
@@ -362,23 +284,3 @@ def _no_session_timeout(aiohttp: Any) -> Any:
 
 
 _NO_TIMEOUT: Any = None
-
-
-async def _lines(content: Any) -> AsyncIterator[bytes]:
-    """Lines of a stream, of any length up to _MAX_LINE_BYTES (aiohttp's own readline has a far smaller limit)."""
-    rest: list[bytes] = []
-    size = 0
-    async for chunk in content.iter_any():
-        parts = chunk.split(b"\n")
-        rest.append(parts[0])
-        size += len(parts[0])
-        if size > _MAX_LINE_BYTES:
-            raise ClusterError(f"a watch event larger than {_MAX_LINE_BYTES} bytes")
-        for part in parts[1:]:
-            line = b"".join(rest)
-            rest, size = [part], len(part)
-            if line:
-                yield line
-    last = b"".join(rest)
-    if last:
-        yield last

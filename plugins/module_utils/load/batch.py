@@ -7,28 +7,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..cluster.client import Cluster, RetryPolicy
+from ..cluster.client import Cluster
 from ..cluster.discovery import Discovery, Resource
-from ..measure.pods import FailedPod
+from ..cluster.exchange import RetryPolicy
 from ..measure.recorder import Recorder, now_rfc3339
 from .batch_settings import BatchSettings
 from .deadlines import Deadlines
 from .explain import explained
 from .gone import wait_until_gone
 from .jinja import TemplateError
+from .journal import Journal
 from .ledger import Ledger
 from .limits import Limits
-from .measurements import measurements
+from .measurements import MeasurementFile, measurements
 from .outcome import Outcome
 from .progress import Progress
 from .runner import Runner
+from .sampling import ProcessSampling
 from .scheduler import Scheduler
-from .standing import Key
+from .signals import told_of_signals
 from .tracker import Tracker
 
 #: Seconds between two writings of the measurements while the batch works, so that a killed run keeps them.
@@ -67,7 +68,8 @@ class Batch:
             resources = await self._resources(discovery)
             self._prepare(cluster, discovery, resources)
             try:
-                await self._work(discovery)
+                async with self.sampling.beside(wanted=settings.samples_processes):
+                    await self._work(discovery)
                 if settings.state != "absent":
                     self.not_ready += await explained(
                         self.standings.unsettled(),
@@ -79,7 +81,7 @@ class Batch:
             finally:
                 self.recorder.close()
                 self.ledger.close()
-            return self._write(histograms=True)
+            return self._write()
 
     async def _resources(self, discovery: Discovery) -> dict[tuple[str, str], Resource]:
         kinds = {kind for fragment in self.settings.fragments for kind in fragment.kinds}
@@ -88,6 +90,9 @@ class Batch:
     def _prepare(self, cluster: Cluster, discovery: Discovery, resources: dict[tuple[str, str], Resource]) -> None:
         settings = self.settings
         self.recorder = Recorder(settings.results_dir)
+        roles = [fragment.role for fragment in settings.fragments]
+        self.measurement_file = MeasurementFile(settings.results_dir, roles) if settings.results_dir else None
+        self.journal = Journal(self.recorder, state=settings.state)
         self.ledger = Ledger(settings.ledger)
         self.scheduler = Scheduler(
             settings.fragments,
@@ -103,9 +108,10 @@ class Batch:
             run_id=settings.run_id,
             fragments=settings.fragments,
             ledger=self.ledger,
-            on_failed_pod=self._failed_pod,
-            on_failed_object=self._failed_object,
+            on_failed_pod=self.journal.pod,
+            on_failed_object=self.journal.unready,
         )
+        self.sampling = ProcessSampling(cluster, self.tracker.pods, interval_seconds=settings.process_interval_seconds)
         self.standings = self.tracker.standings
         self.scheduler.unready_in = self.standings.unready_in
         self.runner = Runner(
@@ -132,7 +138,7 @@ class Batch:
             await self._start_watching()
         self.began = self._moved = time.monotonic()
         self.deadlines = Deadlines(self.settings.fragments, self.scheduler, self.standings, began=self.began)
-        with self._signals():
+        with told_of_signals(self._abort):
             ticker = asyncio.create_task(self._tick())
             runner = asyncio.create_task(self.runner.run())
             runner.add_done_callback(lambda _task: self.tracker.signal())
@@ -178,15 +184,22 @@ class Batch:
             self._expire(runner.done())
             self._end_if_stalled(runner.done())
         if runner.done():
-            try:
-                runner.result()
-            except* TemplateError as group:  # values of one member that the first and the last do not have
-                self._abort(str(group.exceptions[0]))
+            self._take_fault(runner)
         elif self.aborted:
             # What is in flight gets its answer; nothing new is sent.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.settings.request_timeout_seconds):
                     await asyncio.shield(runner)
+
+    def _take_fault(self, runner: asyncio.Task[None]) -> None:
+        """A template may fail for a member that is neither the first nor the last: that ends the batch, in words."""
+        group = runner.exception()
+        if isinstance(group, BaseExceptionGroup):
+            faults, rest = group.split(TemplateError)
+            if faults is not None and rest is None:
+                self._abort(str(faults.exceptions[0]))
+                return
+        runner.result()
 
     def _end_if_stalled(self, sent: bool) -> None:
         """Never hang: nothing is under way, nothing is waited for, and still not all was sent."""
@@ -213,18 +226,6 @@ class Batch:
         self.scheduler.stop()
         self.tracker.signal()
 
-    @contextlib.contextmanager
-    def _signals(self) -> Any:
-        loop = asyncio.get_running_loop()
-        wanted = (signal.SIGTERM, signal.SIGINT)
-        for number in wanted:
-            loop.add_signal_handler(number, self._abort, f"interrupted by {number.name}")
-        try:
-            yield
-        finally:
-            for number in wanted:
-                loop.remove_signal_handler(number)
-
     async def _tick(self) -> None:
         """Progress lines and snapshots of what was measured."""
         next_snapshot = time.monotonic() + _SNAPSHOT_SECONDS
@@ -233,7 +234,7 @@ class Batch:
             self._show()
             if time.monotonic() >= next_snapshot:
                 self.worked_seconds = time.monotonic() - self.began
-                self._write(histograms=True, partial=True)
+                self._write(partial=True)
                 next_snapshot = time.monotonic() + _SNAPSHOT_SECONDS
 
     def _show(self, *, last: bool = False) -> None:
@@ -258,18 +259,7 @@ class Batch:
         phase = self.phases.setdefault(operation.role, [now - outcome.seconds, now])
         phase[1] = now
         if outcome.result == "failed":
-            self.recorder.failed_operation(kind=operation.kind)
-            verb = {"present": "create", "patched": "patch", "absent": "delete"}[self.settings.state]
-            self.recorder.failure(
-                operation=verb,
-                kind=operation.kind,
-                namespace=operation.namespace,
-                name=operation.name,
-                role=operation.role,
-                reason=outcome.reason,
-                message=outcome.message,
-                attempts=outcome.attempts,
-            )
+            self.journal.operation(outcome)
             return
         self.recorder.outcome(kind=operation.kind, result=outcome.result, seconds=outcome.seconds)
         if self.settings.state == "absent":
@@ -280,36 +270,10 @@ class Batch:
             if operation.unit.lane.fragment.makes_namespace:
                 seconds = operation.unit.lane.fragment.ready_timeout_seconds
                 loop = asyncio.get_running_loop()
-                loop.call_later(seconds, self.tracker.give_up_namespace, operation.name, seconds)
+                loop.call_later(seconds, self.tracker.namespaces.give_up, operation.name, seconds)
 
-    def _failed_pod(self, pod: FailedPod, role: str) -> None:
-        self._happened("run", "Pod", (pod.namespace, pod.name), role, pod.reason, pod.message)
-
-    def _failed_object(self, kind: str, key: Key, role: str, cause: str) -> None:
-        self._happened("become ready", kind, key, role, "NotReady", cause)
-
-    def _happened(self, operation: str, kind: str, key: Key, role: str, reason: str, message: str) -> None:
-        self.recorder.failure(
-            operation=operation,
-            kind=kind,
-            namespace=key[0],
-            name=key[1],
-            role=role,
-            reason=reason,
-            message=message,
-            attempts=0,
-        )
-
-    def _write(self, *, histograms: bool, partial: bool = False) -> dict[str, Any]:
+    def _write(self, *, partial: bool = False) -> dict[str, Any]:
         document = measurements(self, partial=partial)
-        if self.settings.results_dir is not None:
-            from ..results.folder import write_json
-
-            folder = self.settings.results_dir / "batches"
-            folder.mkdir(parents=True, exist_ok=True)
-            if not hasattr(self, "_file"):
-                number = len(list(folder.glob("*.json"))) + 1
-                roles = "-".join(fragment.role for fragment in self.settings.fragments)[:100]
-                self._file = folder / f"{number:03d}-{roles}.json"
-            write_json(self._file, document)
+        if self.measurement_file is not None:
+            self.measurement_file.write(document)
         return document

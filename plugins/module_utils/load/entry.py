@@ -15,6 +15,7 @@ from ..cluster.arguments import auth_options
 from ..cluster.client import Cluster
 from ..cluster.discovery import Discovery
 from ..cluster.errors import ClusterError
+from ..results.folder import ResultsError
 from .batch import Batch, BatchError
 from .batch_settings import BatchSettings
 from .jinja import TemplateError
@@ -41,7 +42,7 @@ def run_module(params: dict[str, Any], *, check_mode: bool, warn: Callable[[str]
         if check_mode:
             return asyncio.run(_checked(settings))
         document = asyncio.run(Batch(settings).run())
-    except (PlanError, TemplateError, ClusterError, BatchError, OSError) as error:
+    except (PlanError, TemplateError, ClusterError, BatchError, ResultsError, OSError) as error:
         raise BatchFailed(str(error)) from error
     for text in document["warnings"]:
         warn(text)

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..measure.recorder import now_rfc3339
+from ..results.folder import write_json
 
 if TYPE_CHECKING:
     from .batch import Batch
@@ -110,3 +112,16 @@ def _namespace(batch: Batch, name: str) -> dict[str, Any]:
         "pods_failed": max(pods.failed_by_namespace[name], jobs.pods_failed[name]),
         "failed_pods": [{"name": pod.name, "reason": pod.reason} for pod in pods.failed_pods.get(name, ())],
     }
+
+
+class MeasurementFile:
+    """One file of `results_dir`/batches, numbered in the order of the batches and named after their roles."""
+
+    def __init__(self, results_dir: Path, roles: list[str]) -> None:
+        folder = results_dir / "batches"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / f"{len(list(folder.glob('*.json'))) + 1:03d}-{'-'.join(roles)[:100]}.json"
+
+    def write(self, document: dict[str, Any]) -> None:
+        """Write the measurements as they are now. Raises ResultsError."""
+        write_json(self._path, document)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,11 +19,13 @@ from ..cluster.client import Cluster
 from ..cluster.discovery import Discovery
 from ..cluster.errors import ClusterError, Forbidden, NotFound
 from ..cluster.watch import Event, ListWatch, key_of
-from ..measure.pods import FailedPod, PodBook, controller_of, has_started
+from ..measure.pods import FailedPod, PodBook
 from ..readiness.registry import has_predicate, readiness_of
 from ..readiness.state import Readiness, State
+from .killed_sets import KilledSets
 from .labels import LABEL_ROLE, run_selector
 from .ledger import FinishedJob, JobBook, Ledger
+from .namespaces import Namespaces
 from .outcome import Operation, Outcome
 from .plan import POD_MAKERS, Fragment
 from .scheduler import Scheduler
@@ -60,7 +62,6 @@ class Tracker:
         self.pods = PodBook()
         self.jobs = JobBook()
         self.warnings: list[str] = []
-        self.namespace_uids: dict[str, str] = {}
         self.standings = Standings(
             on_failed=on_failed_object,
             on_end=scheduler.member_finished,
@@ -68,12 +69,8 @@ class Tracker:
             on_all_settled=self.signal,
         )
         self._needed_by_others = {role for fragment in fragments for role in fragment.after}
-        self._accounts: set[str] = set()
-        self._active: set[str] = set()
-        self._needs_accounts = True
-        #: Sets that are meant to be killed: replicas wanted, and pods that have run, by set.
-        self._replicas: dict[Key, int] = {}
-        self._ran: dict[Key, set[str]] = defaultdict(set)
+        self.namespaces = Namespaces(self.standings, scheduler, roles=frozenset(self._fragments))
+        self._killed_sets = KilledSets(self.standings)
         self._cluster_wide = {"Namespace"}
         self._watches: list[ListWatch] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -103,7 +100,11 @@ class Tracker:
         if not resource.namespaced:
             self._cluster_wide.add(kind)
         self._synced[kind] = asyncio.Event()
-        handler = {"Pod": self._pod_event, "ServiceAccount": self._account_event, "Namespace": self._namespace_event}
+        handler = {
+            "Pod": self._pod_event,
+            "ServiceAccount": self.namespaces.account_event,
+            "Namespace": self.namespaces.namespace_event,
+        }
         self._tasks.append(asyncio.create_task(self._follow(kind, watch, handler.get(kind, self._object_event))))
 
     async def _follow(self, kind: str, watch: ListWatch, handle: Callable[[str, Event, bool], None]) -> None:
@@ -130,9 +131,7 @@ class Tracker:
         """Go on without a kind that only refines what is known; without any other the run cannot be judged."""
         if kind == "ServiceAccount":
             self.warnings.append(f"ServiceAccounts cannot be watched ({error}); an Active namespace counts as ready")
-            self._needs_accounts = False
-            for namespace in list(self._active):
-                self._namespace_ready(namespace)
+            self.namespaces.without_accounts()
         elif kind == "Pod":
             self.warnings.append(f"Pods cannot be watched ({error}); there are no figures on them")
         else:
@@ -177,7 +176,7 @@ class Tracker:
         if operation.kind != "Job":
             return False
         namespace, key = operation.namespace, self._key(operation)
-        uid = self.namespace_uids.get(namespace, "")
+        uid = self.namespaces.uids.get(namespace, "")
         job = self._ledger.find(namespace=namespace, namespace_uid=uid, name=operation.name)
         if job is None or self.standings.find("Job", key) is not None:
             return False
@@ -197,14 +196,6 @@ class Tracker:
         """Let `changed` return."""
         self._changed.set()
 
-    def give_up_namespace(self, name: str, seconds: float) -> None:
-        """A namespace that is still not ready has failed: nothing more is sent there."""
-        known = self.standings.find("Namespace", ("", name))
-        if known is not None and known.state is State.WAITING:
-            cause = f"not ready after {seconds:g} s: {known.cause}"
-            self.standings.set("Namespace", ("", name), known, State.FAILED, cause)
-            self._scheduler.namespace_failed(name, f"Namespace {name} {cause}")
-
     def _role_settled(self, namespace: str, role: str) -> None:
         if role in self._needed_by_others:
             self._scheduler.poke(namespace)
@@ -219,8 +210,7 @@ class Tracker:
             return
         known = self.standings.entry(kind, key, role)
         if kind == "StatefulSet" and self._fragments[role].expect == "restarts":
-            self._replicas[key] = obj["spec"].get("replicas", 1)
-            self._judge_killed_set(key)
+            self._killed_sets.take_set(key, obj)
             return
         answer = readiness_of(obj)
         if kind == "Job":
@@ -245,7 +235,7 @@ class Tracker:
         status = job["status"]
         finished = FinishedJob(
             namespace=key[0],
-            namespace_uid=self.namespace_uids.get(key[0], ""),
+            namespace_uid=self.namespaces.uids.get(key[0], ""),
             name=key[1],
             complete=answer.is_ready,
             succeeded=status.get("succeeded", 0),
@@ -262,57 +252,8 @@ class Tracker:
         if failure is not None:
             self._on_failed_pod(failure, role)
         fragment = self._fragments.get(role)
-        if fragment is None or fragment.expect != "restarts" or not has_started(pod):
-            return
-        owner = controller_of(pod)
-        if owner is not None and owner[0] == "StatefulSet":
-            key = (pod["metadata"]["namespace"], owner[1])
-            if pod["metadata"]["name"] not in self._ran[key]:
-                self._ran[key].add(pod["metadata"]["name"])
-                self._judge_killed_set(key)
-
-    def _judge_killed_set(self, key: Key) -> None:
-        """A set whose pods are meant to be killed is ready once each of its pods has run."""
-        known = self.standings.find("StatefulSet", key)
-        if known is None or key not in self._replicas:
-            return
-        ran, wanted = len(self._ran[key]), self._replicas[key]
-        if ran >= wanted:
-            self.standings.set("StatefulSet", key, known, State.READY, "")
-        else:
-            known.cause = f"{ran} of {wanted} pods have run"
-
-    def _account_event(self, _kind: str, event: Event, _from_list: bool) -> None:
-        if event.type != "DELETED":
-            namespace = event.object["metadata"]["namespace"]
-            self._accounts.add(namespace)
-            if namespace in self._active:
-                self._namespace_ready(namespace)
-
-    def _namespace_event(self, kind: str, event: Event, _from_list: bool) -> None:
-        obj = event.object
-        name = obj["metadata"]["name"]
-        role = (obj["metadata"].get("labels") or {}).get(LABEL_ROLE, "")
-        if role not in self._fragments:
-            return
-        known = self.standings.entry(kind, ("", name), role)
-        self.namespace_uids[name] = obj["metadata"]["uid"]
-        phase = obj.get("status", {}).get("phase")
-        if event.type == "DELETED" or phase == "Terminating":
-            self.standings.set(kind, ("", name), known, State.FAILED, "it is being deleted by somebody else")
-            self._scheduler.namespace_failed(name, f"Namespace {name} is being deleted")
-        elif phase == "Active":
-            self._active.add(name)
-            if not self._needs_accounts or name in self._accounts:
-                self._namespace_ready(name)
-            else:
-                known.cause = "Active, but its ServiceAccount default does not exist yet"
-
-    def _namespace_ready(self, name: str) -> None:
-        known = self.standings.find("Namespace", ("", name))
-        if known is not None and known.state is State.WAITING:
-            self.standings.set("Namespace", ("", name), known, State.READY, "")
-        self._scheduler.namespace_ready(name)
+        if fragment is not None and fragment.expect == "restarts":
+            self._killed_sets.take_pod(pod)
 
     async def _find_vanished(self, kind: str, watch: ListWatch, names: frozenset[Key]) -> None:
         """After a new list: what we waited for and is not in it was deleted unseen, unless it is newer."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,7 +20,7 @@ _VERBS = {"created": "create", "patched": "patch", "deleted": "delete"}
 
 def now_rfc3339() -> str:
     """The current time, UTC, with milliseconds."""
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Recorder:
@@ -49,7 +49,16 @@ class Recorder:
         self.by_kind[kind]["failed"] += 1
 
     def failure(
-        self, *, operation: str, kind: str, namespace: str, name: str, role: str, reason: str, message: str, attempts: int
+        self,
+        *,
+        operation: str,
+        kind: str,
+        namespace: str,
+        name: str,
+        role: str,
+        reason: str,
+        message: str,
+        attempts: int,
     ) -> None:
         """Write down one failure, whole."""
         entry = {
@@ -78,7 +87,7 @@ class Recorder:
             self._file.close()
 
     def requests(self, *, histograms: bool) -> dict[str, dict[str, Any]]:
-        """verb -> kind -> count, p50_ms, p95_ms, p99_ms, max_ms and, if asked for, the mergeable histogram."""
+        """Verb -> kind -> count, p50_ms, p95_ms, p99_ms, max_ms and, if asked for, the mergeable histogram."""
         table: dict[str, dict[str, Any]] = defaultdict(dict)
         for (verb, kind), sketch in sorted(self.latencies.items()):
             table[verb][kind] = sketch.summary_ms()

@@ -16,7 +16,8 @@ from ..capacity.consent import consent_line
 from ..capacity.demand import Demand, demand_of
 from ..capacity.rows import OVER, WARNING, Row
 from ..capacity.supply import Supply
-from ..cluster.client import Cluster, RetryPolicy
+from ..cluster.client import Cluster
+from ..cluster.exchange import RetryPolicy
 from .access import needed_access
 from .ownership import names_of, sort_out
 from .survey import Survey, Wanted, survey

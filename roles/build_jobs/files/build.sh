@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # A build of seven phases, as the build_jobs role's pods run it: sh -c "$(cat build.sh)". POSIX sh, busybox included.
 #
 # Kubernetes reads a Job's args before the shell does and takes two dollar signs for one, so the shell's own process id

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Requests each Deployment's Service over HTTP, round by round, and reports every failure. POSIX sh, busybox included.
 #
 # Kubernetes reads a Job's args before the shell does: see the build script's note on dollar signs.
