@@ -57,7 +57,8 @@ options:
     description: Headers for the proxy, by name. Falls back to E(K8S_AUTH_PROXY_HEADERS).
     type: dict
   no_proxy:
-    description: Host names and domains that are reached without the proxy, by comma. Falls back to E(K8S_AUTH_NO_PROXY).
+    description:
+      - Host names and domains that are reached without the proxy, by comma. Falls back to E(K8S_AUTH_NO_PROXY).
     type: str
   impersonate_user:
     description: User to act as. Falls back to E(K8S_AUTH_IMPERSONATE_USER).

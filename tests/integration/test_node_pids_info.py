@@ -86,7 +86,7 @@ def test_a_kubelet_that_cannot_be_asked_is_no_data(ask: Ask, deaf_node: str) -> 
 def test_a_user_who_may_not_ask_kubelets_gets_no_data(ask: Ask, deaf_node: str, kubectl: Any) -> None:
     role = secrets.token_hex(3)
     rule = {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}
-    access = [
+    access: list[dict[str, Any]] = [
         {"kind": "ClusterRole", "rules": [rule]},
         {
             "kind": "ClusterRoleBinding",

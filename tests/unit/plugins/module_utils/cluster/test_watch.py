@@ -213,7 +213,10 @@ async def test_an_event_larger_than_any_buffer_arrives_whole():
     ids=["as always", "what looks like their end", "what looks like their beginning", "first", "none"],
 )
 def test_managed_fields_are_cut_out_of_events_or_left_and_nothing_else_changes(metadata: dict[str, Any]) -> None:
-    event = {"type": "MODIFIED", "object": {"metadata": metadata, "spec": {"list": [{"x": [{}]}]}, "status": {"a": 1}}}
+    event: dict[str, Any] = {
+        "type": "MODIFIED",
+        "object": {"metadata": metadata, "spec": {"list": [{"x": [{}]}]}, "status": {"a": 1}},
+    }
     decoded = _decoded(json.dumps(event, separators=(",", ":")).encode())
     for document in (event, decoded):
         document["object"]["metadata"].pop("managedFields", None)
