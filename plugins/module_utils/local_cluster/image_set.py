@@ -27,22 +27,30 @@ ACCOUNTS = {
     "/etc/group": "root:x:0:\nnogroup:x:65534:\n",
 }
 FOLDERS = {"/tmp": 0o1777, "/root": 0o700, "/home": 0o755, "/var": 0o755, "/var/tmp": 0o1777}
+# What the roles' scripts call, the public images have, and not every busybox brings.
+REPLACED = ("cksum",)
 # The longest that busybox's sleep takes as a plain number of seconds: 68 years.
 FOREVER = "2147483647"
 
 
-def image_set(*, busybox: Path, agnhost: Path) -> list[Image]:
+def image_set(*, busybox: Path, agnhost: Path, scripts: Path) -> list[Image]:
     """The images.
+
+    :param scripts: the folder of what stands in for applets that this machine's busybox was built without.
 
     :raises LocalClusterError: if busybox does not tell its applets, or needs libraries that an image has not.
     """
     architecture = ARCHITECTURES.get(platform.machine(), platform.machine())
-    links = {f"/bin/{applet}": "busybox" for applet in applets(busybox)}
+    known = applets(busybox)
+    links = {f"/bin/{applet}": "busybox" for applet in known}
+    shell = {"/bin/busybox": busybox} | {
+        f"/bin/{applet}": scripts / f"{applet}.sh" for applet in REPLACED if applet not in known
+    }
     return [
         Image(
             name=BUSYBOX_IMAGE,
             architecture=architecture,
-            files={"/bin/busybox": busybox},
+            files=shell,
             links=links,
             texts=ACCOUNTS,
             folders=FOLDERS,
@@ -51,7 +59,7 @@ def image_set(*, busybox: Path, agnhost: Path) -> list[Image]:
         Image(
             name=AGNHOST_IMAGE,
             architecture=architecture,
-            files={"/bin/busybox": busybox, "/agnhost": agnhost},
+            files={**shell, "/agnhost": agnhost},
             links=links,
             texts=ACCOUNTS,
             folders=FOLDERS,

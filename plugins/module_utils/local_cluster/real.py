@@ -184,7 +184,12 @@ class RealTier:
     def _import_images(self, pid: int) -> None:
         """Have the images that the roles' defaults name in containerd."""
         known = self._ctr(pid, "images", "list", "--quiet").split()
-        for image in image_set(busybox=self.host.programs["busybox"], agnhost=self.programs["agnhost"]):
+        images = image_set(
+            busybox=self.host.programs["busybox"],
+            agnhost=self.programs["agnhost"],
+            scripts=self.settings.sources_dir / "node",
+        )
+        for image in images:
             if image.name not in known:
                 archive = self.files.root / "image.tar"
                 write_archive(image, archive)
