@@ -46,6 +46,10 @@ def bodies_of(task: Task) -> dict[str, Bodies]:
     return made
 
 
+class WatchEndedError(Exception):
+    """Nothing more will be heard of what is waited for."""
+
+
 class Loop:
     """The work of one task."""
 
@@ -77,6 +81,18 @@ class Loop:
                 asyncio.create_task(self._watch("/apis/apps/v1/deployments", labels, self._deployment)),
                 asyncio.create_task(self._watch("/api/v1/serviceaccounts", accounts, self._account)),
             ]
+        sending = asyncio.create_task(self._send(bodies))
+        # A watch never ends by itself: if one is done, it has failed, and there is nothing to wait for any more.
+        await asyncio.wait([sending, *watches], return_when=asyncio.FIRST_COMPLETED)
+        for task in [task for task in (sending, *watches) if task.done()]:
+            task.result()
+        if not sending.done():
+            raise WatchEndedError("the server ended a watch")
+        for watch in watches:
+            watch.cancel()
+        await asyncio.gather(*watches, return_exceptions=True)
+
+    async def _send(self, bodies: dict[str, Bodies]) -> None:
         began = self.clock.seconds()
         async with asyncio.TaskGroup() as group:
             for name, whole in bodies.items():
@@ -85,9 +101,6 @@ class Loop:
         self.sending_seconds = self.clock.seconds() - began
         if self._task.wait and self._deployments:
             await self._all_available.wait()
-        for watch in watches:
-            watch.cancel()
-        await asyncio.gather(*watches, return_exceptions=True)
 
     async def _namespace(self, name: str, whole: Bodies) -> None:
         try:

@@ -24,6 +24,8 @@ from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.pki 
 
 LOOPBACK = "127.0.0.1"
 TOKEN = "bench"
+#: The version of every list: as it is empty, a watch that follows it has to begin with the first event.
+_BEGINNING = "1"
 #: Events of a kind that a watch can begin with; enough for the moment between a list and its watch.
 _REMEMBERED_EVENTS = 1000
 _KINDS: dict[str, dict[str, tuple[str, bool]]] = {
@@ -85,11 +87,6 @@ class Cluster:
         self._versions = itertools.count(1000)
         self._watchers: dict[str, list[asyncio.Queue[bytes]]] = defaultdict(list)
         self._recent: dict[str, deque[tuple[int, bytes]]] = defaultdict(lambda: deque(maxlen=_REMEMBERED_EVENTS))
-
-    @property
-    def version(self) -> str:
-        """The resourceVersion of a list that is made now."""
-        return str(next(self._versions))
 
     def watch(self, plural: str, *, since: int) -> asyncio.Queue[bytes]:
         """A queue of lines: what happened after version `since`, and from now on."""
@@ -246,7 +243,7 @@ def application() -> web.Application:
 
     async def list_or_watch(request: web.Request) -> web.StreamResponse:
         if "watch" not in request.query:
-            return _json({"kind": "List", "metadata": {"resourceVersion": cluster.version}, "items": []})
+            return _json({"kind": "List", "metadata": {"resourceVersion": _BEGINNING}, "items": []})
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         queue = cluster.watch(request.match_info["plural"], since=int(request.query["resourceVersion"]))
         await response.prepare(request)
