@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,6 +41,17 @@ SKIPPED_SANITY_TESTS = ("pslint",)
 # A scenario mostly waits for the cluster: three at once take a third of the time, on two cores too.
 MOLECULE_WORKERS = "3"
 DEMO_NAME = "demo"
+# What a real node is made of, by a file that the package brings.
+NODE_PACKAGES = {
+    "containerd": "containerd",
+    "runc": "runc",
+    "/usr/lib/cni/bridge": "containernetworking-plugins",
+    "busybox": "busybox-static",
+    "nft": "nftables",
+    "conntrack": "conntrack",
+    "ip": "iproute2",
+    "curl": "curl",
+}
 
 
 # --- a cluster to work on -------------------------------------------------------------------------------------------
@@ -86,19 +97,36 @@ def test_cluster() -> Iterator[None]:
             os.environ.pop(control_plane.TEST_KUBECONFIG, None)
 
 
-def install_debian_package(*, command: str, package: str) -> None:
-    """Install the package that brings the command, where that is ours to do; otherwise say what is missing.
+def install_debian_packages(packages: Mapping[str, str]) -> None:
+    """Install the packages (by a file or command that each brings), where that is ours to do; else say what is missing.
 
     Whoever needs the command reports its absence; this only saves a bare CI machine a step.
     """
-    if shutil.which(command):
-        return
-    if os.geteuid() == 0 and shutil.which("apt-get"):
+    missing = sorted({package for name, package in packages.items() if not shutil.which(name)})
+    if missing and os.geteuid() == 0 and shutil.which("apt-get"):
         quiet = ["apt-get", "-q", "-y"]
-        subprocess.run([*quiet, "update"], check=False, stdout=subprocess.DEVNULL)
-        subprocess.run([*quiet, "install", "--no-install-recommends", package], check=False, stdout=subprocess.DEVNULL)
-    if not shutil.which(command):
-        print(f"{command} is missing (Debian package {package}); what needs it will be skipped and say so", flush=True)
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for step in (["update"], ["install", "--no-install-recommends", *missing]):
+            subprocess.run([*quiet, *step], check=False, stdout=subprocess.DEVNULL, env=environment)
+    for name, package in packages.items():
+        if not shutil.which(name):
+            print(f"{name} is missing (Debian package {package}); what needs it says so", flush=True)
+
+
+def prepare_real_node() -> None:
+    """Have what the tests of the real node need, where there can be one: packages, and the programs of a node.
+
+    Building them here, with output, keeps the tests' own time limits short.
+    """
+    if not (sys.platform.startswith("linux") and os.geteuid() == 0):
+        print("The tests of the real node are skipped: they need Linux and root", flush=True)
+        return
+    install_debian_packages(NODE_PACKAGES)
+    variables = {"local_cluster_state": "built", "local_cluster_real_node": True}
+    try:
+        control_plane.playbook(variables)
+    except control_plane.ControlPlaneError as error:
+        raise ClusterFailedError(str(error)) from error
 
 
 # --- targets --------------------------------------------------------------------------------------------------------
@@ -162,6 +190,7 @@ def unit(extra: list[str]) -> None:
 
 def integration(extra: list[str]) -> None:
     """Run the integration tests on a control plane of their own."""
+    prepare_real_node()
     with test_cluster():
         pytest("tests/integration", extra)
 
@@ -170,6 +199,7 @@ def test(extra: list[str]) -> None:
     """Run everything; what fails does not keep the rest from running, and pytest's closing line comes last."""
     failed = run_all([*lint_steps(), ("ansible-test sanity", lambda: sanity([]))])
     try:
+        prepare_real_node()
         with test_cluster():
             failed += run_all([("molecule", lambda: molecule([]))])
             test_last(failed=failed, arguments=extra)
@@ -186,7 +216,7 @@ def test_last(*, failed: list[str], arguments: list[str]) -> None:
 
 def bench(extra: list[str]) -> None:
     """Measure on the embedded control plane and print the table."""
-    install_debian_package(command="h2load", package="nghttp2-client")
+    install_debian_packages({"h2load": "nghttp2-client"})
     search = {"PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]}
     run(sys.executable, "tests/bench", *extra, env=search)
 
