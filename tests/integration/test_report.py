@@ -153,7 +153,7 @@ def test_a_run_that_went_well_and_the_same_again(run, tmp_path, run_id, prefix, 
     assert summary["jobs"]["complete"] == len([job for job in jobs if job["status"].get("succeeded") == 2])
     assert summary["pods"]["succeeded"] == 8
     assert {row["name"] for row in summary["namespaces"]} == {f"{prefix}-1", f"{prefix}-2"}
-    processes = summary["processes"]["per_build_pod"]
+    processes = dict(summary["processes"]["per_build_pod"])
     assert processes.pop("cause").endswith(": simulated node: it runs no processes")
     assert processes == {"min": None, "median": None, "max": None, "samples": 0, "source": "none"}
     kept = json.loads((tmp_path / "kept.json").read_text())
