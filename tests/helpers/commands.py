@@ -43,6 +43,8 @@ def command_environment(extra: Mapping[str, str] | None = None) -> dict[str, str
         "ANSIBLE_COLLECTIONS_PATH": str(devenv.collections_dir()),
         "ANSIBLE_CONFIG": str(devenv.ANSIBLE_CONFIG),
         "ANSIBLE_NOCOLOR": "true",
+        # Ansible expands ~ by the user's name and its async wrapper by HOME; with a HOME of one's own they differ.
+        "ANSIBLE_ASYNC_DIR": str(Path.home() / ".ansible_async"),
     }
     if "utf" not in (env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or "").lower():
         env["LC_ALL"] = "C.UTF-8"

@@ -327,7 +327,7 @@ def test_a_user_of_one_namespace_cleans_up_there(
         ((), "run_id: not given; name the run to remove"),
         (("run_id=x", "cleanup_timout=3"), "cleanup_timout: unknown; allowed are cleanup_delete_foreign"),
         (("run_id=x", "cleanup_timeout=-1"), "cleanup_timeout: -1 is not allowed; it must be 1 to 604800"),
-        (("run_id=x", "cleanup_timeout=soon"), "argument 'cleanup_timeout' is of type str"),
+        (("run_id=x", "cleanup_timeout=soon"), "cleanup_timeout: soon is not allowed; it must be 1"),
         (("run_id=a/b",), "run_id: 'a/b'; allowed are 1 to 63 letters"),
         (("run_id=x", "kubestress_kubeconfig=/nowhere"), "kubeconfig: no file at /nowhere"),
         (("run_id=x", "kubestress_host=https://127.0.0.1:1"), "the API server cannot be reached"),
