@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from helpers.one_task import returned
 
 PLAYBOOK = "kubestress.core.cleanup"
 #: Seconds for what needs the namespace controller: it begins 5 s after a deletion, and busy machines are slow.
@@ -91,24 +92,8 @@ def module(tmp_path: Path, ansible_playbook: Any, run_id: str) -> Callable[..., 
     """Return a function that runs the module alone, with options, and gives exit code and what the task returned."""
 
     def run(*arguments: str, **options: Any) -> tuple[int, dict[str, Any]]:
-        result = tmp_path / "result.json"
-        keep = {"content": "{{ answer | to_json }}", "dest": str(result), "mode": "0644"}
-        tasks = [
-            {
-                "kubestress.core.cleanup": {"run_id": run_id, "wait_timeout": PATIENCE_SECONDS} | options,
-                "register": "answer",
-                "ignore_errors": True,
-            },
-            {"ansible.builtin.copy": keep, "check_mode": False, "diff": False},
-            {"ansible.builtin.fail": {"msg": "{{ answer.msg }}"}, "when": "answer is failed"},
-        ]
-        play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
-        play["vars"] = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
-        book = tmp_path / "play.yml"
-        book.write_text(yaml.safe_dump([play]))
-        done = ansible_playbook(book, *arguments)
-        assert result.exists(), done.output
-        return done.rc, json.loads(result.read_text())
+        task = {"run_id": run_id, "wait_timeout": PATIENCE_SECONDS} | options
+        return returned(ansible_playbook, tmp_path, "kubestress.core.cleanup", task, *arguments)
 
     return run
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from helpers.one_task import returned
 
 PATIENCE_SECONDS = 120
 DEPLOYMENT = {"api_version": "apps/v1", "kind": "Deployment"}
@@ -44,21 +44,8 @@ def wait(tmp_path: Path, ansible_playbook: Any, namespace: str) -> Callable[...,
     """Return a function that runs the module with options, and gives exit code and what the task returned."""
 
     def run(*arguments: str, **options: Any) -> tuple[int, dict[str, Any]]:
-        result = tmp_path / "result.json"
         task = {"label_selector": f"app={namespace}", "wait_timeout": PATIENCE_SECONDS} | options
-        keep = {"content": "{{ answer | to_json }}", "dest": str(result), "mode": "0644"}
-        tasks = [
-            {"kubestress.core.wait": task, "register": "answer", "ignore_errors": True},
-            {"ansible.builtin.copy": keep, "check_mode": False},
-            {"ansible.builtin.fail": {"msg": "{{ answer.msg }}"}, "when": "answer is failed"},
-        ]
-        play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
-        play["vars"] = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
-        book = tmp_path / "play.yml"
-        book.write_text(yaml.safe_dump([play]))
-        done = ansible_playbook(book, *arguments)
-        assert result.exists(), done.output
-        return done.rc, json.loads(result.read_text())
+        return returned(ansible_playbook, tmp_path, "kubestress.core.wait", task, *arguments)
 
     return run
 
