@@ -136,15 +136,18 @@ def test_processes_are_counted_every_second(witness: Kubectl) -> None:
 
 
 def test_security_context_is_enforced(witness: Kubectl) -> None:
-    script = "id -u; touch /file && echo written; grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/self/status"
+    # Labelled lines: a log's two streams come together in any order.
+    script = 'echo "user: $(id -u)"; touch /file; grep -E "^(CapEff|NoNewPrivs|Seccomp):" /proc/self/status'
     create(witness, shell("contained", script))
     phase(witness, "contained", "Succeeded")
-    lines = witness("logs", "contained", parse=False).split()
-    assert lines[0] == "1000"
-    assert "written" not in lines
-    assert lines[lines.index("CapEff:") + 1] == "0000000000000000"
-    assert lines[lines.index("NoNewPrivs:") + 1] == "1"
-    assert lines[lines.index("Seccomp:") + 1] == "2"
+    lines = dict(line.split(":", 1) for line in witness("logs", "contained", parse=False).splitlines())
+    assert {label: text.strip() for label, text in lines.items()} == {
+        "user": "1000",
+        "touch": "/file: Read-only file system",
+        "CapEff": "0000000000000000",
+        "NoNewPrivs": "1",
+        "Seccomp": "2",
+    }
 
 
 def test_memory_limit_kills(witness: Kubectl) -> None:
