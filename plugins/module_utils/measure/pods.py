@@ -29,6 +29,7 @@ class _LivePod:
     restarts: dict[str, int] | None = None
     #: Where a Job's pod runs; None for others, of which nobody asks.
     node: str | None = None
+    running: bool = False
 
 
 @dataclass(slots=True, frozen=True)
@@ -92,6 +93,7 @@ class PodBook:
     failed_by_namespace: Counter[str] = field(default_factory=Counter)
     succeeded_by_namespace: Counter[str] = field(default_factory=Counter)
     _live: dict[str, _LivePod] = field(default_factory=dict)
+    _running: int = 0
     _ended: set[int] = field(default_factory=set)
 
     def observe(self, kind: str, pod: Mapping[str, Any], *, from_list: bool = False) -> FailedPod | None:
@@ -110,12 +112,23 @@ class PodBook:
             self._live[uid] = live
             self._count_active(live, +1)
         self._take_status(live, pod)
+        self._count_running(live, phase == "Running")
         if not ended and kind != "DELETED":
             return None
+        self._count_running(live, False)
         del self._live[uid]
         self._ended.add(hash(uid))
         self._count_active(live, -1)
         return self._end(pod, phase) if ended else None
+
+    def counts(self) -> dict[str, int]:
+        """Pods `pending` and `running` now, `succeeded` and `failed` until now. Costs nothing worth counting."""
+        return {
+            "pending": len(self._live) - self._running,
+            "running": self._running,
+            "succeeded": self.succeeded,
+            "failed": self.failed,
+        }
 
     def is_active_job_pod(self, uid: str) -> bool:
         """Whether this is a Job's pod that has not come to its end."""
@@ -130,6 +143,11 @@ class PodBook:
         if live.from_job:
             self.active_job_pods += step
             self.peak_active_job_pods = max(self.peak_active_job_pods, self.active_job_pods)
+
+    def _count_running(self, live: _LivePod, running: bool) -> None:
+        if live.running is not running:
+            live.running = running
+            self._running += 1 if running else -1
 
     def _take_status(self, live: _LivePod, pod: Mapping[str, Any]) -> None:
         if live.from_job and live.node is None and (node := pod.get("spec", {}).get("nodeName")):

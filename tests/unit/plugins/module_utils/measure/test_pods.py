@@ -202,3 +202,17 @@ def test_who_is_an_active_job_pod_and_where():
     book.observe("MODIFIED", placed("b", "n1", phase="Succeeded"))
     assert book.nodes_of_job_pods() == {"n3"}
     assert not book.is_active_job_pod("uid-b")
+
+
+def test_how_many_pods_there_are_now_and_have_been():
+    book = PodBook()
+    for name in "abcd":
+        book.observe("ADDED", pod("Pending", name=name))
+    assert book.counts() == {"pending": 4, "running": 0, "succeeded": 0, "failed": 0}
+    for name in "bcd":
+        book.observe("MODIFIED", pod("Running", container(RUNNING), name=name))
+    assert book.counts() == {"pending": 1, "running": 3, "succeeded": 0, "failed": 0}
+    book.observe("MODIFIED", pod("Succeeded", container(ended(0)), name="b"))
+    book.observe("MODIFIED", pod("Failed", container(OOM), name="a"))
+    book.observe("DELETED", pod("Running", container(RUNNING), name="c"))
+    assert book.counts() == {"pending": 0, "running": 1, "succeeded": 1, "failed": 1}
