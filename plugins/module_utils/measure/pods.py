@@ -27,7 +27,7 @@ class _LivePod:
     started: bool = False
     #: By container; most pods never have one.
     restarts: dict[str, int] | None = None
-    #: Where a Job's pod runs; None for others, of which nobody asks.
+    #: Where it runs; None until it is scheduled.
     node: str | None = None
     running: bool = False
 
@@ -94,6 +94,8 @@ class PodBook:
     succeeded_by_namespace: Counter[str] = field(default_factory=Counter)
     _live: dict[str, _LivePod] = field(default_factory=dict)
     _running: int = 0
+    #: Living pods by node, of Jobs and of all others.
+    _on_nodes: dict[bool, Counter[str]] = field(default_factory=lambda: {True: Counter(), False: Counter()})
     _ended: set[int] = field(default_factory=set)
 
     def observe(self, kind: str, pod: Mapping[str, Any], *, from_list: bool = False) -> FailedPod | None:
@@ -119,6 +121,7 @@ class PodBook:
         del self._live[uid]
         self._ended.add(hash(uid))
         self._count_active(live, -1)
+        self._leave_node(live)
         return self._end(pod, phase) if ended else None
 
     def counts(self) -> dict[str, int]:
@@ -137,12 +140,23 @@ class PodBook:
 
     def nodes_of_job_pods(self) -> set[str]:
         """The nodes that the active Job pods are on."""
-        return {live.node for live in self._live.values() if live.node is not None}
+        return set(self._on_nodes[True])
+
+    def nodes_of_pods(self) -> set[str]:
+        """The nodes that the living pods are on, those of Jobs included."""
+        return set(self._on_nodes[True]) | set(self._on_nodes[False])
 
     def _count_active(self, live: _LivePod, step: int) -> None:
         if live.from_job:
             self.active_job_pods += step
             self.peak_active_job_pods = max(self.peak_active_job_pods, self.active_job_pods)
+
+    def _leave_node(self, live: _LivePod) -> None:
+        if live.node is not None:
+            on_nodes = self._on_nodes[live.from_job]
+            on_nodes[live.node] -= 1
+            if not on_nodes[live.node]:
+                del on_nodes[live.node]
 
     def _count_running(self, live: _LivePod, running: bool) -> None:
         if live.running is not running:
@@ -150,8 +164,9 @@ class PodBook:
             self._running += 1 if running else -1
 
     def _take_status(self, live: _LivePod, pod: Mapping[str, Any]) -> None:
-        if live.from_job and live.node is None and (node := pod.get("spec", {}).get("nodeName")):
+        if live.node is None and (node := pod.get("spec", {}).get("nodeName")):
             live.node = sys.intern(node)  # pods are many, nodes are few
+            self._on_nodes[live.from_job][live.node] += 1
         if not live.started and has_started(pod):
             live.started = True
             if live.seen is not None:

@@ -198,9 +198,12 @@ def test_who_is_an_active_job_pod_and_where():
     assert book.nodes_of_job_pods() == {"n1"}
     book.observe("MODIFIED", placed("a", "n3"))
     assert book.nodes_of_job_pods() == {"n1", "n3"}
+    assert book.nodes_of_pods() == {"n1", "n2", "n3"}
     assert [book.is_active_job_pod(f"uid-{name}") for name in "abcd"] == [True, True, False, False]
     book.observe("MODIFIED", placed("b", "n1", phase="Succeeded"))
     assert book.nodes_of_job_pods() == {"n3"}
+    book.observe("DELETED", placed("c", "n2", owner="ReplicaSet"))
+    assert book.nodes_of_pods() == {"n3"}
     assert not book.is_active_job_pod("uid-b")
 
 
