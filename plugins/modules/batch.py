@@ -128,7 +128,9 @@ options:
     type: dict
     default: {}
   results_dir:
-    description: Folder for C(failures.jsonl) and C(batches/*.json), with every failure and the histograms.
+    description:
+      - Folder for C(failures.jsonl), C(batches/*.json) and C(observations/*.json), with every failure, the histograms,
+        and what was read beside the batch.
     type: path
   ledger:
     description: File that remembers finished Jobs, so that one whose TTL has removed it is not made again.
@@ -137,14 +139,34 @@ options:
     description: Seconds for the whole batch; V(0) leaves it to the fragments.
     type: int
     default: 0
-  process_interval:
+  observe:
     description:
-      - Seconds between two questions to the kubelet of a node that Jobs' pods run on, how many processes they hold,
-        through the API server's node proxy. 1 to 3600; V(0) asks none.
-      - All questions together are at most 1 % of the batch's requests, or one a second if that is more. Simulated nodes
-        are not asked, and where five nodes told nothing, nobody is asked any more.
-    type: float
-    default: 5.0
+      - What is read beside the batch, for C(observations/*.json) in O(results_dir); without that option, nothing.
+      - Its requests pass the batch's own limits. What cannot be read is told there with its cause, and never harms the
+        batch.
+    type: dict
+    suboptions:
+      enabled:
+        description: Whether anything is read.
+        type: bool
+        default: true
+      api_interval:
+        description:
+          - Seconds between two readings of the API server's metrics, 1 to 3600; V(0) reads before and after only.
+        type: float
+        default: 15.0
+      node_interval:
+        description:
+          - Seconds between two questions to the kubelet of a node that the batch's pods run on, through the API
+            server's node proxy, 1 to 3600; V(0) asks none.
+          - All questions together are at most 1 % of the batch's requests, or one a second if that is more. Simulated
+            nodes are not asked.
+        type: float
+        default: 5.0
+      events:
+        description: Whether events of type Warning are watched and counted.
+        type: bool
+        default: true
   progress_file:
     description: File to which lines about the progress are appended; the action plug-in sets it and shows them.
     type: path
@@ -232,15 +254,6 @@ pods:
   returned: always
   type: dict
   sample: {"succeeded": 200, "failed": 1, "startup_p50_s": 0.9, "startup_p99_s": 1.6, "causes": {"OOMKilled": 1}}
-processes:
-  description:
-    - Processes that a Job's pod held at its height, over the pods, as their kubelets counted them. C(plateaus) is the
-      number of pods by their highest count. Where none told, the figures are null and C(cause) says why.
-  returned: always
-  type: dict
-  sample:
-    per_build_pod:
-      {"min": 72, "median": 72, "max": 73, "plateaus": {"72": 40, "73": 2}, "samples": 230, "source": "kubelet"}
 not_ready:
   description: The first 20 objects that are not ready, with their causes.
   returned: always
@@ -271,6 +284,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.cluster.arguments 
     WAIT_ARGUMENTS,
 )
 from ansible_collections.kubestress.core.plugins.module_utils.load.entry import BatchFailed, run_module
+from ansible_collections.kubestress.core.plugins.module_utils.observe.arguments import OBSERVE_ARGUMENTS
 
 FRAGMENT_OPTIONS = {
     "role": {"type": "str", "required": True},
@@ -305,7 +319,7 @@ ARGUMENTS = {
     "results_dir": {"type": "path"},
     "ledger": {"type": "path"},
     "wait_timeout": {"type": "int", "default": 0},
-    "process_interval": {"type": "float", "default": 5.0},
+    **OBSERVE_ARGUMENTS,
     "progress_file": {"type": "path"},
 }
 

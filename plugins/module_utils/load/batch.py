@@ -24,10 +24,11 @@ from .journal import Journal
 from .ledger import Ledger
 from .limits import Limits
 from .measurements import MeasurementFile, measurements
+from .meter import Meter
+from .observing import batch_observer
 from .outcome import Outcome
 from .progress import Progress
 from .runner import Runner
-from .sampling import ProcessSampling
 from .scheduler import Scheduler
 from .signals import told_of_signals
 from .tracker import Tracker
@@ -56,19 +57,22 @@ class Batch:
         """Raises ClusterError or BatchError when nothing could be begun."""
         settings = self.settings
         self.limits = Limits(max_in_flight=settings.max_concurrent, per_second=settings.qps, burst=settings.burst)
-        async with await Cluster.open(
+        self.meter = Meter(max_in_flight=settings.max_concurrent)
+        cluster_to_be = await Cluster.open(
             settings.auth,
             retry=RetryPolicy(deadline_seconds=settings.retry_deadline_seconds),
             request_timeout_seconds=settings.request_timeout_seconds,
             admission=lambda: self.limits,
-        ) as cluster:
+            traffic=self.meter,
+        )
+        async with cluster_to_be as cluster, self.meter.beside():
             self.cluster = cluster
             await cluster.version()
             discovery = Discovery(cluster)
             resources = await self._resources(discovery)
             self._prepare(cluster, discovery, resources)
             try:
-                async with self.sampling.beside(wanted=settings.samples_processes):
+                async with self.observer.beside():
                     await self._work(discovery)
                 if settings.state != "absent":
                     self.not_ready += await explained(
@@ -111,7 +115,8 @@ class Batch:
             on_failed_pod=self.journal.pod,
             on_failed_object=self.journal.unready,
         )
-        self.sampling = ProcessSampling(cluster, self.tracker.pods, interval_seconds=settings.process_interval_seconds)
+        self.observer = batch_observer(settings, cluster, self.tracker.pods)
+        self.meter.pod_counts = self.tracker.pod_counts
         self.standings = self.tracker.standings
         self.scheduler.unready_in = self.standings.unready_in
         self.runner = Runner(
@@ -261,7 +266,7 @@ class Batch:
         if outcome.result == "failed":
             self.journal.operation(outcome)
             return
-        self.recorder.outcome(kind=operation.kind, result=outcome.result, seconds=outcome.seconds)
+        self.recorder.outcome(kind=operation.kind, result=outcome.result)
         if self.settings.state == "absent":
             if outcome.result == "deleted":
                 self.deleted.add((operation.api_version, operation.kind, operation.namespace, operation.name))

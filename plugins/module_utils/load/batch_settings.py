@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..observe.arguments import Intervals
 from .plan import Fragment
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchSettings:
-    """What a batch is to do; the module's options, checked. Times are in seconds."""
+    """What a batch is to do; the module's options, checked. Times are in seconds.
+
+    `observe` None observes nothing beside it; without `results_dir` there is no place for an observation either.
+    """
 
     auth: dict[str, Any]
     run_id: str
@@ -33,7 +37,7 @@ class BatchSettings:
     retry_deadline_seconds: float = 120.0
     wait: bool = True
     wait_timeout_seconds: float = 0.0
-    process_interval_seconds: float = 5.0
+    observe: Intervals | None = None
     results_dir: Path | None = None
     ledger: Path | None = None
     progress: Path | None = None
@@ -49,12 +53,6 @@ class BatchSettings:
             for (_api_version, kind), count in fragment.kinds.items():
                 total[kind] += count * fragment.count * number
         return total
-
-    @property
-    def samples_processes(self) -> bool:
-        """Whether the processes of Job pods are counted: there are some, and somebody looks at them."""
-        watching = self.wait and self.state != "absent"
-        return watching and self.process_interval_seconds > 0 and self.requested["Job"] > 0
 
     @property
     def ceiling_active_pods(self) -> int:

@@ -15,6 +15,7 @@ from ..cluster.arguments import auth_options
 from ..cluster.client import Cluster
 from ..cluster.discovery import Discovery
 from ..cluster.errors import ClusterError
+from ..observe.arguments import Intervals, ObserveError
 from ..results.folder import ResultsError
 from .batch import Batch, BatchError
 from .batch_settings import BatchSettings
@@ -42,7 +43,7 @@ def run_module(params: dict[str, Any], *, check_mode: bool, warn: Callable[[str]
         if check_mode:
             return asyncio.run(_checked(settings))
         document = asyncio.run(Batch(settings).run())
-    except (PlanError, TemplateError, ClusterError, BatchError, ResultsError, OSError) as error:
+    except (PlanError, TemplateError, ClusterError, BatchError, ObserveError, ResultsError, OSError) as error:
         raise BatchFailed(str(error)) from error
     for text in document["warnings"]:
         warn(text)
@@ -54,8 +55,9 @@ def run_module(params: dict[str, Any], *, check_mode: bool, warn: Callable[[str]
 
 
 def batch_settings(params: dict[str, Any]) -> BatchSettings:
-    """Check what the argument spec cannot. Raises PlanError or TemplateError."""
+    """Check what the argument spec cannot. Raises PlanError, TemplateError or ObserveError."""
     _ranges(params)
+    intervals = Intervals.of(params["observe"], prefix="observe.")
     if not _LABEL_VALUE.fullmatch(params["run_id"]):
         raise PlanError(f"run_id: {params['run_id']!r}; allowed are 1 to 63 letters, digits, '-', '_' and '.'")
     fragments = parse_fragments(
@@ -87,7 +89,7 @@ def batch_settings(params: dict[str, Any]) -> BatchSettings:
         retry_deadline_seconds=params["retry_deadline"],
         wait=params["wait"],
         wait_timeout_seconds=params["wait_timeout"],
-        process_interval_seconds=params["process_interval"],
+        observe=intervals if params["observe"]["enabled"] else None,
         results_dir=results_dir,
         ledger=Path(params["ledger"]) if params["ledger"] else None,
         progress=Path(params["progress_file"]) if params["progress_file"] else None,
@@ -109,9 +111,6 @@ def _ranges(params: dict[str, Any]) -> None:
         value = params.get(name)
         if value is not None and not least <= value <= most:
             raise PlanError(f"{name}: {value}; allowed are {least:g} to {most:g}")
-    # More often than once a second no kubelet counts.
-    if params["process_interval"] != 0 and not 1 <= params["process_interval"] <= 3600:
-        raise PlanError(f"process_interval: {params['process_interval']}; allowed are 1 to 3600, or 0 for never")
 
 
 def _namespaces(params: dict[str, Any]) -> list[str]:

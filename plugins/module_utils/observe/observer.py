@@ -38,14 +38,13 @@ class Observer:
         name: str,
         intervals: Intervals,
         file: ObservationFile | None,
-        started: str,
     ) -> None:
         self._parts = list(parts) if file is not None else []
         self._run_id = run_id
         self._name = name
         self._intervals = intervals
         self._file = file
-        self._started = started
+        self._started = now_rfc3339()
         self._finished: str | None = None
         self.warnings: list[str] = []
 

@@ -25,6 +25,7 @@ RESULT_NAMES = frozenset(
         "kubestress_settings",
         "kubestress_summary",
         "local_cluster_result",
+        "observe_result",
         "preflight_result",
         "report_error",
         "report_result",

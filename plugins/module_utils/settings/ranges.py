@@ -49,7 +49,6 @@ RANGES: dict[str, Range] = {
     "run_burst": Range(0, 100_000),
     "run_request_timeout": Range(1, 3_600),
     "run_retry_deadline": Range(0, _DAY_SECONDS),
-    "run_process_interval": Range(1, 3_600, zero="never"),
     "run_seed": Range(0, 2**63 - 1),
     # The end of Linux's user numbers; 0 is root, which runAsNonRoot forbids.
     "run_user_id": Range(1, 2**32 - 2),
@@ -81,6 +80,9 @@ RANGES: dict[str, Range] = {
     # Measured on the farm that this stands for: a build has 60 to 85 processes while it compiles.
     "build_jobs_processes": Range(60, 85),
     "build_jobs_cpu_workers": Range(0, 83),
+    "observe_api_interval": Range(1, 3_600, zero="only before and after"),
+    "observe_node_interval": Range(1, 3_600, zero="never"),
+    "observe_max_seconds": Range(1, 30 * _DAY_SECONDS),
     "preflight_nodes_sampled": Range(0, 1_000),
     "preflight_read_budget": Range(0, 600, above=True),
     "cleanup_timeout": Range(1, _WEEK_SECONDS),

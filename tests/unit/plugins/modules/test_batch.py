@@ -20,7 +20,8 @@ class Wrong:
 WRONG = (
     Wrong({"max_concurrent": 0}, ("max_concurrent: 0", "1 to 2000")),
     Wrong({"qps": -1}, ("qps: -1", "0 to")),
-    Wrong({"process_interval": 0.5}, ("process_interval: 0.5", "1 to 3600, or 0 for never")),
+    Wrong({"observe": {"node_interval": 0.5}}, ("observe.node_interval: 0.5", "1 to 3600, or 0 for never")),
+    Wrong({"observe": {"api_interval": 4000}}, ("observe.api_interval: 4000", "or 0 for only before and after")),
     Wrong({"namespaces_parallel": 0}, ("namespaces_parallel: 0", "1 to")),
     Wrong({"namespaces": []}, ("namespaces", "at least one")),
     Wrong({"namespaces": ["Upper"]}, ("namespaces: 'Upper'", "a-z")),

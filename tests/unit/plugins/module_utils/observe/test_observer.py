@@ -57,9 +57,8 @@ class Hanging(Reading):
 def observer(tmp_path: Path, *parts: Any, wanted: bool = True) -> tuple[Observer, Path]:
     file = ObservationFile(tmp_path, "load")
     made = Observer(
-        parts, run_id="r", name="load", intervals=Intervals(), file=file if wanted else None,
-        started="2026-01-01T00:00:00.000Z",
-    )  # fmt: skip
+        parts, run_id="r", name="load", intervals=Intervals(), file=file if wanted else None
+    )
     return made, file.path
 
 

@@ -1,0 +1,26 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which parts an observation has: the same ones beside a batch and beside somebody else's work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..cluster.client import Cluster
+from ..measure.pods import PodBook
+from .arguments import Intervals
+from .nodes import NodePart
+from .part import Part
+
+
+def standard_parts(
+    cluster: Cluster, pods: PodBook, *, intervals: Intervals, started: float, namespaces: Sequence[str]
+) -> list[Part]:
+    """The parts in the order of their keys.
+
+    `pods` tells which nodes to ask, `namespaces` whose events count; `started` is the origin of the series' times, by
+    the monotonic clock.
+    """
+    del namespaces
+    return [NodePart(cluster, pods, interval_seconds=intervals.node_seconds, started=started)]
