@@ -1,14 +1,18 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asks kubelets through the API server's node proxy. What a kubelet does not tell is an answer too, with its cause."""
+"""Asks kubelets through the API server's node proxy, and Nodes beside them.
+
+What is not told is an answer too, with its cause.
+"""
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .client import Cluster
 from .errors import ClusterError, Forbidden, NotFound, TransientError
@@ -71,18 +75,48 @@ class NodeProxy:
 
     async def read(self, node: str, endpoint: str) -> Answer:
         """One GET. Never raises ClusterError: whatever keeps a kubelet from telling is the answer's cause."""
-        # The load's own cluster renews credentials; these requests follow.
-        self._observer.connection = self._cluster.connection
         try:
-            reply = await self._observer.request("GET", f"/api/v1/nodes/{node}/proxy/{endpoint}")
+            return Answer(await self._get(f"/api/v1/nodes/{node}/proxy/{endpoint}"), None)
         except ClusterError as error:
             return Answer(None, _cause(error, endpoint, self._timeout_seconds))
-        return Answer(reply.body, None)
+
+    async def node(self, name: str) -> tuple[dict[str, Any] | None, str | None]:
+        """The Node itself, or why it cannot be read. Reading it and asking its kubelet are two permissions."""
+        try:
+            body = await self._get(f"/api/v1/nodes/{name}")
+        except ClusterError as error:
+            return None, _cause_of_node(error, self._timeout_seconds)
+        try:
+            document = json.loads(body)
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict) or not isinstance(document.get("metadata"), dict):
+            return None, "the answer is no Node"
+        return document, None
+
+    async def _get(self, path: str) -> bytes:
+        # The load's own cluster renews credentials; these requests follow.
+        self._observer.connection = self._cluster.connection
+        return (await self._observer.request("GET", path)).body
+
+
+def _plain(error: ClusterError) -> str:
+    return _TRIES.sub("", " ".join(str(error).split()))
+
+
+def _cause_of_node(error: ClusterError, timeout_seconds: float) -> str:
+    if isinstance(error, Forbidden):
+        return "the user may not get nodes"
+    if isinstance(error, NotFound):
+        return "no such node"
+    if isinstance(error, TransientError) and error.cause == "timeout":
+        return f"no answer within {timeout_seconds:g} s"
+    return _plain(error)[:_MAX_CAUSE]
 
 
 def _cause(error: ClusterError, endpoint: str, timeout_seconds: float) -> str:
     """Why an endpoint gave nothing, in a few words. An API server that refuses is another matter than a kubelet."""
-    text = _TRIES.sub("", " ".join(str(error).split()))
+    text = _plain(error)
     if isinstance(error, Forbidden):
         refused = "nodes/proxy" in text
         cause = "the user may not get nodes/proxy" if refused else f"the kubelet refuses {endpoint}: {text}"

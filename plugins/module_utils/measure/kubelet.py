@@ -6,7 +6,8 @@
 Three endpoints of a kubelet know something of it:
 
 - /stats/summary: `node.rlimit.maxpid`, which is the smaller of the kernel's pid_max and threads-max; `curproc`, the
-  threads that live on the node; and each pod's `process_stats.process_count`, the processes of its containers.
+  threads that live on the node; and each pod's `process_stats.process_count`, the processes of its containers. Beside
+  that the node's CPU and memory, as the kubelet's own evictions see them.
 - /metrics/cadvisor: threads and the limit in force (pids.current and pids.max) of every pod's cgroup and of the one
   that holds all pods, and the processes of every container's. A pod's cgroup includes its sandbox.
 - /configz: `podPidsLimit`, what is reserved of the node's pids, and the thresholds of eviction.
@@ -50,11 +51,17 @@ class PodProcesses:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """/stats/summary. `max_threads` is min(pid_max, threads-max) of the node's kernel, `threads` what lives there."""
+    """/stats/summary. `max_threads` is min(pid_max, threads-max) of the node's kernel, `threads` what lives there.
+
+    `cpu_cores` is what the whole node used in the kubelet's last interval, `memory_bytes` its working set: the memory
+    less the page cache that can be given back.
+    """
 
     max_threads: int | None
     threads: int | None
     pods: tuple[PodProcesses, ...]
+    cpu_cores: float | None = None
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,13 +113,17 @@ def parse_summary(body: bytes) -> Summary:
     document = _json_object(body)
     if "node" not in document and "pods" not in document:
         raise Unreadable("no statistics: neither node nor pods")
-    rlimit = _mapping(_mapping(document.get("node")).get("rlimit"))
+    node = _mapping(document.get("node"))
+    rlimit = _mapping(node.get("rlimit"))
+    nano_cores = count_of(_mapping(node.get("cpu")).get("usageNanoCores"))
     entries = document.get("pods")
     pods = [_pod(entry) for entry in entries] if isinstance(entries, list) else []
     return Summary(
         max_threads=count_of(rlimit.get("maxpid")),
         threads=count_of(rlimit.get("curproc")),
         pods=tuple(pod for pod in pods if pod is not None),
+        cpu_cores=None if nano_cores is None else nano_cores / 1e9,
+        memory_bytes=count_of(_mapping(node.get("memory")).get("workingSetBytes")),
     )
 
 

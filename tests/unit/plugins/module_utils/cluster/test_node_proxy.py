@@ -111,3 +111,44 @@ async def test_the_loads_limit_holds_and_the_loads_counters_do_not_move():
         await asyncio.gather(*(proxy.read(f"n{number}", SUMMARY) for number in range(12)))
         assert (cluster.traffic.requests, proxy.requests) == (0, 12)
     assert 0 < most <= 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (lambda: status(403, reason="Forbidden", message='nodes "n1" is forbidden'), "the user may not get nodes"),
+        (lambda: status(404, reason="NotFound", message='nodes "n1" not found'), "no such node"),
+        (lambda: status(503, message="not now"), "not now"),
+        (lambda: web.Response(text="<html>"), "the answer is no Node"),
+        (lambda: web.json_response([]), "the answer is no Node"),
+        (lambda: web.json_response({"metadata": None}), "the answer is no Node"),
+    ],
+)
+async def test_a_node_that_cannot_be_read_has_a_cause_of_its_own(answer, cause):
+    async def handler(_request):
+        return answer()
+
+    async with proxy_on(handler) as proxy:
+        assert await proxy.node("n1") == (None, cause)
+        assert proxy.requests == 1
+
+
+async def test_a_node_is_read_without_its_kubelet():
+    async def handler(request):
+        assert request.path == "/api/v1/nodes/n1"
+        return web.json_response({"metadata": {"name": "n1"}})
+
+    async with proxy_on(handler) as proxy:
+        assert await proxy.node("n1") == ({"metadata": {"name": "n1"}}, None)
+
+
+async def test_a_node_that_is_long_in_coming_is_no_data():
+    hanging = asyncio.Event()
+
+    async def handler(_request):
+        await hanging.wait()
+        return web.Response()
+
+    async with proxy_on(handler, timeout_seconds=0.1) as proxy:
+        assert await proxy.node("n1") == (None, "no answer within 0.1 s")
+        hanging.set()

@@ -107,6 +107,26 @@ def test_what_is_no_summary_is_told(body, told):
     assert str(failure.value).startswith(told)
 
 
+@pytest.mark.parametrize(
+    ("node", "cpu_cores", "memory_bytes"),
+    [
+        (
+            {"cpu": {"usageNanoCores": 1_250_000_000}, "memory": {"workingSetBytes": 4096, "usageBytes": 9999}},
+            1.25,
+            4096,
+        ),
+        ({"cpu": {"usageCoreNanoSeconds": 5}, "memory": {"availableBytes": 5}}, None, None),
+        ({"cpu": {"usageNanoCores": 0}, "memory": {"workingSetBytes": 0}}, None, None),
+        ({"cpu": {"usageNanoCores": "1"}, "memory": {"workingSetBytes": True}}, None, None),
+        ({"cpu": None, "memory": [1]}, None, None),
+    ],
+)
+def test_cpu_and_memory_of_a_node(node, cpu_cores, memory_bytes):
+    """A node that runs a kubelet uses some of both: 0 is a kubelet that has not looked yet."""
+    summary = parse_summary(encoded({"node": node}))
+    assert (summary.cpu_cores, summary.memory_bytes) == (cpu_cores, memory_bytes)
+
+
 # --- /configz ---------------------------------------------------------------------------------------------------------
 
 
