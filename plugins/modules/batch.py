@@ -235,15 +235,33 @@ objects:
   type: dict
   sample: {"Deployment": {"requested": 30, "created": 30, "unchanged": 0, "failed": 0, "ready": 30}}
 requests:
-  description: For each verb and kind the number of requests and their latency in milliseconds.
+  description:
+    - For each verb and kind the number of attempts, of those that failed, and the latency of all of them in
+      milliseconds. A request that is tried three times is three attempts.
   returned: always
   type: dict
-  sample: {"create": {"Deployment": {"count": 30, "p50_ms": 4.1, "p95_ms": 9.8, "p99_ms": 12.4, "max_ms": 12.5}}}
+  sample:
+    create:
+      Deployment:
+        {"count": 31, "errors": 1, "p50_ms": 4.1, "p90_ms": 8.2, "p95_ms": 9.8, "p99_ms": 12.4, "max_ms": 12.5}
 rate:
-  description: Objects per second, peak of requests in flight against its limit, retries by cause.
+  description:
+    - Objects per second, peak of requests in flight against its limit, and the seconds in which that limit was reached.
+    - Failed attempts and retries by cause. Seconds that requests waited for a place and for the rate, over all requests.
   returned: always
   type: dict
-  sample: {"objects_per_second": 612.4, "peak_in_flight": 50, "max_in_flight": 50, "retries": {"429": 3}}
+  sample:
+    {"objects_per_second": 612.4, "peak_in_flight": 50, "max_in_flight": 50, "full_seconds": 2.1,
+     "errors": {"429": 3}, "retries": {"429": 3}, "limit_wait_seconds": {"in_flight": 0.2, "rate": 0.0}}
+client:
+  description:
+    - The load generator itself. Processor time in parts of one core, seconds in which it had less than a tenth of a
+      core left, and how much later than asked for its event loop woke.
+  returned: always
+  type: dict
+  sample:
+    {"cpu_seconds": 1.3, "wall_seconds": 3.4, "cpu_share": 0.38, "busy_seconds": 0, "loop_lag_p99_ms": 8.1,
+     "loop_lag_max_ms": 31.0, "cores": 4}
 jobs:
   description: Jobs complete and failed; most Job pods active at once, and the ceiling that the plan allows.
   returned: always

@@ -18,7 +18,7 @@ from helpers.counting_proxy import counting_proxy
 
 
 def test_the_cap_on_requests_in_flight_holds_and_is_reached_while_retries_run(
-    kubeconfig: Path, kubectl, run_id: str, prefix: str
+    kubeconfig: Path, kubectl, tmp_path: Path, run_id: str, prefix: str
 ):
     """Every seventh request is turned away with 429 or 503; all objects come to be, each once."""
     with counting_proxy(kubeconfig, refuse_every=7, delay_seconds=0.02) as proxy:
@@ -29,6 +29,7 @@ def test_the_cap_on_requests_in_flight_holds_and_is_reached_while_retries_run(
             namespace_total=4,
             max_concurrent=10,
             fragments=[NAMESPACES, config_maps(60), deployments(3)],
+            results_dir=str(tmp_path),
         )
     assert not result["failed"], result["msg"]
     assert proxy.peak_in_flight == 10
@@ -37,7 +38,17 @@ def test_the_cap_on_requests_in_flight_holds_and_is_reached_while_retries_run(
     # What the results say of retries is what the proxy did: nothing forgotten, nothing invented.
     refused = {"429": proxy.answers[429], "503": proxy.answers[503]}
     assert min(refused.values()) > 5
-    assert result["rate"]["retries"] == refused
+    assert result["rate"]["retries"] == result["rate"]["errors"] == refused
+    created = result["requests"]["create"]
+    assert sum(row["count"] for row in created.values()) == proxy.methods["POST"]
+    assert sum(row["errors"] for row in created.values()) == sum(refused.values())
+    # Lists went through the proxy too, and the 20 ms that it adds are in every figure.
+    assert min(row["p50_ms"] for kinds in result["requests"].values() for row in kinds.values()) >= 19
+    series = measured(tmp_path)["timeline"]["series"]
+    assert sum(series["requests"]) == result["rate"]["requests"] == proxy.methods.total()
+    assert sum(series["errors"]) == sum(series["retries"]) == sum(refused.values())
+    assert max(series["in_flight"]) == 10
+    assert series["pods_running"][-1] == 12
     assert result["objects"]["ConfigMap"] == {
         "requested": 252, "created": 252, "unchanged": 0, "failed": 0, "ready": 252
     }  # fmt: skip
@@ -100,6 +111,8 @@ def test_the_rate_holds_over_the_whole_run(kubeconfig: Path, run_id: str, prefix
     assert proxy.methods["POST"] == 200
     # 200 starts at 100 a second: 2 s from the first to the last, and hardly more.
     assert 1.9 < result["rate"]["sending_seconds"] < 4
+    # Up to 50 wait at once, each for half a second.
+    assert 50 < result["rate"]["limit_wait_seconds"]["rate"] < 50 * result["rate"]["sending_seconds"]
 
 
 @pytest.mark.parametrize("faults", [{}, {"cut_watches_seconds": 0.5}], ids=["quiet", "watches are cut"])

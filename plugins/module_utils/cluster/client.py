@@ -21,6 +21,7 @@ from .errors import (
     TransientError,
     TrustError,
     Unauthorized,
+    failure_cause,
     from_response,
 )
 from .exchange import Reply, RetryPolicy, Traffic
@@ -45,12 +46,13 @@ class Cluster:
         request_timeout_seconds: float = 60.0,
         admission: Admission | None = None,
         renew: Callable[[], Any] | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
         self.connection = connection
         self.retry = retry or RetryPolicy()
         self.request_timeout_seconds = request_timeout_seconds
         self.admission: Admission = admission or contextlib.nullcontext
-        self.traffic = Traffic()
+        self.traffic = traffic or Traffic()
         self._renew = renew
         self._renewing: asyncio.Lock = asyncio.Lock()
         self._session: Any = None
@@ -99,10 +101,12 @@ class Cluster:
         content_type: str = "application/json",
         accept: str | None = None,
         deadline_seconds: float | None = None,
+        measured_as: tuple[str, str] | None = None,
     ) -> Reply:
         """Send one operation until it is answered, fails for good, or its deadline is over.
 
-        `accept` asks for another form of the answer, such as metadata only (watch.METADATA_ONLY).
+        `accept` asks for another form of the answer, such as metadata only (watch.METADATA_ONLY). `measured_as` (verb,
+        kind) is passed on to the traffic, for each attempt.
         Raises a PermanentError at once; a TransientError when the deadline is over, with the last cause.
         """
         started = time.monotonic()
@@ -119,8 +123,10 @@ class Cluster:
                 async with self.admission():
                     # A place that was long in coming is no fault of the server: the deadline moves by as much.
                     deadline += time.monotonic() - asked
-                    status, answer, seconds = await self._attempt(method, url, body, content_type, accept, deadline)
-                return Reply(status, answer, attempt, seconds, time.monotonic() - started)
+                    response, answer, seconds = await self._attempt(
+                        method, url, body, content_type, accept, deadline, measured_as
+                    )
+                return Reply(response.status, answer, attempt, seconds, time.monotonic() - started, response.headers)
             except TransientError as error:
                 error.attempts = attempt
                 # Whoever is told 429 was turned away at the door; after any other failure it may have been done.
@@ -132,7 +138,7 @@ class Cluster:
                     cause = answered if cut and answered else error
                     raise self._given_up(cause, attempt, time.monotonic() - started) from error
                 answered = error
-                self.traffic.retries[error.cause] += 1
+                self.traffic.retry(error.cause)
                 await asyncio.sleep(pause)
             except Unauthorized as error:
                 # Tokens of exec plug-ins and service accounts expire during long runs: ask for a new one, once.
@@ -145,23 +151,34 @@ class Cluster:
                 raise
 
     async def _attempt(
-        self, method: str, url: Any, body: bytes | None, content_type: str, accept: str | None, deadline: float
-    ) -> tuple[int, bytes, float]:
+        self,
+        method: str,
+        url: Any,
+        body: bytes | None,
+        content_type: str,
+        accept: str | None,
+        deadline: float,
+        measured_as: tuple[str, str] | None,
+    ) -> tuple[Any, bytes, float]:
         timeout = min(self.request_timeout_seconds, max(0.001, deadline - time.monotonic()))
-        self.traffic.begin()
-        sent = time.monotonic()
+        failure: str | None = "cancelled"  # by ourselves; every other end of the block says what it was
+        sent = self.traffic.begin()
         try:
             async with asyncio.timeout(timeout):
                 response = await self._send(method, url, body, content_type, accept)
                 answer = await response.read()
+            if response.status >= 300:  # a redirection is not followed: it would lead away from what the user named
+                raise from_response(response.status, response.headers, answer)
+            failure = None
         except Exception as error:
-            raise self._mapped(error) from error
+            mapped = self._mapped(error)
+            failure = failure_cause(mapped, method)
+            if mapped is error:
+                raise
+            raise mapped from error
         finally:
-            self.traffic.end()
-        seconds = time.monotonic() - sent
-        if response.status >= 300:  # a redirection is not followed: it would lead away from what the user named
-            raise from_response(response.status, response.headers, answer)
-        return response.status, answer, seconds
+            seconds = self.traffic.end(sent, failure, measured_as)
+        return response, answer, seconds
 
     async def _send(self, method: str, url: Any, body: bytes | None, content_type: str, accept: str | None) -> Any:
         headers = list(self.connection.headers)

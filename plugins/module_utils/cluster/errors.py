@@ -110,6 +110,20 @@ class Invalid(PermanentError):
     """400, 405, 415 or 422: the request itself is wrong."""
 
 
+def failure_cause(error: Exception, method: str) -> str | None:
+    """What a failed attempt is counted under; None for answers that only tell what is there.
+
+    These are 409 for an object that exists already, and 404 for one that was looked for or was to be deleted.
+    """
+    if isinstance(error, TransientError):
+        return error.cause
+    if isinstance(error, AlreadyExists) or (isinstance(error, NotFound) and method in ("GET", "DELETE")):
+        return None
+    if isinstance(error, ClusterError):
+        return str(error.status) if error.status is not None else error.reason
+    return type(error).__name__
+
+
 _TRANSIENT_STATUS = frozenset({429, 500, 502, 503, 504})
 _PERMANENT_BY_STATUS: dict[int, type[PermanentError]] = {
     400: Invalid,

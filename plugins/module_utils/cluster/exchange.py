@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,7 +40,7 @@ class Reply:
     """What came back for one operation: HTTP `status`, `body`, tries needed, and seconds.
 
     `seconds` is the last attempt alone, from sending to the whole answer; `total_seconds` is everything, pauses and
-    earlier attempts included.
+    earlier attempts included. `headers` are looked up without regard to case.
     """
 
     status: int
@@ -46,6 +48,12 @@ class Reply:
     attempts: int
     seconds: float
     total_seconds: float
+    headers: Mapping[str, str]
+
+    @property
+    def date(self) -> str | None:
+        """The server's clock when it answered, as HTTP's Date header has it: whole seconds."""
+        return self.headers.get("Date")
 
     def json(self) -> Any:
         """The body, parsed."""
@@ -54,20 +62,36 @@ class Reply:
 
 @dataclass
 class Traffic:
-    """Counters over everything that one Cluster sent. `peak_in_flight` leaves out watches, which only listen."""
+    """Counters over everything that one Cluster sent. `peak_in_flight` leaves out watches, which only listen.
+
+    `errors` counts failed attempts by cause, `retries` those of them that were followed by another. Who wants to
+    measure more makes a subclass: every attempt passes through here.
+    """
 
     in_flight: int = 0
     peak_in_flight: int = 0
     requests: int = 0
     retries: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
 
-    def begin(self) -> None:
-        """A request goes out."""
+    def begin(self) -> float:
+        """A request goes out. Returns when, in monotonic seconds."""
         self.requests += 1
         self.in_flight += 1
         if self.in_flight > self.peak_in_flight:
             self.peak_in_flight = self.in_flight
+        return time.monotonic()
 
-    def end(self) -> None:
-        """Its answer, or its failure, is in."""
+    def end(self, sent: float, failure: str | None = None, measured_as: tuple[str, str] | None = None) -> float:
+        """Its answer, or its failure with this cause, is in. Returns the seconds since it was sent.
+
+        `measured_as` is what the sender calls it: a verb and a kind.
+        """
         self.in_flight -= 1
+        if failure is not None:
+            self.errors[failure] += 1
+        return time.monotonic() - sent
+
+    def retry(self, cause: str) -> None:
+        """A request that failed with this cause will be tried again."""
+        self.retries[cause] += 1

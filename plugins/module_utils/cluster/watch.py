@@ -51,7 +51,7 @@ async def list_pages(
 ) -> AsyncIterator[dict[str, Any]]:
     """The pages of a list as documents (`items`, `metadata`). Raises ClusterError; Gone if a page token expired.
 
-    `arguments_of_request`: `accept`, `deadline_seconds` (of each page) as of Cluster.request.
+    `arguments_of_request`: `accept`, `deadline_seconds` (of each page), `measured_as` as of Cluster.request.
     """
     arguments = dict(query or {})
     arguments["limit"] = str(PAGE_SIZE)
@@ -87,9 +87,20 @@ class ListWatch:
         }
         self.broken: Counter[str] = Counter()
 
-    async def events(self) -> AsyncIterator[Event]:
-        """Endless. Raises a PermanentError for what no retry can mend (no permission, no such kind)."""
-        version = ""
+    async def now(self, **arguments_of_request: Any) -> str:
+        """The collection's resource version, for `events` to begin at: what is there already is not fetched.
+
+        Without the selectors: with one that selects little, a server goes through everything to fill a page.
+        """
+        page = await self._cluster.get(self._path, query={"limit": "1"}, **arguments_of_request)
+        version: str = page["metadata"]["resourceVersion"]
+        return version
+
+    async def events(self, *, version: str = "") -> AsyncIterator[Event]:
+        """Endless. Raises a PermanentError for what no retry can mend (no permission, no such kind).
+
+        It begins with a list, or with `version` after that one; where the server has forgotten it, a list follows.
+        """
         failures = 0
         renewed = False
         while True:
@@ -126,7 +137,8 @@ class ListWatch:
     async def _list(self) -> AsyncIterator[Event]:
         names: set[tuple[str, str]] = set()
         version = ""
-        async for page in list_pages(self._cluster, self._path, query=self._selectors):
+        measured_as = ("list", self.resource.kind)
+        async for page in list_pages(self._cluster, self._path, query=self._selectors, measured_as=measured_as):
             version = page["metadata"]["resourceVersion"]
             for item in page.get("items") or ():
                 # The items of a list leave out what the list says once; events have it, so consumers may rely on it.

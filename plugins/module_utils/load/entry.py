@@ -24,6 +24,7 @@ from .plan import PlanError, parse_fragments
 
 #: Rows of a list that go back to Ansible: AWX keeps results in memory, and everything is in the files.
 RETURNED_ROWS = 20
+_IN_FILES_ONLY = ("schema", "namespaces", "timeline", "warnings")
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -145,7 +146,7 @@ async def _checked(settings: BatchSettings) -> dict[str, Any]:
 
 def _bounded(document: dict[str, Any]) -> dict[str, Any]:
     """The measurements without histograms and with at most RETURNED_ROWS of each list."""
-    result = {key: value for key, value in document.items() if key not in ("schema", "namespaces", "warnings")}
+    result = {key: value for key, value in document.items() if key not in _IN_FILES_ONLY}
     result["requests"] = {
         verb: {kind: {k: v for k, v in row.items() if k != "histogram"} for kind, row in kinds.items()}
         for verb, kinds in document["requests"].items()

@@ -11,17 +11,25 @@ from types import TracebackType
 
 
 class InFlight:
-    """At most `maximum` holders at once."""
+    """At most `maximum` holders at once. `waited_seconds` sums up for how long each of them waited for his place."""
 
     def __init__(self, maximum: int) -> None:
         if maximum < 1:
             raise ValueError(f"at least one request must be allowed in flight, not {maximum}")
         self.maximum = maximum
+        self.waited_seconds = 0.0
         self._free = asyncio.Semaphore(maximum)
 
     async def acquire(self) -> None:
         """Wait for a place."""
-        await self._free.acquire()
+        if not self._free.locked():
+            await self._free.acquire()
+            return
+        began = time.monotonic()
+        try:
+            await self._free.acquire()
+        finally:
+            self.waited_seconds += time.monotonic() - began
 
     def release(self) -> None:
         """Give the place back."""
@@ -32,6 +40,7 @@ class Rate:
     """At most `per_second` starts a second on average, and `burst` of them at once after a quiet time.
 
     The generic cell rate algorithm (ITU-T I.371, annex A): one number, no timer, no queue of our own.
+    `waited_seconds` sums up the pauses of all starts.
     """
 
     def __init__(self, *, per_second: float, burst: int) -> None:
@@ -40,6 +49,7 @@ class Rate:
         self._interval_seconds = 1.0 / per_second
         self._tolerance_seconds = (burst - 1) * self._interval_seconds
         self._next_start = 0.0
+        self.waited_seconds = 0.0
 
     async def wait(self) -> None:
         """Return when the next start is allowed. Starts are handed out in the order of the calls."""
@@ -48,7 +58,10 @@ class Rate:
         self._next_start = allowed_from + self._interval_seconds
         pause = allowed_from - self._tolerance_seconds - now
         if pause > 0:
-            await asyncio.sleep(pause)
+            try:
+                await asyncio.sleep(pause)
+            finally:
+                self.waited_seconds += time.monotonic() - now
 
 
 class Limits:
@@ -61,6 +74,11 @@ class Limits:
     def __init__(self, *, max_in_flight: int = 50, per_second: float = 0.0, burst: int = 0) -> None:
         self.in_flight = InFlight(max_in_flight)
         self.rate = Rate(per_second=per_second, burst=burst or max(1, round(per_second))) if per_second else None
+
+    def waited_seconds(self) -> dict[str, float]:
+        """By limit, summed over all requests: with 50 that wait for a second it is 50."""
+        rate = self.rate.waited_seconds if self.rate is not None else 0.0
+        return {"in_flight": round(self.in_flight.waited_seconds, 3), "rate": round(rate, 3)}
 
     async def __aenter__(self) -> None:
         await self.in_flight.acquire()

@@ -20,7 +20,6 @@ SCHEMA = 1
 def measurements(batch: Batch, *, partial: bool) -> dict[str, Any]:
     """Counts, latencies and causes of a batch, finished or (`partial`) still at work."""
     settings, recorder, tracker = batch.settings, batch.recorder, batch.tracker
-    done = sum(sketch.count for sketch in recorder.latencies.values())
     span = _sending_seconds(batch)
     return {
         "schema": SCHEMA,
@@ -30,16 +29,21 @@ def measurements(batch: Batch, *, partial: bool) -> dict[str, Any]:
         "finished": None if partial else now_rfc3339(),
         "aborted": "still at work when this was written" if partial else batch.aborted,
         "objects": _objects(batch),
-        "requests": recorder.requests(histograms=True),
+        "requests": batch.meter.attempts.table(),
         "rate": {
-            "objects_per_second": round(done / span, 1) if span else 0,
+            "objects_per_second": round(recorder.changes / span, 1) if span else 0,
             "sending_seconds": round(span, 3),
-            "peak_in_flight": batch.cluster.traffic.peak_in_flight,
+            "peak_in_flight": batch.meter.peak_in_flight,
             "max_in_flight": settings.max_concurrent,
-            "requests": batch.cluster.traffic.requests,
-            "retries": dict(batch.cluster.traffic.retries),
+            "full_seconds": round(batch.meter.full_seconds, 3),
+            "requests": batch.meter.requests,
+            "errors": dict(batch.meter.errors),
+            "retries": dict(batch.meter.retries),
+            "limit_wait_seconds": batch.limits.waited_seconds(),
             "watch_breaks": dict(tracker.watch_breaks),
         },
+        "client": batch.meter.client(),
+        "timeline": batch.meter.timeline(),
         "jobs": {
             "complete": tracker.jobs.complete.total(),
             "failed": tracker.jobs.failed.total(),

@@ -94,16 +94,22 @@ class Runner:
         resource = self._resource(operation)
         try:
             path = resource.path(operation.namespace)
-            reply = await self._cluster.request("POST", path, body=operation.body, accept=METADATA_ANSWER)
+            reply = await self._cluster.request(
+                "POST",
+                path,
+                body=operation.body,
+                accept=METADATA_ANSWER,
+                measured_as=("create", operation.kind),
+            )
             return Outcome(operation, "created", attempts=reply.attempts, seconds=reply.seconds)
         except AlreadyExists as error:
-            found = await self._cluster.get(self._path(operation))
+            found = await self._found(operation)
             self._refuse_strangers(operation, found)
             result = "created" if error.maybe_done_before else "unchanged"
             return Outcome(operation, result, attempts=error.attempts)  # type: ignore[arg-type]
 
     async def _patch(self, operation: Operation) -> Outcome:
-        found = await self._cluster.get(self._path(operation))
+        found = await self._found(operation)
         self._refuse_strangers(operation, found)
         body = operation.body
         if self._patch_type != "apply":
@@ -117,13 +123,14 @@ class Runner:
             query={"fieldManager": MANAGED_BY, **({"force": "true"} if self._patch_type == "apply" else {})},
             body=body,
             content_type=PATCH_TYPES[self._patch_type],
+            measured_as=("patch", operation.kind),
         )
         same = reply.json()["metadata"].get("resourceVersion") == found["metadata"].get("resourceVersion")
         return self._done(operation, "unchanged" if same else "patched", reply)
 
     async def _delete(self, operation: Operation) -> Outcome:
         try:
-            found = await self._cluster.get(self._path(operation))
+            found = await self._found(operation)
             self._refuse_strangers(operation, found)
             options = {
                 "apiVersion": "v1",
@@ -131,10 +138,16 @@ class Runner:
                 "propagationPolicy": "Background",
                 "preconditions": {"uid": found["metadata"]["uid"]},
             }
-            reply = await self._cluster.request("DELETE", self._path(operation), body=json.dumps(options).encode())
+            body = json.dumps(options).encode()
+            measured_as = ("delete", operation.kind)
+            reply = await self._cluster.request("DELETE", self._path(operation), body=body, measured_as=measured_as)
         except NotFound:
             return Outcome(operation, "unchanged", attempts=1)
         return self._done(operation, "deleted", reply)
+
+    async def _found(self, operation: Operation) -> Any:
+        """The object as it is stored."""
+        return await self._cluster.get(self._path(operation), measured_as=("get", operation.kind))
 
     def _done(self, operation: Operation, result: Any, reply: Reply) -> Outcome:
         return Outcome(operation, result, attempts=reply.attempts, seconds=reply.seconds)

@@ -60,6 +60,8 @@ class Tracker:
         self._ledger = ledger
         self._on_failed_pod = on_failed_pod
         self.pods = PodBook()
+        #: Whether the figures of `pods` are measured; without permission to watch pods, 0 would be an invention.
+        self.sees_pods = False
         self.jobs = JobBook()
         self.warnings: list[str] = []
         self.standings = Standings(
@@ -86,6 +88,7 @@ class Tracker:
         watched = {(version, kind) for version, kind in kinds if has_predicate(kind) or kind == "Namespace"}
         if any(kind in POD_MAKERS for _version, kind in kinds):
             watched.add(("v1", "Pod"))
+            self.sees_pods = True
         if ("v1", "Namespace") in watched:
             await self._watch("v1", "ServiceAccount", field_selector="metadata.name=default")
         for api_version, kind in sorted(watched):
@@ -133,6 +136,7 @@ class Tracker:
             self.warnings.append(f"ServiceAccounts cannot be watched ({error}); an Active namespace counts as ready")
             self.namespaces.without_accounts()
         elif kind == "Pod":
+            self.sees_pods = False
             self.warnings.append(f"Pods cannot be watched ({error}); there are no figures on them")
         else:
             self.broken = error
@@ -149,6 +153,10 @@ class Tracker:
         return sum((watch.broken for watch in self._watches), Counter())
 
     # -- asked by others ---------------------------------------------------------------------------------------------
+
+    def pod_counts(self) -> dict[str, int] | None:
+        """Pods pending, running, succeeded and failed; None where they are not watched."""
+        return self.pods.counts() if self.sees_pods else None
 
     def stored(self, outcome: Outcome) -> None:
         """The API has an object of ours (created now, or earlier by this run)."""

@@ -11,9 +11,19 @@ from typing import Any
 #: Every reported quantile lies within 1 % of a value that was really measured (DDSketch, VLDB 2019, section 2).
 RELATIVE_ERROR = 0.01
 _GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
-_LOG_GAMMA = math.log(_GAMMA)
 #: Below this all values are one bucket: 10 microseconds, less than any request over a network takes.
 _SMALLEST_SECONDS = 1e-5
+_PER_LOG_GAMMA = 1 / math.log(_GAMMA)
+
+
+def bucket_of(seconds: float) -> int:
+    """The number of the bucket that a duration falls into."""
+    return math.ceil(math.log(seconds / _SMALLEST_SECONDS) * _PER_LOG_GAMMA) if seconds > _SMALLEST_SECONDS else 0
+
+
+def middle_of(bucket: int) -> float:
+    """The seconds that stand for all durations of a bucket: no further than RELATIVE_ERROR from any of them."""
+    return _SMALLEST_SECONDS * 2 * _GAMMA**bucket / (_GAMMA + 1) if bucket else _SMALLEST_SECONDS
 
 
 class LatencySketch:
@@ -29,8 +39,11 @@ class LatencySketch:
 
     def add(self, seconds: float) -> None:
         """Count one duration."""
-        index = math.ceil(math.log(seconds / _SMALLEST_SECONDS) / _LOG_GAMMA) if seconds > _SMALLEST_SECONDS else 0
-        self.buckets[index] = self.buckets.get(index, 0) + 1
+        self.add_to(bucket_of(seconds), seconds)
+
+    def add_to(self, bucket: int, seconds: float) -> None:
+        """Count one duration whose bucket is known: the logarithm is most of the work, and several may need it."""
+        self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
         self.count += 1
         self.sum_seconds += seconds
         if seconds > self.max_seconds:
@@ -53,8 +66,7 @@ class LatencySketch:
         for index in sorted(self.buckets):
             seen += self.buckets[index]
             if seen >= rank:
-                middle = _SMALLEST_SECONDS * 2 * _GAMMA**index / (_GAMMA + 1) if index else _SMALLEST_SECONDS
-                return min(middle, self.max_seconds)
+                return min(middle_of(index), self.max_seconds)
         return self.max_seconds
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,10 +91,19 @@ class LatencySketch:
         return sketch
 
     def summary_ms(self) -> dict[str, float | int | None]:
-        """count, p50_ms, p95_ms, p99_ms and max_ms."""
+        """count, p50_ms, p90_ms, p95_ms, p99_ms and max_ms."""
         row: dict[str, float | int | None] = {"count": self.count}
-        for percent in (50, 95, 99):
+        for percent in (50, 90, 95, 99):
             value = self.percentile(percent)
             row[f"p{percent}_ms"] = None if value is None else round(value * 1000, 3)
         row["max_ms"] = round(self.max_seconds * 1000, 3) if self.count else None
+        return row
+
+    def summary_s(self) -> dict[str, float | int | None]:
+        """count, p50_s, p90_s, p95_s, p99_s and max_s; what is in the first bucket, as 0 s of whole seconds, is 0."""
+        row: dict[str, float | int | None] = {"count": self.count}
+        for percent in (50, 90, 95, 99):
+            value = self.percentile(percent)
+            row[f"p{percent}_s"] = None if value is None else round(value, 3)
+        row["max_s"] = round(self.max_seconds, 3) if self.count else None
         return row

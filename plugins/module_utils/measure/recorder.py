@@ -11,11 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from .latency import LatencySketch
-
 #: Failures returned to Ansible and kept in memory; all are in failures.jsonl.
 KEPT_FAILURES = 20
-_VERBS = {"created": "create", "patched": "patch", "deleted": "delete"}
+#: Results by which the cluster is another than before.
+_CHANGES = ("created", "patched", "deleted")
 
 
 def now_rfc3339() -> str:
@@ -28,20 +27,21 @@ class Recorder:
 
     def __init__(self, folder: Path | None) -> None:
         self.by_kind: dict[str, Counter[str]] = defaultdict(Counter)
-        self.latencies: dict[tuple[str, str], LatencySketch] = defaultdict(LatencySketch)
         self.failures: Counter[str] = Counter()
         self.first_failures: list[dict[str, Any]] = []
         self.done = 0
         self._folder = folder
         self._file: TextIO | None = None
 
-    def outcome(self, *, kind: str, result: str, seconds: float) -> None:
+    def outcome(self, *, kind: str, result: str) -> None:
         """Count one operation that did not fail (`created`, `unchanged`, `patched`, `deleted`)."""
         self.done += 1
         self.by_kind[kind][result] += 1
-        verb = _VERBS.get(result)
-        if verb and seconds:
-            self.latencies[verb, kind].add(seconds)
+
+    @property
+    def changes(self) -> int:
+        """Objects that were created, patched or deleted."""
+        return sum(counts[result] for counts in self.by_kind.values() for result in _CHANGES)
 
     def failed_operation(self, *, kind: str) -> None:
         """Count one operation that failed; its details go to `failure`."""
@@ -85,12 +85,3 @@ class Recorder:
         """Close the file."""
         if self._file is not None:
             self._file.close()
-
-    def requests(self, *, histograms: bool) -> dict[str, dict[str, Any]]:
-        """Verb -> kind -> count, p50_ms, p95_ms, p99_ms, max_ms and, if asked for, the mergeable histogram."""
-        table: dict[str, dict[str, Any]] = defaultdict(dict)
-        for (verb, kind), sketch in sorted(self.latencies.items()):
-            table[verb][kind] = sketch.summary_ms()
-            if histograms:
-                table[verb][kind]["histogram"] = sketch.to_dict()
-        return dict(table)

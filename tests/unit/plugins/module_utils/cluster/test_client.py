@@ -77,6 +77,13 @@ async def test_what_is_final_is_asked_once(code: int):
     assert not cluster.traffic.retries
 
 
+async def test_a_reply_tells_the_servers_clock_where_the_server_does():
+    dated = web.json_response(OK, headers={"Date": "Sat, 01 Jan 2000 00:00:07 GMT"})
+    handler, _asked = answering(dated)
+    async with cluster_on(handler) as cluster:
+        assert (await cluster.request("GET", "/x")).date == "Sat, 01 Jan 2000 00:00:07 GMT"
+
+
 async def test_the_servers_wish_to_wait_is_granted():
     handler, asked = answering(status(429, **{"Retry-After": "1"}))
     async with cluster_on(handler) as cluster:

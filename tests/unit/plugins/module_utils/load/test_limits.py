@@ -135,7 +135,36 @@ async def test_a_rate_holds_over_all_who_share_it(clock: Clock):
 
 
 def test_without_a_rate_nothing_waits():
-    assert Limits(max_in_flight=5).rate is None
+    limits = Limits(max_in_flight=5)
+    assert limits.rate is None
+    assert limits.waited_seconds() == {"in_flight": 0.0, "rate": 0.0}
+
+
+async def test_the_time_that_requests_wait_for_the_rate_is_summed_over_all_of_them(clock: Clock):
+    rate = Rate(per_second=10, burst=3)
+    for _ in range(5):
+        await rate.wait()
+    assert rate.waited_seconds == pytest.approx(0.2)
+
+
+async def test_the_time_that_requests_wait_for_a_place_is_summed_over_all_of_them(monkeypatch: pytest.MonkeyPatch):
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    limits = Limits(max_in_flight=1)
+
+    async def send() -> None:
+        async with limits:
+            pass
+
+    async with limits:
+        waiting = [asyncio.create_task(send()) for _ in range(3)]
+        await asyncio.sleep(0)
+        clock.now += 2.0
+        waiting[2].cancel()
+        await asyncio.sleep(0)
+        clock.now += 1.0
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert limits.waited_seconds() == {"in_flight": 8.0, "rate": 0.0}
 
 
 @pytest.mark.parametrize(

@@ -19,29 +19,19 @@ FAILURE: dict[str, Any] = {
 }
 
 
-def test_outcomes_are_counted_by_kind_and_timed_by_verb():
+def test_outcomes_are_counted_by_kind():
     recorder = Recorder(None)
-    for result, seconds in (("created", 0.01), ("created", 0.02), ("unchanged", 0.0), ("deleted", 0.3)):
-        recorder.outcome(kind="Secret", result=result, seconds=seconds)
+    for result in ("created", "created", "unchanged", "deleted"):
+        recorder.outcome(kind="Secret", result=result)
+    recorder.outcome(kind="Job", result="patched")
     recorder.failed_operation(kind="Job")
 
-    assert recorder.done == 5
-    assert recorder.by_kind == {"Secret": {"created": 2, "unchanged": 1, "deleted": 1}, "Job": {"failed": 1}}
-    requests = recorder.requests(histograms=True)
-    assert {verb: {kind: row["count"] for kind, row in kinds.items()} for verb, kinds in requests.items()} == {
-        "create": {"Secret": 2},
-        "delete": {"Secret": 1},
+    assert recorder.done == 6
+    assert recorder.changes == 4
+    assert recorder.by_kind == {
+        "Secret": {"created": 2, "unchanged": 1, "deleted": 1},
+        "Job": {"patched": 1, "failed": 1},
     }
-    assert requests["create"]["Secret"]["max_ms"] == 20.0
-    assert sum(requests["create"]["Secret"]["histogram"]["buckets"].values()) == 2
-    assert "histogram" not in recorder.requests(histograms=False)["create"]["Secret"]
-
-
-def test_an_object_that_an_earlier_try_made_has_no_latency_but_counts():
-    recorder = Recorder(None)
-    recorder.outcome(kind="Secret", result="created", seconds=0.0)
-    assert recorder.by_kind["Secret"]["created"] == 1
-    assert recorder.requests(histograms=False) == {}
 
 
 def test_every_failure_is_on_disk_at_once_and_the_first_ones_in_memory(tmp_path: Path):
@@ -69,6 +59,6 @@ def test_a_second_batch_of_the_same_attempt_adds_to_the_file(tmp_path: Path):
 
 def test_without_failures_there_is_no_file(tmp_path: Path):
     recorder = Recorder(tmp_path)
-    recorder.outcome(kind="Secret", result="created", seconds=0.01)
+    recorder.outcome(kind="Secret", result="created")
     recorder.close()
     assert list(tmp_path.iterdir()) == []
