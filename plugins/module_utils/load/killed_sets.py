@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from ..measure.pods import controller_of, has_started
+from ..measure.pod_status import controller_of, has_started
 from ..readiness.state import State
 from .standing import Key, Standings
 

@@ -11,10 +11,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TextIO
 
+from ..measure.job_times import JobEnd, JobTimes
+
 
 @dataclass(frozen=True, slots=True)
 class FinishedJob:
-    """A Job in Complete or Failed; `succeeded` and `failed` count its pods.
+    """A Job in Complete or Failed; `succeeded` and `failed` count its pods, `retried` the failed ones with a successor.
+
+    `seconds` is how long it took, None where its status does not tell.
 
     `namespace_uid` tells this namespace from a later one of the same name, after a cleanup; it is empty for one that
     the run did not make.
@@ -27,6 +31,8 @@ class FinishedJob:
     succeeded: int
     failed: int
     cause: str = ""
+    seconds: float | None = None
+    retried: int = 0
 
 
 class Ledger:
@@ -72,15 +78,17 @@ class Ledger:
 
 @dataclass
 class JobBook:
-    """Jobs that ended, by namespace."""
+    """Jobs that ended, by namespace, and how long they took."""
 
     complete: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     pods_succeeded: Counter[str] = field(default_factory=Counter)
     pods_failed: Counter[str] = field(default_factory=Counter)
+    times: JobTimes = field(default_factory=JobTimes)
 
     def add(self, job: FinishedJob) -> None:
         """Count one."""
         (self.complete if job.complete else self.failed)[job.namespace] += 1
         self.pods_succeeded[job.namespace] += job.succeeded
         self.pods_failed[job.namespace] += job.failed
+        self.times.add(JobEnd(job.complete, job.seconds, job.retried))

@@ -49,9 +49,10 @@ def measurements(batch: Batch, *, partial: bool) -> dict[str, Any]:
             "failed": tracker.jobs.failed.total(),
             "peak_active_pods": tracker.pods.peak_active_job_pods,
             "ceiling_active_pods": settings.ceiling_active_pods,
+            **tracker.jobs.times.figures(),
         },
         "pods": _pods(batch),
-        "processes": batch.sampling.figures(),
+        "statefulsets": tracker.pods.stateful_figures() if tracker.sees_pods else None,
         "namespaces": [_namespace(batch, name) for name in settings.namespaces] if settings.requested["Job"] else [],
         "phases": [
             {"role": role, "start_seconds": round(begin, 3), "seconds": round(end - begin, 3)}
@@ -61,7 +62,7 @@ def measurements(batch: Batch, *, partial: bool) -> dict[str, Any]:
         "not_ready": batch.not_ready,
         "failures": {"total": recorder.failures.total(), "by_reason": dict(recorder.failures)},
         "first_failures": recorder.first_failures,
-        "warnings": [*tracker.warnings, *batch.sampling.warnings],
+        "warnings": [*tracker.warnings, *batch.observer.warnings],
     }
 
 
@@ -96,9 +97,10 @@ def _pods(batch: Batch) -> dict[str, Any]:
         "startup_p50_s": _seconds(pods.startup.percentile(50)),
         "startup_p99_s": _seconds(pods.startup.percentile(99)),
         "startup_histogram": pods.startup.to_dict(),
-        "restarts": pods.restarts,
-        "oom_kills": pods.oom_kills,
+        "restarts": pods.restarts if batch.tracker.sees_pods else None,
+        "oom_kills": pods.oom_kills if batch.tracker.sees_pods else None,
         "causes": dict(pods.causes),
+        **pods.start_figures(),
     }
 
 

@@ -19,6 +19,7 @@ from ..cluster.client import Cluster
 from ..cluster.discovery import Discovery
 from ..cluster.errors import ClusterError, Forbidden, NotFound
 from ..cluster.watch import Event, ListWatch, key_of
+from ..measure.job_times import job_end
 from ..measure.pods import FailedPod, PodBook
 from ..readiness.registry import has_predicate, readiness_of
 from ..readiness.state import Readiness, State
@@ -240,7 +241,7 @@ class Tracker:
     def _job_event(self, key: Key, known: Known, job: Mapping[str, Any], answer: Readiness) -> None:
         if known.state is not State.WAITING or answer.state is State.WAITING:
             return
-        status = job["status"]
+        status, end = job["status"], job_end(job)
         finished = FinishedJob(
             namespace=key[0],
             namespace_uid=self.namespaces.uids.get(key[0], ""),
@@ -249,6 +250,8 @@ class Tracker:
             succeeded=status.get("succeeded", 0),
             failed=status.get("failed", 0),
             cause=answer.cause,
+            seconds=end.seconds if end else None,
+            retried=end.retried if end else 0,
         )
         self.jobs.add(finished)
         self._ledger.add(finished)

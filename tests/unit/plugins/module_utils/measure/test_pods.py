@@ -131,11 +131,10 @@ STORIES = (
     Story(
         "vanishes while it runs: neither succeeded nor failed, and no longer active",
         [("ADDED", pod("Running", container(RUNNING))), ("DELETED", pod("Running", container(RUNNING)))],
-        started=1,
     ),
     Story("ends unseen, its deletion is the first that is heard", [("DELETED", pod("Succeeded"))], succeeded=1),
     Story("vanished before the run looked", [("DELETED", pod("Running"))], peak=0),
-    Story("belongs to no Job", [("ADDED", pod("Running", container(RUNNING), owner=None))], peak=0, started=1),
+    Story("belongs to no Job", [("ADDED", pod("Running", container(RUNNING), owner=None))], peak=0),
     Story(
         "waits with one container of two",
         [("ADDED", pod("Pending", container(RUNNING), container(WAITING, name="b")))],
@@ -219,3 +218,12 @@ def test_how_many_pods_there_are_now_and_have_been():
     book.observe("MODIFIED", pod("Failed", container(OOM), name="a"))
     book.observe("DELETED", pod("Running", container(RUNNING), name="c"))
     assert book.counts() == {"pending": 0, "running": 1, "succeeded": 1, "failed": 1}
+
+
+def test_stateful_pods_have_their_restarts_and_kills_apart():
+    book = PodBook()
+    for owner, name in (("StatefulSet", "s-0"), ("StatefulSet", "s-1"), ("ReplicaSet", "d")):
+        book.observe("ADDED", pod("Pending", name=name, owner=owner))
+        book.observe("MODIFIED", pod("Running", container(RUNNING, last=OOM, restarts=1), name=name, owner=owner))
+    assert book.stateful_figures() == {"restarts": 2, "oom_kills": 2, "pods_killed": 2}
+    assert (book.restarts, book.oom_kills) == (3, 3)

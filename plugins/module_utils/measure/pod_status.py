@@ -1,0 +1,133 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a pod's own text says of its owner, its containers and its times. Pure readers, each of one pod."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from .forks import FORK_FAILED, fork_failure
+
+_GROUP_OF_OWNER = {"ReplicaSet": "stateless", "StatefulSet": "stateful", "Job": "job"}
+#: Reasons to wait that only say that a container's turn has not come.
+_PATIENT = frozenset({"", "ContainerCreating", "PodInitializing"})
+GROUPS = ("stateless", "stateful", "job", "other")
+
+
+def controller_of(obj: Mapping[str, Any]) -> tuple[str, str] | None:
+    """(kind, name) of the owner that controls an object, or None."""
+    for owner in obj["metadata"].get("ownerReferences") or ():
+        if owner.get("controller"):
+            return owner["kind"], owner["name"]
+    return None
+
+
+def group_of(pod: Mapping[str, Any]) -> str:
+    """One of GROUPS, by the controlling owner's kind: ReplicaSet, StatefulSet, Job, anything else or none."""
+    owner = controller_of(pod)
+    return _GROUP_OF_OWNER.get(owner[0], "other") if owner else "other"
+
+
+def containers_of(pod: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    """The statuses of its containers, without init containers; empty before its kubelet has reported."""
+    return (pod.get("status") or {}).get("containerStatuses") or ()
+
+
+def has_started(pod: Mapping[str, Any]) -> bool:
+    """Whether every container runs, has run, or was started again."""
+    statuses = containers_of(pod)
+    if not statuses:
+        return False
+    for status in statuses:
+        state = status.get("state") or {}
+        if not (status.get("restartCount") or "running" in state or "terminated" in state):
+            return False
+    return True
+
+
+@lru_cache(maxsize=4096)  # pods are many, and few seconds are new
+def epoch(text: str | None) -> int | None:
+    """Seconds since 1970 of a time as the API writes it; None where it is missing, no time, or the kubelet's zero."""
+    try:
+        seconds = int(datetime.fromisoformat(text or "").timestamp())
+    except (ValueError, OverflowError):
+        return None
+    return seconds if seconds > 0 else None
+
+
+def first_started(pod: Mapping[str, Any]) -> int | None:
+    """When the last of its containers was started for the first time, in seconds since 1970.
+
+    None where the status no longer tells: it holds a container's present and previous start, not the first of many.
+    """
+    times = [_first_start(status) for status in containers_of(pod)]
+    known = [time for time in times if time is not None]
+    return max(known) if known and len(known) == len(times) else None
+
+
+def _first_start(status: Mapping[str, Any]) -> int | None:
+    state = status.get("state") or {}
+    present = state.get("running") or state.get("terminated")
+    last = (status.get("lastState") or {}).get("terminated")
+    restarts = status.get("restartCount") or 0
+    # While a container waits to be started again, its newest start is the one in lastState.
+    first = present if present and not restarts else last if last and restarts == (1 if present else 0) else None
+    return epoch(first.get("startedAt")) if first else None
+
+
+def last_end(status: Mapping[str, Any]) -> tuple[int, str] | None:
+    """A container's newest end: which of its starts ended (0 is the first), and the reason. None: none has."""
+    state = status.get("state") or {}
+    restarts = status.get("restartCount") or 0
+    if ended := state.get("terminated"):
+        return restarts, ended.get("reason") or ""
+    if ended := (status.get("lastState") or {}).get("terminated"):
+        return restarts - ("running" in state), ended.get("reason") or ""
+    return None
+
+
+def is_held_up(pod: Mapping[str, Any]) -> bool:
+    """Whether its status names an obstacle: it failed, has no node to go to, or a container waits for more than a turn.
+
+    Far cheaper than the text of it, and of nearly all pods nearly always False.
+    """
+    status = pod.get("status") or {}
+    if status.get("phase") == "Failed":
+        return True
+    for field in ("containerStatuses", "initContainerStatuses"):
+        for container in status.get(field) or ():
+            state = container.get("state") or {}
+            if waiting := state.get("waiting"):
+                if waiting.get("reason", "") not in _PATIENT:
+                    return True
+            elif (ended := state.get("terminated")) and ended.get("exitCode"):
+                return True
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodScheduled":
+            return bool(condition.get("status") == "False")
+    return False
+
+
+def failure_reason(pod: Mapping[str, Any]) -> tuple[str, str]:
+    """(reason, message) of a pod in phase Failed: the kubelet's own reason, else that of the first failed container.
+
+    The reason is FORK_FAILED, with what told it as the message, where a container ended because nothing could be
+    started any more. A container's message is the end of its output, if its terminationMessagePolicy says so.
+    """
+    status = pod["status"]
+    if status.get("reason"):
+        return status["reason"], status.get("message", "")
+    for container in containers_of(pod):
+        ended = (container.get("state") or {}).get("terminated")
+        if ended and (ended.get("exitCode") or ended.get("reason") == "OOMKilled"):
+            if told := fork_failure(ended.get("message") or ""):
+                return FORK_FAILED, told
+            reason = ended.get("reason") or "Error"
+            code = ended.get("exitCode", "?")
+            word = f"exit {code}" if reason == "Error" else reason
+            return word, ended.get("message") or f"container {container['name']}: {reason}, exit {code}"
+    return "unknown", "phase Failed without a container that tells why"
