@@ -1,0 +1,139 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Warnings of a cluster by reason, out of its Events, in bounded memory. Pure.
+
+An Event that happens again is not made anew: its `count`, or its `series.count`, grows. So what counts of a changed
+Event is by how much it grew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: Pairs of reason and kind that are counted apart; the rest is counted together.
+MAX_GROUPS = 200
+#: Rows of the document.
+MAX_ROWS = 50
+#: Events whose count is remembered. An older one that changes counts once more.
+MAX_KNOWN = 20_000
+_MAX_MESSAGE = 300
+_OTHERS = ("(others)", "")
+
+
+@dataclass(slots=True)
+class _Group:
+    """Times are RFC 3339, as the Events have them; None where none has."""
+
+    count: int
+    first: str | None
+    last: str | None
+    example: dict[str, str]
+
+
+class EventBook:
+    """Fed with every Warning that a watch brings."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, str], _Group] = {}
+        #: Hashes instead of uids: half the memory.
+        self._known: dict[int, int] = {}
+        self.total = 0
+        #: When the newest of them was last seen (RFC 3339), by the server's clock; "" before the first one.
+        self.newest = ""
+
+    def observe(self, change: str, event: Mapping[str, Any], *, since: str = "") -> int:
+        """Take in one event of the watch (`change`: ADDED, MODIFIED, DELETED); how often it happened that is new.
+
+        `since`: an Event that was last seen before (RFC 3339, by the server's clock) is remembered, but not counted:
+        for one that a list brings.
+        """
+        key = hash(event["metadata"].get("uid"))
+        if change == "DELETED":
+            self._known.pop(key, None)
+            return 0
+        count, last = _count(event), _last(event)
+        known = self._known.pop(key, None)
+        self._known[key] = count  # the newest is last
+        if len(self._known) > MAX_KNOWN:
+            del self._known[next(iter(self._known))]
+        if since and known is None and last is not None and _second(last) < _second(since):
+            return 0
+        if last is not None and last > self.newest:
+            self.newest = last
+        if known is None:
+            # Of an Event from before the watch it is known that it happened again, not how often.
+            new = count if change == "ADDED" else 1
+        elif count >= known:
+            new = count - known
+        else:
+            new = count  # made anew under its name
+        if new:
+            self._add(event, new, first=_first(event) if new == count else last, last=last)
+        return new
+
+    def _add(self, event: Mapping[str, Any], new: int, *, first: str | None, last: str | None) -> None:
+        self.total += new
+        about = event.get("involvedObject") or {}
+        key = (event.get("reason") or "", about.get("kind") or "")
+        if key not in self._groups and len(self._groups) >= MAX_GROUPS:
+            key = _OTHERS
+        group = self._groups.get(key)
+        if group is None:
+            self._groups[key] = _Group(new, first, last, _example(event, about))
+            return
+        group.count += new
+        if first is not None and (group.first is None or _second(first) < _second(group.first)):
+            group.first = first
+        if last is not None and (group.last is None or _second(last) > _second(group.last)):
+            group.last = last
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The most frequent first: `reason`, `kind`, `count`, `first`, `last`, `example`; at most MAX_ROWS."""
+        groups = sorted(self._groups.items(), key=lambda item: (-item[1].count, item[0]))
+        return [
+            {
+                "reason": reason,
+                "kind": kind,
+                "count": group.count,
+                "first": group.first,
+                "last": group.last,
+                "example": group.example,
+            }
+            for (reason, kind), group in groups[:MAX_ROWS]
+        ]
+
+    @property
+    def groups(self) -> int:
+        """How many rows there would be without a bound."""
+        return len(self._groups)
+
+
+def _example(event: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, str]:
+    message = " ".join((event.get("message") or "").split())
+    return {
+        "namespace": about.get("namespace") or "",
+        "name": about.get("name") or "",
+        "message": message if len(message) <= _MAX_MESSAGE else message[: _MAX_MESSAGE - 1] + "…",
+    }
+
+
+def _count(event: Mapping[str, Any]) -> int:
+    series = event.get("series")
+    return max((series.get("count") or 0) if series else 0, event.get("count") or 0, 1)
+
+
+def _first(event: Mapping[str, Any]) -> str | None:
+    return event.get("firstTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp")
+
+
+def _last(event: Mapping[str, Any]) -> str | None:
+    series = event.get("series")
+    return (series and series.get("lastObservedTime")) or event.get("lastTimestamp") or _first(event)
+
+
+def _second(time: str) -> str:
+    """The part of a time that compares as text: only some Events have microseconds behind it."""
+    return time[:19]
