@@ -35,6 +35,13 @@ def run_id(settings: Settings) -> Iterator[str]:
         yield f"run_id: {shown(value)} is not allowed; {names.DNS_LABEL_RULE}"
 
 
+def observation_name(settings: Settings) -> Iterator[str]:
+    """It is part of a file's name."""
+    value = settings.get("observe_name")
+    if value is not None and not names.is_dns_label(value):
+        yield f"observe_name: {shown(value)} is not allowed; {names.DNS_LABEL_RULE}"
+
+
 def namespace_names(settings: Settings) -> Iterator[str]:
     """The prefix must make a namespace's name with the largest index, too."""
     prefix, total = settings.get("namespaces_prefix"), settings.get("namespaces_total")
@@ -57,9 +64,10 @@ def namespace_names(settings: Settings) -> Iterator[str]:
 
 def listed_names(settings: Settings) -> Iterator[str]:
     """Names of namespaces and Secrets."""
-    for name in settings.get("namespaces_existing") or []:
-        if not names.is_dns_label(name):
-            yield f"namespaces_existing: {shown(name)} is no namespace's name; {names.DNS_LABEL_RULE}"
+    for variable in ("namespaces_existing", "observe_namespaces"):
+        for name in settings.get(variable) or []:
+            if not names.is_dns_label(name):
+                yield f"{variable}: {shown(name)} is no namespace's name; {names.DNS_LABEL_RULE}"
     for name in settings.get("run_image_pull_secrets") or []:
         if not names.is_dns_subdomain(name):
             yield (
@@ -161,6 +169,7 @@ def connectivity(settings: Settings) -> Iterator[str]:
 
 RULES: tuple[Rule, ...] = (
     run_id,
+    observation_name,
     namespace_names,
     listed_names,
     labels,

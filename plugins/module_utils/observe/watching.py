@@ -1,0 +1,148 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Watches pods and Jobs where no batch does: around somebody else's work, by the run's label or in some namespaces."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..cluster.client import Cluster
+from ..cluster.discovery import Discovery, Resource
+from ..cluster.errors import ClusterError
+from ..cluster.watch import Event, ListWatch
+from ..load.labels import run_selector
+from ..measure.job_times import JobTimes
+from ..measure.pods import PodBook
+from ..measure.recorder import now_rfc3339
+from ..measure.timeline import POD_SERIES, Timeline
+
+#: Namespaces that are watched one by one; of more, all are watched and the others left out here.
+_OWN_WATCHES = 20
+#: Seconds between two looks at the counts, the length of a bin of the timeline.
+_LOOK_SECONDS = 1.0
+_KINDS = (("v1", "Pod"), ("batch/v1", "Job"))
+
+Take = Callable[[Event, bool], None]
+
+
+class Watching:
+    """`pods`, `jobs`, `statefulsets` and `timeline` of an observation; a Part. Call `listed` before anything else."""
+
+    def __init__(self, cluster: Cluster, pods: PodBook, *, run_id: str, namespaces: Sequence[str]) -> None:
+        self._cluster = cluster
+        self._pods = pods
+        self._jobs: JobTimes | None = None
+        self._namespaces = frozenset(namespaces)
+        self._selector = "" if namespaces else run_selector(run_id)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._watches: list[ListWatch] = []
+        self._started = now_rfc3339()
+        self._timeline = Timeline(time.monotonic(), cpu_seconds=time.process_time, pod_counts=pods.counts)
+        self.warnings: list[str] = []
+
+    async def listed(self) -> None:
+        """Begin to watch, and return when what is there was read. Raises ClusterError if pods cannot be read."""
+        discovery = Discovery(self._cluster)
+        try:
+            await self._listed(discovery, *_KINDS[0], self._take_pod)
+        except BaseException:
+            await self.end()
+            raise
+        jobs = JobTimes(ended_since=time.time())
+        try:
+            await self._listed(discovery, *_KINDS[1], lambda event, _from_list: jobs.observe(event.object))
+        except ClusterError as error:
+            self.warnings.append(f"Jobs cannot be watched ({error}); there are no figures on them")
+        else:
+            self._jobs = jobs
+
+    async def _listed(self, discovery: Discovery, api_version: str, kind: str, take: Take) -> None:
+        resource = await discovery.resource(api_version, kind)
+        one_by_one = 0 < len(self._namespaces) <= _OWN_WATCHES
+        scopes: list[str | None] = [*sorted(self._namespaces)] if one_by_one else [None]
+        waits = [self._follow(resource, scope, take) for scope in scopes]
+        await asyncio.gather(*waits)
+
+    async def _follow(self, resource: Resource, namespace: str | None, take: Take) -> None:
+        """Return when the first list was read; raise what keeps it from being read."""
+        watch = ListWatch(self._cluster, resource, label_selector=self._selector, namespace=namespace)
+        self._watches.append(watch)
+        synced: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._tasks.append(asyncio.create_task(self._take_events(watch, take, synced)))
+        await synced
+
+    async def _take_events(self, watch: ListWatch, take: Take, synced: asyncio.Future[None]) -> None:
+        try:
+            async for event in watch.events():
+                if event.type == "SYNCED":
+                    if not synced.done():
+                        synced.set_result(None)
+                elif not self._namespaces or event.object["metadata"].get("namespace") in self._namespaces:
+                    take(event, not synced.done())
+        except Exception as error:
+            if not synced.done():
+                synced.set_exception(error)
+                return
+            self.warnings.append(f"{watch.resource.kind}s were no longer watched from {now_rfc3339()}: {error}")
+
+    def _take_pod(self, event: Event, from_list: bool) -> None:
+        self._pods.observe(event.type, event.object, from_list=from_list)
+
+    # -- a part of the observer --------------------------------------------------------------------------------------
+
+    async def begin(self) -> None:
+        """Nothing: `listed` was called, and has raised what the observer would only have warned of."""
+
+    async def run(self) -> None:
+        """Note the counts of pods once a second."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            self._timeline.advance(time.monotonic())
+
+    async def end(self) -> None:
+        """End the watches."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def document(self) -> dict[str, Any]:
+        """Counts and times as in the measurements of a batch; of Jobs None where they may not be watched."""
+        pods, jobs = self._pods, self._jobs
+        series = self._timeline.series(time.monotonic())
+        return {
+            "pods": _figures_of(pods),
+            "jobs": None
+            if jobs is None
+            else {"complete": jobs.complete, "failed": jobs.failed, **jobs.figures()},
+            "statefulsets": pods.stateful_figures(),
+            "timeline": {
+                "started": self._started,
+                "bin_seconds": self._timeline.bin_seconds,
+                "series": {name: series[name] for name in POD_SERIES},
+            },
+            "watch_breaks": dict(sum((watch.broken for watch in self._watches), Counter())),
+        }
+
+
+def _figures_of(pods: PodBook) -> dict[str, Any]:
+    startup = pods.startup
+    return {
+        "succeeded": pods.succeeded,
+        "failed": pods.failed,
+        "startup_p50_s": _seconds(startup.percentile(50)),
+        "startup_p99_s": _seconds(startup.percentile(99)),
+        "startup_histogram": startup.to_dict(),
+        "restarts": pods.restarts,
+        "oom_kills": pods.oom_kills,
+        "causes": dict(pods.causes),
+        **pods.start_figures(),
+    }
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
