@@ -1,0 +1,316 @@
+
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const NO_DATA = "no data";
+  const ROWS_SHOWN = 15;
+
+  // --- figures as text ----------------------------------------------------------------------------------------------
+
+  const fixed = (value, digits) => value.toLocaleString("en-US", { maximumFractionDigits: digits });
+  const bytes = (value) => {
+    const names = ["B", "KiB", "MiB", "GiB", "TiB"];
+    const power = value >= 1 ? Math.min(Math.floor(Math.log(value) / Math.log(1024)), names.length - 1) : 0;
+    return `${fixed(value / 1024 ** power, 1)} ${names[power]}`;
+  };
+  const milliseconds = (value) => (value < 1000 ? `${fixed(value, value < 10 ? 1 : 0)} ms` : `${fixed(value / 1000, 2)} s`);
+  const UNITS = { ms: milliseconds, bytes, share: (value) => `${fixed(value * 100, 0)} %` };
+  const figure = (unit, value) => (value == null ? NO_DATA : (UNITS[unit] || ((v) => fixed(v, v < 10 ? 2 : v < 100 ? 1 : 0)))(value));
+  const clock = (value) => {
+    const whole = Math.floor(value);
+    const two = (n) => String(n).padStart(2, "0");
+    const [hours, minutes, seconds] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+    return hours ? `${hours}:${two(minutes)}:${two(seconds)}` : `${minutes}:${two(seconds)}`;
+  };
+
+  // --- tables -------------------------------------------------------------------------------------------------------
+
+  const clip = (table) => {
+    const rows = [...table.tBodies[0].rows];
+    rows.forEach((row, index) => { row.hidden = table.dataset.all !== "yes" && rows.length > ROWS_SHOWN + 5 && index >= ROWS_SHOWN; });
+  };
+
+  const sortBy = (table, index) => {
+    const headers = [...table.tHead.rows[0].cells];
+    const header = headers[index];
+    // Of numbers people want the largest first.
+    const first = header.classList.contains("n") ? "descending" : "ascending";
+    const other = first === "ascending" ? "descending" : "ascending";
+    const order = header.getAttribute("aria-sort") === first ? other : first;
+    headers.forEach((one) => one.setAttribute("aria-sort", "none"));
+    header.setAttribute("aria-sort", order);
+    const sign = order === "ascending" ? 1 : -1;
+    const key = (row) => {
+      const cell = row.cells[index];
+      if (cell.dataset.v !== undefined) return Number(cell.dataset.v);
+      return cell.textContent.trim() === NO_DATA ? null : cell.textContent.trim();
+    };
+    const compare = (a, b) => (typeof a === "number" && typeof b === "number"
+      ? a - b : String(a).localeCompare(String(b), "en", { numeric: true }));
+    const rows = [...table.tBodies[0].rows].map((row) => [key(row), row]);
+    rows.sort(([a], [b]) => (a === null || b === null ? (a === null) - (b === null) : sign * compare(a, b)));
+    table.tBodies[0].append(...rows.map(([, row]) => row));
+    clip(table);
+  };
+
+  const prepareTable = (table) => {
+    [...table.tHead.rows[0].cells].forEach((header, index) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = header.textContent;
+      button.addEventListener("click", () => sortBy(table, index));
+      header.replaceChildren(button);
+      header.setAttribute("aria-sort", "none");
+    });
+    const amount = table.tBodies[0].rows.length;
+    clip(table);
+    if (amount <= ROWS_SHOWN + 5) return;
+    const more = document.createElement("button");
+    more.type = "button";
+    more.className = "more";
+    const label = () => {
+      const all = table.dataset.all === "yes";
+      more.textContent = all ? `Show the first ${ROWS_SHOWN}` : `Show all ${amount} rows`;
+      more.setAttribute("aria-expanded", String(all));
+    };
+    more.addEventListener("click", () => { table.dataset.all = table.dataset.all === "yes" ? "no" : "yes"; clip(table); label(); });
+    label();
+    table.closest(".scroll").after(more);
+  };
+
+  // A box that need not scroll is no stop for the keyboard.
+  const scrolls = new ResizeObserver((entries) => entries.forEach(({ target }) => {
+    target.tabIndex = target.scrollWidth > target.clientWidth ? 0 : -1;
+  }));
+
+  document.querySelectorAll(".scroll").forEach((box) => { prepareTable(box.querySelector("table")); scrolls.observe(box); });
+
+  // --- plots --------------------------------------------------------------------------------------------------------
+
+  const NAMED = {
+    failed: "red", "sent again": "orange", requests: "blue", pending: "orange", running: "blue", succeeded: "green",
+    p50: "blue", p99: "purple", "rejected so far": "red",
+  };
+  const COLOURS = ["blue", "orange", "green", "purple", "teal", "pink", "red", "grey"];
+  const DASHES = [[], [7, 3], [2, 3], [9, 3, 2, 3], [12, 4], [4, 4], [1, 3], [9, 3, 2, 3, 2, 3]];
+  const MARKS = { failure: "red", pressure: "orange", restart: "purple" };
+  const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
+  const probe = document.createElement("span");
+  probe.hidden = true;
+  document.body.append(probe);
+  const colour = (name) => { probe.style.color = `var(--${name})`; return getComputedStyle(probe).color; };
+
+  let palette = {};
+  let zoom = null;
+  let plots = [];
+  let printing = null;
+  const whole = [0, data.end];
+  const allTime = document.getElementById("zoom-out");
+
+  // A value between two unknown ones has no line, so it gets a point.
+  const lonely = (u, index) => {
+    const values = u.data[index];
+    return values.reduce((found, value, i) => {
+      if (value != null && values[i - 1] == null && values[i + 1] == null) found.push(i);
+      return found;
+    }, []);
+  };
+
+  const label = (context, text, x, y, stroke, align) => {
+    context.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+    context.fillStyle = stroke;
+    context.textAlign = align;
+    context.fillText(text, x, y);
+  };
+
+  const line = (context, from, to, stroke, dash) => {
+    context.strokeStyle = stroke;
+    context.lineWidth = devicePixelRatio;
+    context.setLineDash(dash.map((one) => one * devicePixelRatio));
+    context.beginPath();
+    context.moveTo(...from);
+    context.lineTo(...to);
+    context.stroke();
+    context.setLineDash([]);
+  };
+
+  // Neighbours closer than `gap` pixels share one label; each has its line.
+  const grouped = (u, times, gap) => {
+    const groups = [];
+    times.forEach((time, index) => {
+      const x = u.valToPos(time, "x", true);
+      if (x < u.bbox.left - 1 || x > u.bbox.left + u.bbox.width + 1) return;
+      const last = groups[groups.length - 1];
+      if (last && x - last.xs[0] < gap * devicePixelRatio) { last.xs.push(x); last.indexes.push(index); } else groups.push({ xs: [x], indexes: [index] });
+    });
+    return groups;
+  };
+
+  const annotate = (spec) => (u) => {
+    const { ctx: context, bbox } = u;
+    const [left, top, right, bottom] = [bbox.left, bbox.top, bbox.left + bbox.width, bbox.top + bbox.height];
+    const px = devicePixelRatio;
+    context.save();
+    grouped(u, data.phases.map((one) => one.start), 90).forEach(({ xs, indexes }) => {
+      xs.forEach((x) => line(context, [x, top], [x, bottom], palette.faint, [2, 4]));
+      const text = data.phases[indexes[0]].role + (indexes.length > 1 ? ` +${indexes.length - 1}` : "");
+      const flip = xs[0] + context.measureText(text).width * 1.2 + 8 * px > right;
+      label(context, text, xs[0] + (flip ? -4 : 4) * px, top - 4 * px, palette.faint, flip ? "right" : "left");
+    });
+    grouped(u, data.marks.map((one) => one.t), 16).forEach(({ xs, indexes }) => {
+      const stroke = palette[MARKS[data.marks[indexes[0]].kind] || "grey"];
+      xs.forEach((x, i) => line(context, [x, top], [x, bottom], palette[MARKS[data.marks[indexes[i]].kind] || "grey"], []));
+      const text = indexes.length > 1 ? `${indexes[0] + 1}–${indexes[indexes.length - 1] + 1}` : String(indexes[0] + 1);
+      context.font = `${11 * px}px system-ui, sans-serif`;
+      const width = context.measureText(text).width + 8 * px;
+      const x = Math.min(Math.max(xs[0], left + width / 2), right - width / 2);
+      context.fillStyle = stroke;
+      context.fillRect(x - width / 2, top, width, 15 * px);
+      label(context, text, x, top + 11.5 * px, palette.card, "center");
+    });
+    spec.limits.forEach((limit) => {
+      const y = u.valToPos(limit.value, "y", true);
+      if (y < top - 1 || y > bottom) return;
+      line(context, [left, y], [right, y], palette.red, [8, 4]);
+      label(context, `${limit.name}: ${figure(spec.unit, limit.value)}`, right - 4 * px, y - 5 * px, palette.red, "right");
+    });
+    context.restore();
+  };
+
+  const range = (spec) => (u, low, high) => {
+    const top = Math.max(high || 0, ...spec.limits.map((one) => one.value));
+    return top > 0 ? [0, top * 1.12] : [0, 1];
+  };
+
+  const optionsOf = (spec, width) => {
+    const axis = { stroke: palette.faint, font: "12px system-ui, sans-serif", grid: { stroke: palette.line, width: 1 }, ticks: { stroke: palette.line, width: 1, size: 4 } };
+    const series = spec.series.map((one, index) => {
+      const stroke = palette[NAMED[one.name] || COLOURS[index % COLOURS.length]];
+      return {
+        label: one.name, stroke, width: 1.75, dash: DASHES[index % DASHES.length],
+        points: { show: true, size: 4, fill: stroke, filter: lonely },
+        value: (u, value) => figure(spec.unit, value),
+      };
+    });
+    return {
+      width,
+      height: 230,
+      padding: [18, 14, 0, 0],
+      scales: { x: { time: false, range: () => zoom || whole }, y: spec.log ? { distr: 3 } : { range: range(spec) } },
+      axes: [
+        { ...axis, incrs: STEPS, space: 60, size: 30, values: (u, splits) => splits.map(clock) },
+        { ...axis, size: 62, space: 34, values: (u, splits) => splits.map((one) => (one == null ? "" : figure(spec.unit, one))) },
+      ],
+      series: [{ label: "time", value: (u, value) => (value == null ? "–" : clock(value)) }, ...series],
+      cursor: { sync: { key: "run", setSeries: false }, drag: { x: true, y: false, setScale: false }, points: { size: 7 } },
+      hooks: {
+        draw: [annotate(spec)],
+        setSelect: [(u) => {
+          if (u.select.width < 8) return;
+          const range_ = [u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x")];
+          u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+          zoomTo(range_);
+        }],
+      },
+    };
+  };
+
+  const zoomTo = (times) => {
+    zoom = times && times[1] - times[0] < (whole[1] - whole[0]) * 0.995 ? [Math.max(times[0], 0), Math.min(times[1], data.end)] : null;
+    allTime.hidden = zoom === null;
+    plots.forEach(({ plot }) => plot.setScale("x", { min: (zoom || whole)[0], max: (zoom || whole)[1] }));
+  };
+
+  const say = (spec, box, plot, index) => {
+    const parts = spec.series.map((one) => `${one.name} ${figure(spec.unit, one.values[index])}`);
+    box.nextElementSibling.textContent = `${clock(spec.t[index])}: ${parts.join(", ")}`;
+  };
+
+  const zoomBy = (plot, factor) => {
+    const [low, high] = zoom || whole;
+    const middle = plot.cursor.idx == null ? (low + high) / 2 : plot.data[0][plot.cursor.idx];
+    const half = Math.max(((high - low) * factor) / 2, 1);
+    zoomTo([middle - half, middle + half]);
+  };
+
+  const onKey = (spec, box) => (event) => {
+    const { plot } = plots.find((one) => one.box === box);
+    const [low, high] = zoom || whole;
+    const inside = spec.t.map((time, index) => [time, index]).filter(([time]) => time >= low && time <= high).map(([, index]) => index);
+    if (!inside.length || event.ctrlKey || event.altKey || event.metaKey) return;
+    const now = plot.cursor.idx ?? inside[0] - 1;
+    const step = event.shiftKey ? 10 : 1;
+    const moves = { ArrowLeft: now - step, ArrowRight: now + step, Home: inside[0], End: inside[inside.length - 1] };
+    if (event.key in moves) {
+      const index = Math.min(Math.max(moves[event.key], inside[0]), inside[inside.length - 1]);
+      plot.setCursor({ left: plot.valToPos(spec.t[index], "x"), top: plot.over.clientHeight / 2 });
+      say(spec, box, plot, index);
+    } else if (event.key === "+" || event.key === "=") zoomBy(plot, 0.5);
+    else if (event.key === "-") zoomBy(plot, 2);
+    else if (event.key === "0") zoomTo(null);
+    else return;
+    event.preventDefault();
+  };
+
+  const draw = (width) => {
+    const names = ["text", "faint", "line", "card", "link", ...new Set([...COLOURS, "red"])];
+    palette = Object.fromEntries(names.map((name) => [name, colour(name)]));
+    plots.forEach(({ plot }) => plot.destroy());
+    plots = data.plots.map((spec) => {
+      const box = document.querySelector(`#${spec.id} .plot`);
+      const columns = [spec.t, ...spec.series.map((one) => one.values)];
+      return { box, spec, plot: new uPlot(optionsOf(spec, width || box.clientWidth), columns, box) };
+    });
+  };
+
+  if (data.plots.length) {
+    document.getElementById("plot-help").hidden = false;
+    allTime.addEventListener("click", () => zoomTo(null));
+    data.plots.forEach((spec) => {
+      const box = document.querySelector(`#${spec.id} .plot`);
+      box.tabIndex = 0;
+      box.setAttribute("aria-describedby", "plot-help");
+      box.addEventListener("keydown", onKey(spec, box));
+    });
+    draw();
+    new ResizeObserver(() => {
+      if (!printing) plots.forEach(({ box, plot }) => { if (box.clientWidth !== plot.width) plot.setSize({ width: box.clientWidth, height: 230 }); });
+    }).observe(document.querySelector(".plots"));
+  }
+
+  // --- light and dark, paper ----------------------------------------------------------------------------------------
+
+  const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+  const theme = document.getElementById("theme");
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : prefersDark.matches);
+  const showTheme = () => {
+    theme.textContent = isDark() ? "Light" : "Dark";
+    theme.setAttribute("aria-label", isDark() ? "Change to light colours" : "Change to dark colours");
+    draw();
+  };
+  theme.hidden = false;
+  theme.addEventListener("click", () => { root.dataset.theme = isDark() ? "light" : "dark"; showTheme(); });
+  prefersDark.addEventListener("change", showTheme);
+  showTheme();
+
+  // What is drawn on a canvas does not follow the print style by itself, and paper opens nothing.
+  const PAPER_WIDTH = 660;
+  const toPaper = () => {
+    if (printing) return;
+    printing = { theme: root.dataset.theme, opened: [...document.querySelectorAll("details:not(.plot-table):not([open])")] };
+    root.dataset.theme = "light";
+    printing.opened.forEach((one) => { one.open = true; });
+    draw(PAPER_WIDTH);
+  };
+  const toScreen = () => {
+    if (!printing) return;
+    printing.opened.forEach((one) => { one.open = false; });
+    if (printing.theme) root.dataset.theme = printing.theme; else delete root.dataset.theme;
+    printing = null;
+    draw();
+  };
+  addEventListener("beforeprint", toPaper);
+  addEventListener("afterprint", toScreen);
+  matchMedia("print").addEventListener("change", ({ matches }) => (matches ? toPaper() : toScreen()));
+})();

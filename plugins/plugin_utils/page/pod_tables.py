@@ -1,0 +1,202 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tables of pods and Jobs: how long they took, which were slowest, and what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .formats import count, figure, milliseconds, seconds, things, words
+from .model import BAD, FAINT, GOOD, NO_DATA, PLAIN, WARN, Section, Table, at, columns
+
+#: The stages of a pod's start, in their order.
+_STAGES = {
+    "scheduled": "created to scheduled",
+    "initialized": "to initialized",
+    "started": "to all containers started",
+    "ready": "to ready",
+    "total": "in all",
+    "watched": "in all, by this machine's clock",
+}
+_GROUPS = {"stateless": "stateless", "stateful": "StatefulSet", "job": "Job", "other": "other"}
+_PERCENTILES = ("p50_s", "p90_s", "p95_s", "p99_s", "max_s")
+_MAX_NAMESPACES = 200
+_MAX_FAILED_PODS = 200
+
+
+def pods_section(summary: Mapping[str, Any]) -> Section:
+    """How long pods took to start and Jobs to complete, and what containers were restarted."""
+    tables = [_startup(summary), _jobs(summary)]
+    if any(at(summary, "statefulsets", key) is not None for key in ("pods_killed", "restarts", "oom_kills")):
+        tables.append(_sets(summary))
+    return Section(id="pods", title="Pods and Jobs", tables=tables)
+
+
+def _startup(summary: Mapping[str, Any]) -> Table:
+    found = at(summary, "pods", "startup") or {}
+    groups = [*(group for group in _GROUPS if group in found), *(group for group in found if group not in _GROUPS)]
+    rows = [
+        [
+            words(_GROUPS.get(group, group)),
+            words(_STAGES.get(stage, stage)),
+            figure(one.get("count")),
+            *(figure(one.get(name), seconds) for name in _PERCENTILES),
+        ]
+        for group in groups
+        for stage, one in sorted(found[group].items(), key=lambda item: _stage_order(item[0]))
+        if one
+    ]
+    return Table(
+        id="startup",
+        title="Start of pods, by stage",
+        columns=columns("Pods", "Stage", "#Measured", "#p50", "#p90", "#p95", "#p99", "#Longest"),
+        rows=rows,
+        note="From the pods' own timestamps, which are whole seconds; only the last stage is by this machine's clock.",
+        empty="No data: no pod was seen starting.",
+    )
+
+
+def _stage_order(stage: str) -> int:
+    return list(_STAGES).index(stage) if stage in _STAGES else len(_STAGES)
+
+
+def _jobs(summary: Mapping[str, Any]) -> Table:
+    jobs = summary.get("jobs") or {}
+    rows = [
+        ("Jobs complete", figure(jobs.get("complete"))),
+        ("Jobs failed", figure(jobs.get("failed"), tone=BAD if jobs.get("failed") else PLAIN)),
+        ("Pods replaced after they failed", figure(jobs.get("pods_retried"))),
+        ("Most pods active at once", figure(jobs.get("peak_active_pods"))),
+        ("Ceiling of active pods", figure(jobs.get("ceiling_active_pods"))),
+    ]
+    names = {"p50_s": "p50", "p90_s": "p90", "p95_s": "p95", "p99_s": "p99", "max_s": "longest"}
+    duration = jobs.get("duration") or {}
+    rows += [(f"Time from start to end, {name}", figure(duration.get(key), seconds)) for key, name in names.items()]
+    known = [[words(name), cell] for name, cell in rows if cell.text != NO_DATA]
+    return Table(
+        id="jobs",
+        title="Jobs",
+        columns=columns("What", "#Figure"),
+        rows=known,
+        empty="The run had no Jobs, or nothing is known of them.",
+    )
+
+
+def _sets(summary: Mapping[str, Any]) -> Table:
+    sets = summary.get("statefulsets") or {}
+    rows = [
+        ("Pods killed for memory", figure(sets.get("pods_killed"))),
+        ("Restarts of containers", figure(sets.get("restarts"))),
+        ("Kills for memory", figure(sets.get("oom_kills"))),
+    ]
+    return Table(
+        id="sets",
+        title="StatefulSets",
+        columns=columns("What", "#Figure"),
+        rows=[[words(name), cell] for name, cell in rows],
+        note="From what kubelets say of the containers. StatefulSets that are meant to be killed are no failure.",
+    )
+
+
+def failures_section(summary: Mapping[str, Any]) -> Section:
+    """What failed, by cause, by namespace, and pod by pod."""
+    failing = [row for row in summary.get("namespaces") or () if row.get("jobs_failed") or row.get("pods_failed")]
+    failing.sort(key=lambda row: (-(row.get("jobs_failed") or 0), -(row.get("pods_failed") or 0)))
+    tables = [_causes(summary), _namespaces(failing), _failed_pods(failing)]
+    shown = [table for table in tables if table.rows]
+    failed_objects = sum(one.get("failed") or 0 for one in (summary.get("objects") or {}).values())
+    if not summary.get("objects"):
+        lead, tone = "No data: no batch left measurements.", FAINT
+    elif not shown and not failed_objects:
+        lead, tone = "Nothing failed.", GOOD
+    else:
+        pods = at(summary, "pods", "failed")
+        jobs = at(summary, "jobs", "failed")
+        figures = ((failed_objects, "object"), (jobs, "Job"), (pods, "pod"))
+        lead = "Failed: " + (", ".join(things(value, name) for value, name in figures if value) or "nothing for good")
+        lead, tone = lead + ". Every failure is in failures.jsonl.", WARN
+    return Section(id="failures", title="Failures", tables=shown, lead=lead, tone=tone)
+
+
+def _causes(summary: Mapping[str, Any]) -> Table:
+    sources = (
+        ("attempts of requests", at(summary, "rate", "errors") or {}),
+        ("requests sent again", at(summary, "rate", "retries") or {}),
+        ("failed pods", at(summary, "pods", "causes") or {}),
+    )
+    rows = [
+        [words(what), words(cause), figure(value)]
+        for what, causes in sources
+        for cause, value in sorted(causes.items(), key=lambda item: -(item[1] or 0))
+        if value
+    ]
+    return Table(id="causes", title="By cause", columns=columns("What", "Cause", "#Count"), rows=rows)
+
+
+def _namespaces(failing: list[Mapping[str, Any]]) -> Table:
+    names = ("jobs_complete", "jobs_failed", "pods_succeeded", "pods_failed")
+    rows = [[words(row.get("name"), code=True), *(figure(row.get(name)) for name in names)] for row in failing]
+    return Table(
+        id="failing",
+        title="By namespace",
+        columns=columns("Namespace", "#Jobs complete", "#Jobs failed", "#Pods succeeded", "#Pods failed"),
+        rows=rows[:_MAX_NAMESPACES],
+        note=_rest(len(rows), _MAX_NAMESPACES, "namespaces with failures"),
+    )
+
+
+def _failed_pods(failing: list[Mapping[str, Any]]) -> Table:
+    pods = [(row.get("name"), pod) for row in failing for pod in row.get("failed_pods") or ()]
+    return Table(
+        id="failed-pods",
+        title="Failed pods",
+        columns=columns("Namespace", "Pod", "~Reason"),
+        rows=[
+            [words(namespace, code=True), words(pod.get("name"), code=True), words(pod.get("reason"))]
+            for namespace, pod in pods[:_MAX_FAILED_PODS]
+        ],
+        note=_rest(len(pods), _MAX_FAILED_PODS, "failed pods"),
+    )
+
+
+def _rest(amount: int, limit: int, what: str) -> str:
+    return f"The first {limit:,} of {count(amount)} {what}; all are in summary.json." if amount > limit else ""
+
+
+def worst_section(summary: Mapping[str, Any]) -> Section:
+    """The pods that were slowest to start, and those that never did."""
+    worst = at(summary, "pods", "worst")
+    rows = [
+        [
+            words(pod.get("name"), code=True),
+            words(pod.get("namespace"), code=True),
+            words(_GROUPS.get(str(pod.get("group")), pod.get("group"))),
+            words(pod.get("node") or "none", code=bool(pod.get("node")), tone=PLAIN if pod.get("node") else WARN),
+            figure(pod.get("total_s"), seconds) if pod.get("total_s") is not None else words("never", tone=BAD),
+            words(_stages(pod.get("stages"))),
+            words(pod.get("cause") or ""),
+        ]
+        for pod in worst or ()
+    ]
+    never = sum(1 for pod in worst or () if pod.get("total_s") is None)
+    if not worst:
+        cause = "no pod was seen starting" if worst is not None else "the run's measurements have no pods one by one"
+        lead, tone = f"No data: {cause}.", FAINT
+    else:
+        lead = f"{things(never, 'pod')} listed here never started." if never else "All started; these took longest."
+        tone = BAD if never else PLAIN
+    table = Table(
+        id="worst",
+        title="Slowest to start",
+        columns=columns("Pod", "Namespace", "Of", "Node", "#In all", "~Stages", "~Cause"),
+        rows=rows,
+    )
+    return Section(id="worst-pods", title="Worst pods", tables=[table] if rows else [], lead=lead, tone=tone)
+
+
+def _stages(stages: Mapping[str, Any] | None) -> str:
+    known = [(stage, value) for stage, value in (stages or {}).items() if isinstance(value, int | float)]
+    known.sort(key=lambda item: _stage_order(item[0]))
+    return ", ".join(f"{stage} {milliseconds(value * 1000)}" for stage, value in known)

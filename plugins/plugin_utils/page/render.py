@@ -1,0 +1,200 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""report.html: one file that asks the network for nothing. Plain data is collected first and rendered once."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from .cluster_tables import events_section, nodes_section
+from .formats import clock, date, figure, length, seconds_from, things, words
+from .head import head_of, key_figures
+from .load_tables import levels_section, load_section, server_section
+from .model import BAD, NO_DATA, WARN, Section, Table, at, columns
+from .plots import Plot, as_data, described, in_sight, plots_of, table_of
+from .pod_tables import failures_section, pods_section, worst_section
+from .run_tables import run_section, validity_section
+
+_FOLDER = Path(__file__).parent
+#: Marks that the timeline shows; a run in which everything fails has thousands.
+_MAX_MARKS = 100
+_MARK_TONES = {"failure": BAD, "pressure": WARN, "restart": WARN}
+
+
+def render_page(*, summary: Mapping[str, Any], timeline: Mapping[str, Any] | None, run: Mapping[str, Any]) -> str:
+    """The whole page as text. `summary`, `timeline` and `run` are the documents of summary.json, timeline.json, run.json.
+
+    Whatever they lack is told as "no data". Nothing in them can become markup or script: the template escapes all
+    text, data is JSON with its angle brackets escaped, and the page's own policy lets no other script run.
+    """
+    style, script = _style(), _script()
+    plots = plots_of(timeline, summary)
+    phases, marks = _phases(timeline), _marks(timeline)
+    context = {
+        "policy": _policy(style=style, script=script),
+        "style": Markup(style),
+        "script": Markup(script),
+        "summary": summary,
+        "subtitle": _subtitle(summary, run),
+        "head": head_of(summary, run),
+        "figures": key_figures(summary),
+        "levels": levels_section(summary),
+        "plots": [_shown(plot) for plot in plots],
+        "phases": phases,
+        "marks": _marks_table(marks),
+        "no_plots": _no_plots(timeline),
+        "sections": _sections(summary, run),
+        "data": {
+            "end": _end_seconds(summary, phases, plots),
+            "phases": phases,
+            "marks": [{"t": one["t"], "kind": one.get("kind")} for one in marks],
+            "plots": [as_data(plot) for plot in plots],
+        },
+        "empty_word": NO_DATA,
+    }
+    return _template().render(context) + "\n"
+
+
+def _sections(summary: Mapping[str, Any], run: Mapping[str, Any]) -> list[Section]:
+    """What stands below the timeline, in the order of what is asked first."""
+    return [
+        failures_section(summary),
+        load_section(summary),
+        pods_section(summary),
+        worst_section(summary),
+        server_section(summary),
+        events_section(summary),
+        nodes_section(summary),
+        run_section(summary, run),
+        validity_section(summary),
+    ]
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # tojson escapes <, > and &, so that no text can end the element that holds the data.
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    return environment.get_template("page.html.j2")
+
+
+@cache
+def _style() -> str:
+    return _text("vendor/uPlot.min.css") + _text("page.css")
+
+
+@cache
+def _script() -> str:
+    return _text("vendor/uPlot.iife.min.js") + _text("page.js")
+
+
+def _text(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def _policy(*, style: str, script: str) -> str:
+    """The page's Content-Security-Policy: its own style and script by their hashes, and nothing from anywhere."""
+
+    def source(text: str) -> str:
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+    rules = ("default-src 'none'", f"script-src {source(script)}", f"style-src {source(style)}", "img-src data:")
+    return "; ".join([*rules, "base-uri 'none'", "form-action 'none'"])
+
+
+def _subtitle(summary: Mapping[str, Any], run: Mapping[str, Any]) -> list[str]:
+    """What run this is, in a few words each."""
+    cluster, nodes = run.get("cluster") or {}, at(run, "cluster", "nodes") or {}
+    lasted = seconds_from(summary.get("started"), summary.get("finished"))
+    parts = [
+        f"profile {summary['profile']}" if summary.get("profile") else "no profile",
+        f"attempt {summary.get('attempt')}",
+        f"Kubernetes {cluster['version']}" if cluster.get("version") else "",
+        things(nodes["total"], "node") if nodes.get("total") else "",
+        date(summary.get("started")) if summary.get("started") else "",
+        f"took {length(lasted)}" if lasted is not None else "",
+    ]
+    return [part for part in parts if part]
+
+
+def _shown(plot: Plot) -> dict[str, Any]:
+    """A plot as the template needs it: its text, what it does not show, its table."""
+    far = [one for one in plot.limits if not in_sight(plot, one)]
+    notes = [plot.note] if plot.note else []
+    notes += [f"{one.name.capitalize()} is {one.value:,.0f}, far above what is drawn." for one in far]
+    return {
+        "id": plot.id,
+        "title": plot.title,
+        "unit": plot.unit,
+        "note": " ".join(notes),
+        "text": described(plot),
+        "table": table_of(plot),
+    }
+
+
+def _phases(timeline: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Phases that are known by their times, in the order in which they began; of those in work the end is open."""
+    found = [one for one in at(timeline, "phases") or () if one.get("start_s") is not None]
+    found.sort(key=lambda one: one["start_s"])
+    phases = []
+    for one in found:
+        end = one.get("end_s")
+        begin, finish = clock(one["start_s"]), NO_DATA if end is None else clock(end)
+        lasted = "" if end is None else f" ({length(max(0.0, end - one['start_s']))})"
+        text = f"{begin} to {finish}{lasted}"
+        phases.append({"role": str(one.get("role")), "start": one["start_s"], "end": end, "text": text})
+    return phases
+
+
+def _end_seconds(summary: Mapping[str, Any], phases: Sequence[Mapping[str, Any]], plots: Sequence[Plot]) -> float:
+    """Where the time axis ends: with the last of all that is known."""
+    lasted = seconds_from(summary.get("started"), summary.get("finished")) or 0.0
+    ends = [one["end"] or one["start"] for one in phases] + [plot.times[-1] for plot in plots if plot.times]
+    return round(max([1.0, *ends] if ends else [1.0, lasted]), 3)
+
+
+def _marks(timeline: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """What happened at one moment; phases have their own picture."""
+    found = [one for one in at(timeline, "marks") or () if one.get("kind") != "phase" and one.get("t") is not None]
+    return sorted(found, key=lambda one: one["t"])[:_MAX_MARKS]
+
+
+def _marks_table(marks: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [
+        [
+            figure(number),
+            figure(one["t"], clock),
+            words(one.get("kind"), tone=_MARK_TONES.get(str(one.get("kind")), "")),
+            words(one.get("text")),
+        ]
+        for number, one in enumerate(marks, start=1)
+    ]
+    return Table(
+        id="marks",
+        title="What happened when",
+        columns=columns("#No.", "#Time", "Kind", "~What"),
+        rows=rows,
+        note="The numbers are those in the plots. Times are counted from the start of the run.",
+    )
+
+
+def _no_plots(timeline: Mapping[str, Any] | None) -> str:
+    cause = "no batch left measurements over time" if timeline else "the run has no timeline.json"
+    return f"No data: {cause}."
+
+

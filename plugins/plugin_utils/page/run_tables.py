@@ -1,0 +1,152 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tables of what was run, on what, and how far the figures can be trusted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from .formats import date, figure, length, number, seconds_from, size, words
+from .model import BAD, FAINT, GOOD, NO_DATA, PLAIN, WARN, Cell, Section, Table, at, columns
+
+_STATES = {"good": GOOD, "limited": WARN, "poor": BAD}
+_TRUST = {
+    "good": "The figures can be relied on.",
+    "limited": "The figures can be relied on within limits.",
+    "poor": "The figures are poor evidence.",
+}
+_VERDICTS = {"ok": GOOD, "over": BAD, "warning": WARN, "no data": FAINT}
+
+
+def run_section(summary: Mapping[str, Any], run: Mapping[str, Any]) -> Section:
+    """The run, the cluster, the arithmetic made before it, and every setting."""
+    return Section(
+        id="configuration",
+        title="Configuration",
+        tables=[_run(summary, run), _cluster(run), _phases(summary), _preflight(run), _settings(run)],
+    )
+
+
+def _run(summary: Mapping[str, Any], run: Mapping[str, Any]) -> Table:
+    versions = run.get("versions") or {}
+    rows = [
+        ("Run", words(summary.get("run_id"), code=True)),
+        ("Attempt", figure(summary.get("attempt"))),
+        ("Profile", words(summary.get("profile") or "none")),
+        ("Started", words(date(summary.get("started")))),
+        ("Finished", words(date(summary.get("finished")))),
+        ("Length", words(length(seconds_from(summary.get("started"), summary.get("finished"))))),
+        ("Hash of the settings", words(summary.get("settings_hash"), code=True)),
+        *((f"Version of {name}", words(text)) for name, text in versions.items()),
+    ]
+    return _facts("run", "The run", rows)
+
+
+def _cluster(run: Mapping[str, Any]) -> Table:
+    cluster = run.get("cluster") or {}
+    nodes = cluster.get("nodes") or {}
+    rows = [
+        ("Kubernetes", words(cluster.get("version"))),
+        ("Platform", words(cluster.get("platform"))),
+        ("OpenShift", words({True: "yes", False: "no"}.get(cluster.get("openshift")))),
+        ("Nodes", figure(nodes.get("total"))),
+        ("Nodes ready", figure(nodes.get("ready"))),
+        ("Cores for pods", figure(nodes.get("allocatable_cores"), number)),
+        ("Memory for pods", figure(nodes.get("allocatable_memory_bytes"), size)),
+        ("Places for pods", figure(nodes.get("allocatable_pods"))),
+        ("Namespaces before the run", figure(cluster.get("namespaces"))),
+        ("Pods before the run", figure(cluster.get("pods_running"))),
+    ]
+    rows += [(f"Nodes of kind {index}", words(_kind(kind))) for index, kind in enumerate(nodes.get("kinds") or (), 1)]
+    if not cluster:
+        return _facts("cluster", "The cluster", [], empty="No data: the run ended before the cluster was read.")
+    return _facts("cluster", "The cluster", rows)
+
+
+def _kind(kind: Mapping[str, Any]) -> str:
+    parts = [f"{kind.get('count')} with {kind.get('cores')} cores, {kind.get('pods')} pods"]
+    parts += [str(kind[key]) for key in ("kubeletVersion", "osImage", "kernelVersion", "architecture") if kind.get(key)]
+    return ", ".join(parts + (["simulated"] if kind.get("simulated") else []))
+
+
+def _facts(identity: str, title: str, rows: list[tuple[str, Cell]], empty: str = "") -> Table:
+    cells = [[words(name), cell] for name, cell in rows]
+    return Table(id=identity, title=title, columns=columns("What", "Value"), rows=cells, empty=empty)
+
+
+def _phases(summary: Mapping[str, Any]) -> Table:
+    rows = [[words(one.get("role"), code=True), figure(one.get("seconds"), length)] for one in summary.get("phases") or ()]
+    return Table(
+        id="phases",
+        title="Phases",
+        columns=columns("Role", "#Length"),
+        rows=rows,
+        note="From a role's first request to its last answer; roles work at the same time.",
+        empty="No data: no batch left measurements.",
+    )
+
+
+def _preflight(run: Mapping[str, Any]) -> Table:
+    rows = [
+        [
+            words(one.get("name")),
+            words(one.get("needed_text")),
+            words(one.get("offered_text")),
+            words(one.get("verdict"), tone=_VERDICTS.get(str(one.get("verdict")), PLAIN)),
+            words("; ".join(str(one[key]) for key in ("note", "cure") if one.get(key))),
+        ]
+        for one in at(run, "preflight", "rows") or ()
+    ]
+    return Table(
+        id="preflight",
+        title="Needed and offered, as reckoned before the run",
+        columns=columns("What", "#Needed", "#Offered", "Verdict", "~Remark"),
+        rows=rows,
+        empty="No data: the run ended before the arithmetic was done.",
+        folded=True,
+    )
+
+
+def _settings(run: Mapping[str, Any]) -> Table:
+    rows = [[words(name, code=True), words(_value(value), code=True)] for name, value in (run.get("settings") or {}).items()]
+    return Table(
+        id="settings",
+        title="Settings",
+        columns=columns("Setting", "Value"),
+        rows=rows,
+        empty="No data: the run ended before its settings were written.",
+        folded=True,
+    )
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+
+
+def validity_section(summary: Mapping[str, Any]) -> Section:
+    """How far the figures can be trusted, and why."""
+    validity = summary.get("validity")
+    if not validity:
+        lead = "No data: nothing was found out about how far the figures can be trusted."
+        return Section(id="validity", title="Validity", tables=[], lead=lead, tone=FAINT)
+    rows = [
+        [
+            words(one.get("about")),
+            words(one.get("state") or NO_DATA, tone=_STATES.get(str(one.get("state")), FAINT)),
+            words(one.get("text")),
+        ]
+        for one in validity.get("statements") or ()
+    ]
+    table = Table(
+        id="validity-table",
+        title="What was looked at",
+        columns=columns("About", "State", "~In words"),
+        rows=rows,
+        empty="Nothing was looked at.",
+    )
+    trust = str(validity.get("trust"))
+    lead, tone = _TRUST.get(trust, f"Trust: {trust}."), _STATES.get(trust, FAINT)
+    return Section(id="validity", title="Validity", tables=[table], lead=lead, tone=tone)
