@@ -157,5 +157,6 @@ def _terminated_cause(obj: Mapping[str, Any]) -> str:
 
 def _ended(ended: Mapping[str, Any]) -> str:
     text = f"{ended.get('reason') or 'Error'} (exit code {ended.get('exitCode', '?')})"
-    message = one_line(ended.get("message") or "")
+    # It may be the end of the output (terminationMessagePolicy FallbackToLogsOnError), whose last line tells most.
+    message = one_line((ended.get("message") or "").strip().rpartition("\n")[2])
     return f"{text}: {message}" if message else text
