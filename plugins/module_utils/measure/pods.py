@@ -66,6 +66,8 @@ class PodBook:
         #: Living pods by node, of Jobs and of all others.
         self._on_nodes: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
         self._ended: set[int] = set()
+        #: Those that any pod was in.
+        self.namespaces: set[str] = set()
 
     def observe(self, kind: str, pod: Mapping[str, Any], *, from_list: bool = False) -> FailedPod | None:
         """Take in one event (`kind`: ADDED, MODIFIED, DELETED). Returns the pod's failure when this event shows it."""
@@ -83,6 +85,7 @@ class PodBook:
                 self._ended.add(hash(uid))
                 return None
             self._live[uid] = live
+            self.namespaces.add(pod["metadata"]["namespace"])
             self._count_active(live, +1)
         self._take_status(live, pod)
         self._count_running(live, phase == "Running")

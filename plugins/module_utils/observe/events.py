@@ -28,8 +28,13 @@ class EventPart:
     One watch over all namespaces: a run has hundreds of them. It passes none of the load's limits, as no watch does.
     """
 
-    def __init__(self, cluster: Cluster, *, namespaces: Names | None = None, nodes: Names | None = None) -> None:
-        """`namespaces` and `nodes` are asked for each event; None counts those of all. Events of nodes have none."""
+    def __init__(
+        self, cluster: Cluster, *, namespaces: Names | None = None, nodes: Names | None = None, wanted: bool = True
+    ) -> None:
+        """`namespaces` and `nodes` are asked for each event; None counts those of all. Events of nodes have none.
+
+        Where it is not `wanted`, nothing is asked, and the document says so.
+        """
         self._cluster = cluster
         self._namespaces = namespaces
         self._nodes = nodes
@@ -41,12 +46,15 @@ class EventPart:
         self._lists = 0
         self._since = ""
         self._watched = self._heard = False
-        self._cause: str | None = None
+        self._wanted = wanted
+        self._cause = None if wanted else "nobody was asked: events are switched off"
         self.warnings: list[str] = []
 
     async def begin(self) -> None:
         """Find out where the watch begins, so that nothing of the load is missed and nothing before it counted."""
         self._started = now_rfc3339()
+        if not self._wanted:
+            return
         try:
             self._version = await self._watch.now(deadline_seconds=_BEGIN_SECONDS)
         except ClusterError as error:
@@ -54,6 +62,8 @@ class EventPart:
 
     async def run(self) -> None:
         """Until cancelled, or until the API server refuses."""
+        if not self._wanted:
+            return
         try:
             if not self._version:
                 self._version = await self._watch.now()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ..cluster.client import Cluster
 from ..measure.pods import PodBook
 from .arguments import Intervals
+from .events import EventPart
 from .nodes import NodePart
 from .part import Part
 
@@ -19,8 +20,16 @@ def standard_parts(
 ) -> list[Part]:
     """The parts in the order of their keys.
 
-    `pods` tells which nodes to ask, `namespaces` whose events count; `started` is the origin of the series' times, by
-    the monotonic clock.
+    `pods` tells which nodes to ask, `namespaces` whose events count (none: those that pods were seen in); `started` is
+    the origin of the series' times, by the monotonic clock.
     """
-    del namespaces
-    return [NodePart(cluster, pods, interval_seconds=intervals.node_seconds, started=started)]
+    named = frozenset(namespaces)
+    return [
+        NodePart(cluster, pods, interval_seconds=intervals.node_seconds, started=started),
+        EventPart(
+            cluster,
+            namespaces=lambda: named or pods.namespaces,
+            nodes=pods.nodes_of_pods,
+            wanted=intervals.events,
+        ),
+    ]

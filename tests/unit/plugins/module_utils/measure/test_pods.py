@@ -203,6 +203,7 @@ def test_who_is_an_active_job_pod_and_where():
     assert book.nodes_of_job_pods() == {"n3"}
     book.observe("DELETED", placed("c", "n2", owner="ReplicaSet"))
     assert book.nodes_of_pods() == {"n3"}
+    assert len(book.namespaces) == 1
     assert not book.is_active_job_pod("uid-b")
 
 

@@ -125,6 +125,17 @@ async def test_who_may_not_see_events_has_no_data_and_a_cause():
     }  # fmt: skip
 
 
+async def test_who_does_not_want_events_asks_for_none():
+    server = Server()
+    async with cluster_on(server.handle) as cluster:
+        part = EventPart(cluster, wanted=False)
+        await part.begin()
+        await asyncio.wait_for(part.run(), 20)
+    assert server.asked == []
+    assert (found(part)["source"], found(part)["total"]) == ("none", None)
+    assert found(part)["cause"] == "nobody was asked: events are switched off"
+
+
 async def test_who_may_list_events_and_not_watch_them_is_told_so():
     async def handle(request: web.Request) -> web.StreamResponse:
         if "watch" in request.query:
