@@ -37,6 +37,8 @@ from .tracker import Tracker
 _SNAPSHOT_SECONDS = 10.0
 #: Seconds without anything under way or awaited after which a batch is a fault of ours, and ends with that word.
 _STALL_SECONDS = 60.0
+#: Seconds that the watch of pods may lag behind those of the objects that made them, when all of these are ready.
+_CATCH_UP_SECONDS = 1.0
 
 
 class BatchError(Exception):
@@ -149,6 +151,8 @@ class Batch:
             runner.add_done_callback(lambda _task: self.tracker.signal())
             try:
                 await self._supervise(runner)
+                if watching and not self.aborted and not self.standings.unsettled():
+                    await self.tracker.catch_up(_CATCH_UP_SECONDS)
                 if self.settings.wait and self.settings.state == "absent" and not self.aborted:
                     self.not_ready += await wait_until_gone(
                         self.cluster,

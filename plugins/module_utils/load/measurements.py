@@ -89,23 +89,16 @@ def _objects(batch: Batch) -> dict[str, dict[str, int]]:
 
 def _pods(batch: Batch) -> dict[str, Any]:
     pods, jobs = batch.tracker.pods, batch.tracker.jobs
+    # Of pods that may not be watched nothing is known, and 0 would be an invention.
+    unseen = {} if batch.tracker.sees_pods else {"restarts": None, "oom_kills": None, "never_ready": None}
     return {
+        **pods.figures(),
+        **unseen,
         # Finished Jobs' own counts reach back over an interruption, when their pods are gone; what the watch saw
         # includes pods without a Job. Neither can count too many.
         "succeeded": max(pods.succeeded, jobs.pods_succeeded.total()),
         "failed": max(pods.failed, jobs.pods_failed.total()),
-        "startup_p50_s": _seconds(pods.startup.percentile(50)),
-        "startup_p99_s": _seconds(pods.startup.percentile(99)),
-        "startup_histogram": pods.startup.to_dict(),
-        "restarts": pods.restarts if batch.tracker.sees_pods else None,
-        "oom_kills": pods.oom_kills if batch.tracker.sees_pods else None,
-        "causes": dict(pods.causes),
-        **pods.start_figures(),
     }
-
-
-def _seconds(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)
 
 
 def _namespace(batch: Batch, name: str) -> dict[str, Any]:

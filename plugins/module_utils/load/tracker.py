@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -79,6 +80,7 @@ class Tracker:
         self._tasks: list[asyncio.Task[None]] = []
         self._synced: dict[str, asyncio.Event] = {}
         self._changed = asyncio.Event()
+        self._catching_up = False
         self.broken: BaseException | None = None
 
     # -- life --------------------------------------------------------------------------------------------------------
@@ -194,6 +196,17 @@ class Tracker:
         self.standings.set("Job", key, known, State.READY if job.complete else State.FAILED, job.cause)
         return True
 
+    async def catch_up(self, timeout_seconds: float) -> None:
+        """Return when no living pod is known as not yet ready, at the latest after the time.
+
+        For when all objects are ready: then their pods are too, but each kind has a watch of its own, and that of the
+        pods, which is the longest, may still have to tell it.
+        """
+        until = time.monotonic() + timeout_seconds
+        self._catching_up = True
+        while self.sees_pods and self.pods.are_any_starting() and (left := until - time.monotonic()) > 0:
+            await self.changed(left)
+
     async def changed(self, timeout_seconds: float) -> None:
         """Return when nothing is unready any more, when the watch has broken, at `signal`, or after the time."""
         self._changed.clear()
@@ -259,6 +272,8 @@ class Tracker:
     def _pod_event(self, _kind: str, event: Event, from_list: bool) -> None:
         pod = event.object
         failure = self.pods.observe(event.type, pod, from_list=from_list)
+        if self._catching_up:
+            self._changed.set()
         role = (pod["metadata"].get("labels") or {}).get(LABEL_ROLE, "")
         if failure is not None:
             self._on_failed_pod(failure, role)

@@ -66,7 +66,8 @@ class JobTimes:
         self.failed = 0
         self.pods_retried = 0
         self.duration = LatencySketch()
-        self._ended_since = ended_since
+        # Jobs' times have whole seconds: one that ends later in the second of the beginning counts.
+        self._ended_since = None if ended_since is None else int(ended_since)
         self._known: set[int] = set()
 
     def add(self, end: JobEnd) -> None:

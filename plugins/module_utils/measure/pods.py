@@ -22,10 +22,9 @@ KEPT_PER_NAMESPACE = 20
 
 @dataclass(slots=True)
 class _LivePod:
-    """A pod that has not come to its end. `start` is there until it is ready."""
+    """A pod that has not come to its end."""
 
     group: str
-    start: PodStart | None
     #: Where it runs; None until it is scheduled.
     node: str | None = None
     running: bool = False
@@ -60,8 +59,11 @@ class PodBook:
         self.succeeded_by_namespace: Counter[str] = Counter()
         self.starts = StartBook()
         self.restarts_of = {group: Restarts() for group in GROUPS}
-        self._created_since = created_since
+        # Pods' times have whole seconds: one that is made later in the second of the beginning counts.
+        self._created_since = None if created_since is None else int(created_since)
         self._live: dict[str, _LivePod] = {}
+        #: Of the living pods those that are not ready yet.
+        self._starting: dict[str, PodStart] = {}
         self._running = 0
         #: Living pods by node, of Jobs and of all others.
         self._on_nodes: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
@@ -80,19 +82,23 @@ class PodBook:
             # kept instead of the ids, because a run may have a hundred thousand pods.
             if hash(uid) in self._ended or (kind == "DELETED" and not ended):
                 return None
-            live = self._begin(pod, from_list=from_list)
-            if live.start is None and ended:
-                self._ended.add(hash(uid))
-                return None
+            live = _LivePod(group_of(pod))
+            if self._is_older(pod):
+                if ended:
+                    self._ended.add(hash(uid))
+                    return None
+                live.counted = Restarts().take(None, pod)
+            else:
+                self._starting[uid] = self.starts.begin(pod, group=live.group, from_list=from_list)
             self._live[uid] = live
             self.namespaces.add(pod["metadata"]["namespace"])
             self._count_active(live, +1)
-        self._take_status(live, pod)
+        self._take_status(uid, live, pod)
         self._count_running(live, phase == "Running")
         if not ended and kind != "DELETED":
             return None
-        if live.start is not None:
-            self.starts.finish(live.start, end=phase if ended else "Deleted")
+        if (start := self._starting.pop(uid, None)) is not None:
+            self.starts.finish(start, end=phase if ended else "Deleted")
         self._count_running(live, False)
         del self._live[uid]
         self._ended.add(hash(uid))
@@ -124,18 +130,37 @@ class PodBook:
             "failed": self.failed,
         }
 
+    def figures(self) -> dict[str, Any]:
+        """The key `pods` of a document: counts, causes of failure, kills, and how the pods started."""
+        watched = self.startup
+        p50, p99 = (watched.percentile(percent) for percent in (50, 99))
+        return {
+            "succeeded": self.succeeded,
+            "failed": self.failed,
+            "startup_p50_s": None if p50 is None else round(p50, 3),
+            "startup_p99_s": None if p99 is None else round(p99, 3),
+            "startup_histogram": watched.to_dict(),
+            "restarts": self.restarts,
+            "oom_kills": self.oom_kills,
+            "causes": dict(self.causes),
+            **self.start_figures(),
+        }
+
     def start_figures(self) -> dict[str, Any]:
         """How pods started: `startup`, `worst`, `never_ready` and `clock_backwards`, as a batch's measurements have it.
 
         `never_ready` are those that ended, and those that live and are not ready (of Jobs: have not started) yet.
         """
-        waiting = [live.start for live in self._live.values() if live.start is not None]
         return {
             "startup": self.starts.startup(),
-            "worst": self.starts.worst(waiting),
-            "never_ready": self.starts.never + sum(start.is_missing for start in waiting),
+            "worst": self.starts.worst(self._starting.values()),
+            "never_ready": self.starts.never + sum(start.is_missing for start in self._starting.values()),
             "clock_backwards": self.starts.backwards,
         }
+
+    def are_any_starting(self) -> bool:
+        """Whether a living pod is, as far as is known, not ready yet (of a Job: has not started)."""
+        return any(start.is_missing for start in self._starting.values())
 
     def stateful_figures(self) -> dict[str, int]:
         """Of StatefulSets' pods: `pods_killed` for memory, `restarts`, `oom_kills`, as kubelets report them."""
@@ -154,13 +179,11 @@ class PodBook:
         """The nodes that the living pods are on, those of Jobs included."""
         return set(self._on_nodes[True]) | set(self._on_nodes[False])
 
-    def _begin(self, pod: Mapping[str, Any], *, from_list: bool) -> _LivePod:
-        group = group_of(pod)
-        if self._created_since is not None:
-            created = epoch(pod["metadata"].get("creationTimestamp"))
-            if created is not None and created < self._created_since:
-                return _LivePod(group, None, counted=Restarts().take(None, pod))
-        return _LivePod(group, self.starts.begin(pod, group=group, from_list=from_list))
+    def _is_older(self, pod: Mapping[str, Any]) -> bool:
+        if self._created_since is None:
+            return False
+        created = epoch(pod["metadata"].get("creationTimestamp"))
+        return created is not None and created < self._created_since
 
     def _leave_node(self, live: _LivePod) -> None:
         if live.node is not None:
@@ -179,13 +202,14 @@ class PodBook:
             self.active_job_pods += step
             self.peak_active_job_pods = max(self.peak_active_job_pods, self.active_job_pods)
 
-    def _take_status(self, live: _LivePod, pod: Mapping[str, Any]) -> None:
+    def _take_status(self, uid: str, live: _LivePod, pod: Mapping[str, Any]) -> None:
         if live.node is None and (node := (pod.get("spec") or {}).get("nodeName")):
             live.node = sys.intern(node)  # pods are many, nodes are few
             self._on_nodes[live.group == "job"][live.node] += 1
-        if live.start is not None and self.starts.take(live.start, pod, node=live.node):
-            self.starts.finish(live.start)
-            live.start = None
+        start = self._starting.get(uid)
+        if start is not None and self.starts.take(start, pod, node=live.node):
+            self.starts.finish(start)
+            del self._starting[uid]
         live.counted = self.restarts_of[live.group].take(live.counted, pod)
 
     def _end(self, pod: Mapping[str, Any], phase: str) -> FailedPod | None:
