@@ -10,7 +10,7 @@ ARGS ?=
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## run profile smoke on a real control plane, brought up here unless KUBECONFIG names another
+demo: ## run profile smoke on a real control plane, brought up here unless KUBECONFIG names another (REAL_NODE=true: with a node)
 	@$(DEV) demo $(ARGS)
 
 test: ## everything: lint, sanity, molecule, unit and integration tests

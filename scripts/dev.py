@@ -6,9 +6,8 @@ import argparse
 import os
 import shutil
 import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +19,8 @@ from steps import ClusterFailedError, TargetFailedError, fail_if_any, lint_steps
 CHECKOUT = devenv.CHECKOUT
 sys.path.insert(0, str(CHECKOUT / "tests"))
 
-from helpers import collection, control_plane  # noqa: E402  (the line above is what makes it importable)
+import real_node  # noqa: E402  (the line above is what makes it and what follows importable)
+from helpers import collection, control_plane  # noqa: E402
 
 # What naming a cluster for `make demo` and `make bench` means: kubectl's own variable, or the collection's.
 CLUSTER_VARIABLES = ("KUBECONFIG", "K8S_AUTH_KUBECONFIG", "K8S_AUTH_HOST")
@@ -41,35 +41,32 @@ SKIPPED_SANITY_TESTS = ("pslint",)
 # A scenario mostly waits for the cluster: three at once take a third of the time, on two cores too.
 MOLECULE_WORKERS = "3"
 DEMO_NAME = "demo"
-# What a real node is made of, by a file that the package brings.
-NODE_PACKAGES = {
-    "containerd": "containerd",
-    "runc": "runc",
-    "/usr/lib/cni/bridge": "containernetworking-plugins",
-    "busybox": "busybox-static",
-    "nft": "nftables",
-    "conntrack": "conntrack",
-    "ip": "iproute2",
-    "curl": "curl",
-}
 
 
 # --- a cluster to work on -------------------------------------------------------------------------------------------
 
 
-def chosen_cluster() -> dict[str, str]:
+def chosen_cluster(*, with_real_node: bool | None) -> dict[str, str]:
     """Return the variables that name the user's cluster, else those of the embedded one, started if it is not running.
 
-    Which one is said aloud: a demo on a cluster somebody else depends on should not come as a surprise.
+    Which one is said aloud: a demo on a cluster somebody else depends on should not come as a surprise. Whoever says
+    whether the embedded one has a real node has it restarted, with its objects, if it is of the other kind.
     """
     named = {name: os.environ[name] for name in CLUSTER_VARIABLES if os.environ.get(name)}
+    listed = ", ".join(f"{name}={value}" for name, value in named.items())
+    if named and with_real_node is not None:
+        raise TargetFailedError(f"{real_node.VARIABLE} is about the embedded cluster, but another is named by {listed}")
     if named:
-        print(f"Using the cluster named by {', '.join(f'{k}={v}' for k, v in named.items())}", flush=True)
+        print(f"Using the cluster named by {listed}", flush=True)
         return {}
+    tier = {"local_cluster_real_node": with_real_node, "local_cluster_restart": True}
     try:
-        return {"K8S_AUTH_KUBECONFIG": str(control_plane.start())}
+        return {"K8S_AUTH_KUBECONFIG": str(control_plane.start(tier if with_real_node is not None else None))}
     except control_plane.ControlPlaneError as error:
-        raise ClusterFailedError(str(error)) from error
+        hint = (
+            f"if it has a real node: {real_node.VARIABLE}=true uses it, {real_node.VARIABLE}=false restarts it without"
+        )
+        raise ClusterFailedError(f"{error} ({hint})" if with_real_node is None else str(error)) from error
 
 
 def colours() -> dict[str, str]:
@@ -97,48 +94,22 @@ def test_cluster() -> Iterator[None]:
             os.environ.pop(control_plane.TEST_KUBECONFIG, None)
 
 
-def install_debian_packages(packages: Mapping[str, str]) -> None:
-    """Install the packages (by a file or command that each brings), where that is ours to do; else say what is missing.
-
-    Whoever needs the command reports its absence; this only saves a bare CI machine a step.
-    """
-    missing = sorted({package for name, package in packages.items() if not shutil.which(name)})
-    if missing and os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet = ["apt-get", "-q", "-y"]
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for step in (["update"], ["install", "--no-install-recommends", *missing]):
-            subprocess.run([*quiet, *step], check=False, stdout=subprocess.DEVNULL, env=environment)
-    for name, package in packages.items():
-        if not shutil.which(name):
-            print(f"{name} is missing (Debian package {package}); what needs it says so", flush=True)
-
-
-def prepare_real_node() -> None:
-    """Have what the tests of the real node need, where there can be one: packages, and the programs of a node.
-
-    Building them here, with output, keeps the tests' own time limits short.
-    """
-    if not (sys.platform.startswith("linux") and os.geteuid() == 0):
-        print("The tests of the real node are skipped: they need Linux and root", flush=True)
-        return
-    install_debian_packages(NODE_PACKAGES)
-    variables = {"local_cluster_state": "built", "local_cluster_real_node": True}
-    try:
-        control_plane.playbook(variables)
-    except control_plane.ControlPlaneError as error:
-        raise ClusterFailedError(str(error)) from error
-
-
 # --- targets --------------------------------------------------------------------------------------------------------
 
 
 def demo(extra: list[str]) -> None:
-    """Run profile smoke on a real control plane, after removing what an earlier demo left."""
-    cluster = chosen_cluster() | colours()
+    """Run profile smoke on a real control plane, after removing what an earlier demo left.
+
+    With REAL_NODE=true on a real node, in a form in which there is something to be seen.
+    """
+    with_real_node = real_node.wanted()
+    cluster = chosen_cluster(with_real_node=with_real_node) | colours()
+    settings = real_node.DEMO_SETTINGS if with_real_node else {}
+    chosen = [word for name, value in settings.items() for word in ("-e", f"{name}={value}")]
     # Names of its own, so that a run somebody has on the same cluster is not in the way.
     run_id, prefix = ("-e", f"run_id={DEMO_NAME}"), ("-e", f"namespaces_prefix={DEMO_NAME}")
     run("ansible-playbook", "kubestress.core.cleanup", *run_id, env=cluster)
-    run("ansible-playbook", "kubestress.core.smoke", *run_id, *prefix, *extra, env=cluster)
+    run("ansible-playbook", "kubestress.core.smoke", *run_id, *prefix, *chosen, *extra, env=cluster)
 
 
 def lint(extra: list[str]) -> None:
@@ -190,7 +161,7 @@ def unit(extra: list[str]) -> None:
 
 def integration(extra: list[str]) -> None:
     """Run the integration tests on a control plane of their own."""
-    prepare_real_node()
+    real_node.prepare()
     with test_cluster():
         pytest("tests/integration", extra)
 
@@ -199,7 +170,7 @@ def test(extra: list[str]) -> None:
     """Run everything; what fails does not keep the rest from running, and pytest's closing line comes last."""
     failed = run_all([*lint_steps(), ("ansible-test sanity", lambda: sanity([]))])
     try:
-        prepare_real_node()
+        real_node.prepare()
         with test_cluster():
             failed += run_all([("molecule", lambda: molecule([]))])
             test_last(failed=failed, arguments=extra)
@@ -216,7 +187,7 @@ def test_last(*, failed: list[str], arguments: list[str]) -> None:
 
 def bench(extra: list[str]) -> None:
     """Measure on the embedded control plane and print the table."""
-    install_debian_packages({"h2load": "nghttp2-client"})
+    real_node.install_debian_packages({"h2load": "nghttp2-client"})
     search = {"PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]}
     run(sys.executable, "tests/bench", *extra, env=search)
 
