@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .forks import fork_failure
+
 #: Pairs of reason and kind that are counted apart; the rest is counted together.
 MAX_GROUPS = 200
 #: Rows of the document.
@@ -25,12 +27,13 @@ _OTHERS = ("(others)", "")
 
 @dataclass(slots=True)
 class _Group:
-    """Times are RFC 3339, as the Events have them; None where none has."""
+    """Times are RFC 3339, as the Events have them; None where none has. `forks` tell that nothing could be started."""
 
     count: int
     first: str | None
     last: str | None
     example: dict[str, str]
+    forks: int = 0
 
 
 class EventBook:
@@ -80,24 +83,33 @@ class EventBook:
         key = (event.get("reason") or "", about.get("kind") or "")
         if key not in self._groups and len(self._groups) >= MAX_GROUPS:
             key = _OTHERS
+        forks = new if fork_failure(event.get("message") or "") else 0
         group = self._groups.get(key)
         if group is None:
-            self._groups[key] = _Group(new, first, last, _example(event, about))
+            self._groups[key] = _Group(new, first, last, _example(event, about), forks)
             return
         group.count += new
+        if forks and not group.forks:
+            # The one that tells what the node has run out of.
+            group.example = _example(event, about)
+        group.forks += forks
         if first is not None and (group.first is None or _second(first) < _second(group.first)):
             group.first = first
         if last is not None and (group.last is None or _second(last) > _second(group.last)):
             group.last = last
 
     def rows(self) -> list[dict[str, Any]]:
-        """The most frequent first: `reason`, `kind`, `count`, `first`, `last`, `example`; at most MAX_ROWS."""
+        """The most frequent first: `reason`, `kind`, `count`, `first`, `last`, `example`; at most MAX_ROWS.
+
+        `fork_failures` of them tell that no process or thread could be started.
+        """
         groups = sorted(self._groups.items(), key=lambda item: (-item[1].count, item[0]))
         return [
             {
                 "reason": reason,
                 "kind": kind,
                 "count": group.count,
+                "fork_failures": group.forks,
                 "first": group.first,
                 "last": group.last,
                 "example": group.example,
