@@ -66,7 +66,7 @@ def test_a_row_has_the_first_and_the_last_time_and_the_first_example():
         {
             "reason": "FailedMount", "kind": "Pod", "count": 5, "first": "2026-01-01T00:00:01.500000Z",
             "last": "2026-01-01T00:00:08Z",
-            "example": {"namespace": "ns", "name": "p", "message": "first of all"},
+            "fork_failures": 0, "example": {"namespace": "ns", "name": "p", "message": "first of all"},
         }
     ]  # fmt: skip
     assert book.newest == "2026-01-01T00:00:08Z"
@@ -115,3 +115,13 @@ def test_an_event_that_says_little_counts_all_the_same(rest):
     assert book.observe("ADDED", event() | rest) == 1
     (row,) = book.rows()
     assert (row["first"], row["last"]) == (None, None)
+
+
+def test_events_that_tell_of_failed_forks_are_counted_and_the_first_of_them_is_the_example():
+    book = EventBook()
+    book.observe("ADDED", event("a", message="no such volume", **new()))
+    forks = "mount failed: fork/exec /usr/bin/mount: resource temporarily unavailable"
+    book.observe("ADDED", event("b", message=forks, **old(2, "2026-01-01T00:00:02Z", "2026-01-01T00:00:04Z")))
+    book.observe("MODIFIED", event("b", message=forks, **old(5, "2026-01-01T00:00:02Z", "2026-01-01T00:00:08Z")))
+    (row,) = book.rows()
+    assert (row["count"], row["fork_failures"], row["example"]["message"]) == (6, 5, forks)
