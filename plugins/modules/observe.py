@@ -32,7 +32,7 @@ options:
     choices: [started, stopped]
     default: started
   run_id:
-    description: Identity of the run; it is written into the observation, and names the pods where O(namespaces) is empty.
+    description: Identity of the run. It stands in the observation, and selects the pods if O(namespaces) is empty.
     type: str
     required: true
   results_dir:

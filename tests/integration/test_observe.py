@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,17 @@ def job(name: str) -> dict[str, Any]:
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": {"template": template}}
 
 
+def warning(reason: str, namespace: str) -> dict[str, Any]:
+    """Return an Event of type Warning about a pod."""
+    about = {"kind": "Pod", "namespace": namespace, "name": "p"}
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return {
+        "apiVersion": "v1", "kind": "Event", "metadata": {"name": f"p.{reason.lower()}"}, "involvedObject": about,
+        "type": "Warning", "reason": reason, "message": "it sulks", "firstTimestamp": now, "lastTimestamp": now,
+        "count": 1,
+    }  # fmt: skip
+
+
 @pytest.fixture
 def namespaces(kubectl: Any, prefix: str) -> Iterator[list[str]]:
     """Yield two namespaces that are no run's."""
@@ -96,6 +108,8 @@ def test_what_somebody_else_did_meanwhile_is_in_the_file(
     again = observe(**options)
     assert (again["changed"], again["pid"]) == (False, started["pid"])
     make(kubectl, here, deployment("web"), job("build"))
+    kubectl("apply", "-n", here, "-f", "-", stdin=yaml.safe_dump(warning("Sulking", here)))
+    kubectl("apply", "-n", elsewhere, "-f", "-", stdin=yaml.safe_dump(warning("Sulking", elsewhere)))
     make(kubectl, elsewhere, deployment("not-mine"))
     stopped = observe(state="stopped", **options)
     assert (stopped["changed"], stopped["running"], stopped["pid"]) == (True, False, None), stopped
@@ -108,6 +122,8 @@ def test_what_somebody_else_did_meanwhile_is_in_the_file(
     # The two that were there before run as well, but how they started nobody has seen.
     assert series["pods_running"][-1] == 4
     assert series["pods_succeeded"][-1] == 1
+    (told,) = found["events"]["warnings"]
+    assert (told["reason"], told["kind"], told["count"]) == ("Sulking", "Pod", 1)
     assert stopped["observation"]["jobs"]["complete"] == 1
     assert "timeline" not in stopped["observation"]
     third = observe(state="stopped", **options)

@@ -22,8 +22,7 @@ def batch_observer(settings: BatchSettings, cluster: Cluster, pods: PodBook) -> 
     intervals, folder = settings.observe, settings.results_dir
     if intervals is None or folder is None:
         return Observer([], run_id=settings.run_id, name=name, intervals=Intervals(), file=None)
-    parts = standard_parts(
-        cluster, pods, intervals=intervals, started=time.monotonic(), namespaces=settings.namespaces
-    )
+    namespaces = frozenset(settings.namespaces)
+    parts = standard_parts(cluster, pods, intervals=intervals, started=time.monotonic(), namespaces=lambda: namespaces)
     file = ObservationFile(folder, name)
     return Observer(parts, run_id=settings.run_id, name=name, intervals=intervals, file=file)

@@ -48,6 +48,4 @@ class Intervals:
             value = options[name]
             if value != 0 and not least <= value <= most:
                 raise ObserveError(f"{prefix}{name}: {value:g}; allowed are {least} to {most}, or 0 for {zero}")
-        return cls(
-            api_seconds=options["api_interval"], node_seconds=options["node_interval"], events=options["events"]
-        )
+        return cls(api_seconds=options["api_interval"], node_seconds=options["node_interval"], events=options["events"])

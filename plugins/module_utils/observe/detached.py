@@ -67,17 +67,17 @@ def start(work: Work, *, timeout_seconds: float) -> tuple[Process, dict[str, Any
     os.close(writing)
     os.waitpid(child, 0)
     try:
-        lines = _lines(reading, timeout_seconds=timeout_seconds)
+        lines, ended = _lines(reading, timeout_seconds=timeout_seconds)
     finally:
         os.close(reading)
     process = Process.of(lines[0]["pid"]) if lines else None
     if len(lines) > 1 and "error" in lines[1]:
         raise ObserveError(lines[1]["error"])
-    if process is None:
-        raise ObserveError("the process that observes ended at once, and did not say why")
-    if len(lines) < 2:
+    if process is not None and not ended:
         process.send(signal.SIGKILL)
         raise ObserveError(f"observing did not begin within {timeout_seconds:g} s")
+    if process is None or len(lines) < 2:
+        raise ObserveError("the process that observes ended at once, and did not say why")
     return process, lines[1]
 
 
@@ -88,19 +88,22 @@ def stop(process: Process, *, timeout_seconds: float) -> None:
     except PermissionError as error:
         raise ObserveError(f"process {process.pid}, which observes, belongs to another user") from error
     if not wait_until(lambda: not process.alive, timeout_seconds=timeout_seconds):
-        raise ObserveError(f"process {process.pid}, which observes, did not end within {timeout_seconds:g} s of SIGTERM")
+        raise ObserveError(
+            f"process {process.pid}, which observes, did not end within {timeout_seconds:g} s of SIGTERM"
+        )
 
 
-def _lines(reading: int, *, timeout_seconds: float) -> list[dict[str, Any]]:
-    """What the process tells until it says no more, or until the time is over: its pid, and then one thing."""
-    text = b""
+def _lines(reading: int, *, timeout_seconds: float) -> tuple[list[dict[str, Any]], bool]:
+    """What the process tells, its pid and then one thing; whether it came to its end before the time was over."""
+    text, ended = b"", False
     until = time.monotonic() + timeout_seconds
     while select.select([reading], [], [], max(0.0, until - time.monotonic()))[0]:
         piece = os.read(reading, 65536)
         if not piece:
+            ended = True
             break
         text += piece
-    return [json.loads(line) for line in text.decode().splitlines(keepends=True) if line.endswith("\n")]
+    return [json.loads(line) for line in text.decode().splitlines(keepends=True) if line.endswith("\n")], ended
 
 
 def _leave(work: Work, writing: int) -> NoReturn:

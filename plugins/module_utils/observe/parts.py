@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Set
 
 from ..cluster.client import Cluster
 from ..measure.pods import PodBook
@@ -16,20 +16,14 @@ from .part import Part
 
 
 def standard_parts(
-    cluster: Cluster, pods: PodBook, *, intervals: Intervals, started: float, namespaces: Sequence[str]
+    cluster: Cluster, pods: PodBook, *, intervals: Intervals, started: float, namespaces: Callable[[], Set[str]]
 ) -> list[Part]:
     """The parts in the order of their keys.
 
-    `pods` tells which nodes to ask, `namespaces` whose events count (none: those that pods were seen in); `started` is
-    the origin of the series' times, by the monotonic clock.
+    `pods` tells which nodes to ask, `namespaces`, asked for each event, whose events count; `started` is the origin of
+    the series' times, by the monotonic clock.
     """
-    named = frozenset(namespaces)
     return [
         NodePart(cluster, pods, interval_seconds=intervals.node_seconds, started=started),
-        EventPart(
-            cluster,
-            namespaces=lambda: named or pods.namespaces,
-            nodes=pods.nodes_of_pods,
-            wanted=intervals.events,
-        ),
+        EventPart(cluster, namespaces=namespaces, nodes=pods.nodes_of_pods, wanted=intervals.events),
     ]

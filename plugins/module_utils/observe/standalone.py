@@ -48,7 +48,9 @@ async def observe(
         began = time.monotonic()
         pods = PodBook(created_since=time.time())
         watching = Watching(cluster, pods, run_id=run_id, namespaces=namespaces)
-        parts = standard_parts(cluster, pods, intervals=intervals, started=began, namespaces=namespaces)
+        parts = standard_parts(
+            cluster, pods, intervals=intervals, started=began, namespaces=lambda: watching.namespaces
+        )
         observer = Observer([*parts, watching], run_id=run_id, name=name, intervals=intervals, file=file)
         await watching.listed()
         async with observer.beside():

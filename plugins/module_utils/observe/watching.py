@@ -25,7 +25,6 @@ from ..measure.timeline import POD_SERIES, Timeline
 _OWN_WATCHES = 20
 #: Seconds between two looks at the counts, the length of a bin of the timeline.
 _LOOK_SECONDS = 1.0
-_KINDS = (("v1", "Pod"), ("batch/v1", "Job"))
 
 Take = Callable[[Event, bool], None]
 
@@ -37,7 +36,9 @@ class Watching:
         self._cluster = cluster
         self._pods = pods
         self._jobs: JobTimes | None = None
-        self._namespaces = frozenset(namespaces)
+        self._only = frozenset(namespaces)
+        #: The namespaces that count: those given, or those in which there is something of the run.
+        self.namespaces = set(namespaces)
         self._selector = "" if namespaces else run_selector(run_id)
         self._tasks: list[asyncio.Task[None]] = []
         self._watches: list[ListWatch] = []
@@ -49,24 +50,34 @@ class Watching:
         """Begin to watch, and return when what is there was read. Raises ClusterError if pods cannot be read."""
         discovery = Discovery(self._cluster)
         try:
-            await self._listed(discovery, *_KINDS[0], self._take_pod)
+            await self._listed(discovery, "v1", "Pod", self._take_pod)
         except BaseException:
             await self.end()
             raise
         jobs = JobTimes(ended_since=time.time())
-        try:
-            await self._listed(discovery, *_KINDS[1], lambda event, _from_list: jobs.observe(event.object))
-        except ClusterError as error:
-            self.warnings.append(f"Jobs cannot be watched ({error}); there are no figures on them")
-        else:
+
+        def take_job(event: Event, _from_list: bool) -> None:
+            jobs.observe(event.object)
+
+        if await self._may_be_listed(discovery, "batch/v1", "Job", take_job):
             self._jobs = jobs
+        if self._selector:
+            # Where no pod could be made, the events of its namespace tell why.
+            await self._may_be_listed(discovery, "v1", "Namespace", self._take_namespace)
+
+    async def _may_be_listed(self, discovery: Discovery, api_version: str, kind: str, take: Take) -> bool:
+        try:
+            await self._listed(discovery, api_version, kind, take)
+        except ClusterError as error:
+            self.warnings.append(f"{kind}s cannot be watched: {error}")
+            return False
+        return True
 
     async def _listed(self, discovery: Discovery, api_version: str, kind: str, take: Take) -> None:
         resource = await discovery.resource(api_version, kind)
-        one_by_one = 0 < len(self._namespaces) <= _OWN_WATCHES
-        scopes: list[str | None] = [*sorted(self._namespaces)] if one_by_one else [None]
-        waits = [self._follow(resource, scope, take) for scope in scopes]
-        await asyncio.gather(*waits)
+        one_by_one = 0 < len(self._only) <= _OWN_WATCHES
+        scopes: list[str | None] = [*sorted(self._only)] if one_by_one else [None]
+        await asyncio.gather(*(self._follow(resource, scope, take) for scope in scopes))
 
     async def _follow(self, resource: Resource, namespace: str | None, take: Take) -> None:
         """Return when the first list was read; raise what keeps it from being read."""
@@ -82,7 +93,7 @@ class Watching:
                 if event.type == "SYNCED":
                     if not synced.done():
                         synced.set_result(None)
-                elif not self._namespaces or event.object["metadata"].get("namespace") in self._namespaces:
+                elif not self._only or event.object["metadata"].get("namespace") in self._only:
                     take(event, not synced.done())
         except Exception as error:
             if not synced.done():
@@ -90,7 +101,11 @@ class Watching:
                 return
             self.warnings.append(f"{watch.resource.kind}s were no longer watched from {now_rfc3339()}: {error}")
 
+    def _take_namespace(self, event: Event, _from_list: bool) -> None:
+        self.namespaces.add(event.object["metadata"]["name"])
+
     def _take_pod(self, event: Event, from_list: bool) -> None:
+        self.namespaces.add(event.object["metadata"]["namespace"])
         self._pods.observe(event.type, event.object, from_list=from_list)
 
     # -- a part of the observer --------------------------------------------------------------------------------------
@@ -116,9 +131,7 @@ class Watching:
         series = self._timeline.series(time.monotonic())
         return {
             "pods": _figures_of(pods),
-            "jobs": None
-            if jobs is None
-            else {"complete": jobs.complete, "failed": jobs.failed, **jobs.figures()},
+            "jobs": None if jobs is None else {"complete": jobs.complete, "failed": jobs.failed, **jobs.figures()},
             "statefulsets": pods.stateful_figures(),
             "timeline": {
                 "started": self._started,

@@ -56,9 +56,7 @@ class Hanging(Reading):
 
 def observer(tmp_path: Path, *parts: Any, wanted: bool = True) -> tuple[Observer, Path]:
     file = ObservationFile(tmp_path, "load")
-    made = Observer(
-        parts, run_id="r", name="load", intervals=Intervals(), file=file if wanted else None
-    )
+    made = Observer(parts, run_id="r", name="load", intervals=Intervals(), file=file if wanted else None)
     return made, file.path
 
 
