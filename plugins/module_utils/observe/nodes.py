@@ -127,7 +127,12 @@ class NodePart:
             while True:
                 await asyncio.sleep(self._interval_seconds)
                 self._round += 1
-                await asyncio.gather(*(self._ask(proxy, name) for name in self._chosen()))
+                budget, before = self._budget(), proxy.requests
+                if any(node.told for node in self._nodes.values()):
+                    await asyncio.gather(*(self._ask(proxy, name) for name in self._chosen(budget)))
+                else:
+                    await self._search(proxy, budget)
+                self._overdrawn = max(0, proxy.requests - before - budget)
 
     async def end(self) -> None:
         """Read the Nodes once more, those under pressure first."""
@@ -143,26 +148,32 @@ class NodePart:
 
     # -- whom to ask -------------------------------------------------------------------------------------------------
 
-    def _chosen(self) -> list[str]:
-        """The nodes of this round, within the budget, those not asked for the longest time first.
+    async def _search(self, proxy: NodeProxy, budget: float) -> None:
+        """Until one has told something, one kubelet a round: most clusters that permit nothing do so on every node."""
+        due, of_jobs = self._due(), self._pods.nodes_of_job_pods()
+        before = proxy.requests
+        for name in sorted(due, key=lambda name: name not in of_jobs):
+            if proxy.requests - before + 1 > budget:
+                break
+            await self._ask(proxy, name)
+            if not self._nodes[name].simulated:
+                break
 
-        Until one has told something, one at a time: most clusters that permit nothing do so on every node.
-        """
-        budget, now = self._budget(), time.monotonic()
-        of_jobs = self._pods.nodes_of_job_pods()
-        here = {name: self._nodes.setdefault(name, _Node(NodeLoad(name=name))) for name in self._pods.nodes_of_pods()}
-        silent = self._all_are_silent()
+    def _chosen(self, budget: float) -> list[str]:
+        """The nodes of this round, within the budget, those not asked for the longest time first."""
+        costs, of_jobs = self._due(), self._pods.nodes_of_job_pods()
+        first = _within([name for name in costs if name in of_jobs], costs, max(min(budget, 1), budget * _JOBS_SHARE))
+        rest = sorted((name for name in costs if name not in first), key=lambda name: name in of_jobs)
+        return first + _within(rest, costs, budget - sum(costs[name] for name in first))
+
+    def _due(self) -> dict[str, int]:
+        """The nodes with pods of the run that there is something to ask of, with the requests that it takes."""
+        now, silent = time.monotonic(), self._all_are_silent()
+        for name in self._pods.nodes_of_pods() - self._nodes.keys():
+            self._nodes[name] = _Node(NodeLoad(name=name))
+        here = {name: self._nodes[name] for name in self._pods.nodes_of_pods()}
         costs = {name: self._cost(node, now=now, silent=silent) for name, node in here.items()}
-        due = sorted((name for name in here if costs[name]), key=lambda name: (here[name].asked, name))
-        if not any(node.told for node in self._nodes.values()):
-            due.sort(key=lambda name: name not in of_jobs)
-            chosen = _within(due[:1], costs, budget)
-        else:
-            first = _within([name for name in due if name in of_jobs], costs, max(min(budget, 1), budget * _JOBS_SHARE))
-            rest = sorted((name for name in due if name not in first), key=lambda name: name in of_jobs)
-            chosen = first + _within(rest, costs, budget - sum(costs[name] for name in first))
-        self._overdrawn = max(0, sum(costs[name] for name in chosen) - budget)
-        return chosen
+        return {name: costs[name] for name in sorted(here, key=lambda name: (here[name].asked, name)) if costs[name]}
 
     def _budget(self) -> float:
         """Requests that this round may make; what the last one made too many is taken off."""

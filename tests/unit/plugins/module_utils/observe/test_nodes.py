@@ -351,20 +351,37 @@ async def test_a_larger_load_pays_for_more_nodes_of_which_jobs_have_two_thirds()
             known = part._nodes[node] = room._Node(room.NodeLoad(name=node, samples=1), read_at=time.monotonic())
             known.configured = True
         cluster.traffic.requests += 900
-        chosen = part._chosen()
+        chosen = part._chosen(part._budget())
         assert (len([n for n in chosen if n[0] == "j"]), len([n for n in chosen if n[0] == "w"])) == (6, 3)
-        assert len(part._chosen()) == 5, "nothing was sent meanwhile: one a second"
+        assert part._budget() == 5, "nothing was sent meanwhile: one a second"
         part._parsed, part._parse_seconds = 10, 0.25
-        assert len(part._chosen()) == 2, "each answer costs 25 ms, and 1 % of 5 s is 50 ms"
+        assert part._budget() == 2, "each answer costs 25 ms, and 1 % of 5 s is 50 ms"
+        part._overdrawn = 3
+        assert part._chosen(part._budget()) == []
 
 
 async def test_what_a_round_made_too_many_the_next_ones_make_less():
     world = World()
     world.run_pod("n1-build", "n1")
+    async with observing(world, interval_seconds=0.05) as part:
+        await world.until(lambda: world.summaries["n1"] >= 5)
+        # Its Node, its summary and its configuration: three requests where a round has one.
+        assert part._round >= world.asked.total()
+
+
+async def test_simulated_nodes_do_not_hide_a_real_one_for_long():
+    world = World()
+    world.node = lambda name: REAL if name == "n19" else SIMULATED
+    for number in range(20):
+        world.run_pod(f"n{number:02}-build", f"n{number:02}")
     async with cluster_on(world.handle) as cluster:
-        part = NodePart(cluster, world.pods, interval_seconds=1, started=time.monotonic())
-        # Its Node, its summary, its configuration: three requests where a round has one.
-        assert [part._chosen() for _round in range(4)] == [["n1"], [], [], ["n1"]]
+        part = NodePart(cluster, world.pods, interval_seconds=10, started=time.monotonic())
+        async with part._proxy() as proxy:
+            await part._search(proxy, 10)
+            assert len(world.of("node")) == 10
+            part._round += 1
+            await part._search(proxy, 20)
+    assert row(part, "n19")["threads_peak"] == 1000
 
 
 async def test_rows_and_series_are_bounded_and_the_highest_peaks_stay(monkeypatch):
