@@ -34,7 +34,7 @@ class Answer(NamedTuple):
     cause: str | None
 
 
-class _OneTry(RetryPolicy):
+class OneTry(RetryPolicy):
     """Who measures asks once: a second request for a figure that is old by then only adds to the load."""
 
     def pause_seconds(self, attempt: int, retry_after_seconds: float | None) -> float:
@@ -53,7 +53,7 @@ class NodeProxy:
         self._cluster = cluster
         self._observer = Cluster(
             cluster.connection,
-            retry=_OneTry(deadline_seconds=timeout_seconds),
+            retry=OneTry(deadline_seconds=timeout_seconds),
             request_timeout_seconds=timeout_seconds,
             admission=cluster.admission,
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,10 +33,10 @@ class Series:
 
     __slots__ = ("_columns", "_fresh", "_max_points", "_stride", "_t")
 
-    def __init__(self, *, max_points: int = MAX_POINTS) -> None:
+    def __init__(self, *, columns: Sequence[str] = _COLUMNS, max_points: int = MAX_POINTS) -> None:
         self._max_points = max_points
         self._t = array("d")
-        self._columns = {name: array("d") for name in _COLUMNS}
+        self._columns = {name: array("d") for name in columns}
         #: Readings that make one point, and how many of them the last point has.
         self._stride = 1
         self._fresh = 0
@@ -73,7 +73,7 @@ def _nan_if_none(value: float | None) -> float:
 def _none_if_nan(name: str, value: float) -> float | None:
     if math.isnan(value):
         return None
-    return round(value, 3) if name == "cpu_cores" else int(value)
+    return round(value, 3) if name.startswith("cpu_") else int(value)
 
 
 def _higher(one: float, other: float) -> float:
