@@ -12,25 +12,29 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 
 
-def import_light(names: Sequence[str], *, without: Sequence[str]) -> list[ModuleType]:
+def import_light(
+    names: Sequence[str], *, without: Sequence[str], unused: Mapping[str, str] | None = None
+) -> list[ModuleType]:
     """The modules `names`; the code of the packages `without` (parents before their children) is not run for it.
 
-    Where a release of the library does not bear this, they are imported as usual. Raises ImportError.
+    `unused` are further modules whose code is not run, each with the one name that is imported from it but never
+    called; its value is None. Where a release of the library does not bear this, all are imported as usual. Raises
+    ImportError.
     """
     try:
-        with _bare(without):
+        with _bare(without, unused or {}):
             return [importlib.import_module(name) for name in names]
     except (ImportError, AttributeError):
         return [importlib.import_module(name) for name in names]
 
 
 @contextmanager
-def _bare(packages: Sequence[str]) -> Iterator[None]:
+def _bare(packages: Sequence[str], unused: Mapping[str, str]) -> Iterator[None]:
     """Let the packages be empty meanwhile. Afterwards nobody who imports them finds them, or a part of them, so."""
     loaded = set(sys.modules)
     try:
@@ -38,8 +42,12 @@ def _bare(packages: Sequence[str]) -> Iterator[None]:
             spec = importlib.util.find_spec(name)
             if name not in sys.modules and spec is not None:
                 sys.modules[name] = importlib.util.module_from_spec(spec)
+        for name, attribute in unused.items():
+            if name not in sys.modules:
+                sys.modules[name] = ModuleType(name)
+                setattr(sys.modules[name], attribute, None)
         yield
     finally:
         for name in set(sys.modules) - loaded:
-            if any(name == package or name.startswith(package + ".") for package in packages):
+            if name in unused or any(name == package or name.startswith(package + ".") for package in packages):
                 del sys.modules[name]
