@@ -28,7 +28,13 @@ def latency_row(rng: random.Random, count: int, middle_ms: float, errors: int = 
         sketch.add(rng.lognormvariate(math.log(middle_ms / 1000), 0.6))
     document = sketch.to_dict() | {"count": count}
     percentiles = {f"p{p}_ms": round((sketch.percentile(p) or 0) * 1000, 3) for p in (50, 90, 95, 99)}
-    return {"count": count, "errors": errors, **percentiles, "max_ms": round(sketch.max_seconds * 1000, 3), "histogram": document}
+    return {
+        "count": count,
+        "errors": errors,
+        **percentiles,
+        "max_ms": round(sketch.max_seconds * 1000, 3),
+        "histogram": document,
+    }
 
 
 def spread(rng: random.Random, count: int, middle_s: float) -> dict[str, Any]:
@@ -39,15 +45,29 @@ def spread(rng: random.Random, count: int, middle_s: float) -> dict[str, Any]:
 
 
 def load_series(rng: random.Random, bins: int, *, jobs_from: float = 0.3, failing: bool = False) -> dict[str, list]:
-    """Return the series of a run: a burst of objects, then Jobs in waves; seconds in which nothing was answered are None."""
-    series: dict[str, list] = {name: [] for name in (
-        "requests", "errors", "retries", "in_flight", "latency_p50_ms", "latency_p99_ms", "cpu_share",
-        "pods_pending", "pods_running", "pods_succeeded", "pods_failed",
-    )}  # fmt: skip
+    """Return the series of a run: a burst of objects, then Jobs in waves; None where nothing was answered."""
+    series: dict[str, list] = {
+        name: []
+        for name in (
+            "requests",
+            "errors",
+            "retries",
+            "in_flight",
+            "latency_p50_ms",
+            "latency_p99_ms",
+            "cpu_share",
+            "pods_pending",
+            "pods_running",
+            "pods_succeeded",
+            "pods_failed",
+        )
+    }
     succeeded = failed = 0
     for index in range(bins):
         share = index / bins
-        burst = max(0.0, math.sin(share * math.pi / jobs_from)) if share < jobs_from else 0.15 * (1 + math.sin(index / 9))
+        burst = (
+            max(0.0, math.sin(share * math.pi / jobs_from)) if share < jobs_from else 0.15 * (1 + math.sin(index / 9))
+        )
         sent = int(320 * burst + rng.random() * 12)
         bad = int(sent * 0.04) if failing and 0.4 < share < 0.5 else 0
         running = int(600 * min(1, share * 4) * (1 if share < 0.85 else (1 - share) / 0.15))
@@ -55,11 +75,18 @@ def load_series(rng: random.Random, bins: int, *, jobs_from: float = 0.3, failin
         failed += 3 if failing and 0.4 < share < 0.6 else 0
         quiet = sent < 4
         row = (
-            sent, bad, bad + (1 if rng.random() < 0.05 else 0), min(50, sent // 6 + 1),
+            sent,
+            bad,
+            bad + (1 if rng.random() < 0.05 else 0),
+            min(50, sent // 6 + 1),
             None if quiet else round(12 + 40 * burst + rng.random() * 6, 2),
             None if quiet else round(60 + 700 * burst**2 + rng.random() * 80, 2),
-            round(min(1.0, 0.1 + 0.7 * burst), 3), int(80 * burst), running, succeeded, failed,
-        )  # fmt: skip
+            round(min(1.0, 0.1 + 0.7 * burst), 3),
+            int(80 * burst),
+            running,
+            succeeded,
+            failed,
+        )
         for name, value in zip(series, row, strict=True):
             series[name].append(value)
     return series
@@ -68,50 +95,115 @@ def load_series(rng: random.Random, bins: int, *, jobs_from: float = 0.3, failin
 def node_series(rng: random.Random, name: str, seconds: float, points: int, peak: int) -> dict[str, Any]:
     """Return one node's series, with a hole where its kubelet did not answer."""
     times = [round(index * seconds / points, 1) for index in range(points)]
-    threads = [int(peak * (0.3 + 0.7 * math.sin(math.pi * index / points)) + rng.random() * 40) for index in range(points)]
+    threads = [
+        int(peak * (0.3 + 0.7 * math.sin(math.pi * index / points)) + rng.random() * 40) for index in range(points)
+    ]
     holes: list[Any] = [None if 0.6 < index / points < 0.63 else value for index, value in enumerate(threads)]
     limits = {"max_threads": 32000, "pod_pids_limit": 4096}
-    return {"node": name, "t": times, "threads": holes, "cpu_cores": [], "memory_bytes": [], "pods": [], "limits": limits}
+    return {
+        "node": name,
+        "t": times,
+        "threads": holes,
+        "cpu_cores": [],
+        "memory_bytes": [],
+        "pods": [],
+        "limits": limits,
+    }
 
 
 def run_document(**changed: Any) -> Documents:
     """Return run.json."""
     settings = {
-        "namespaces_total": 20, "namespaces_prefix": "shop", "deployments_per_namespace": 30, "build_jobs_processes": 72,
-        "build_jobs_requests": {"cpu": "50m", "memory": "64Mi"}, "run_qps": 0.0, "run_node_selector": {}, "run_log_file": "",
-        "deployments_image": "registry.example/e2e-test-images/agnhost:2.53", "cleanup_on_completion": False,
+        "namespaces_total": 20,
+        "namespaces_prefix": "shop",
+        "deployments_per_namespace": 30,
+        "build_jobs_processes": 72,
+        "build_jobs_requests": {"cpu": "50m", "memory": "64Mi"},
+        "run_qps": 0.0,
+        "run_node_selector": {},
+        "run_log_file": "",
+        "deployments_image": "registry.example/e2e-test-images/agnhost:2.53",
+        "cleanup_on_completion": False,
         "cleanup_grace_period": None,
-    }  # fmt: skip
+    }
     settings |= {f"observe_setting_{number}": number for number in range(40)}
-    kind = {"kubeletVersion": "v1.36.3", "osImage": "Debian GNU/Linux 13 (trixie)", "kernelVersion": "6.12.1", "cores": 64}
+    kind = {
+        "kubeletVersion": "v1.36.3",
+        "osImage": "Debian GNU/Linux 13 (trixie)",
+        "kernelVersion": "6.12.1",
+        "cores": 64,
+    }
     kind |= {"containerRuntimeVersion": "containerd://2.1.0", "architecture": "amd64", "pods": 500, "count": 10}
     rows = [
-        {"name": "pods at peak", "needed_text": "640", "offered_text": "4,918", "verdict": "ok", "cure": "", "note": ""},
-        {"name": "processes in a build pod", "needed_text": "72", "offered_text": "64", "verdict": "over",
-         "cure": "build_jobs_processes: 64", "note": "podPidsLimit"},
-    ]  # fmt: skip
+        {
+            "name": "pods at peak",
+            "needed_text": "640",
+            "offered_text": "4,918",
+            "verdict": "ok",
+            "cure": "",
+            "note": "",
+        },
+        {
+            "name": "processes in a build pod",
+            "needed_text": "72",
+            "offered_text": "64",
+            "verdict": "over",
+            "cure": "build_jobs_processes: 64",
+            "note": "podPidsLimit",
+        },
+    ]
     document = {
-        "schema": 1, "run_id": "shop-20261121-k3fzq", "attempt": 1, "profile": "standard", "started": STARTED,
-        "settings_hash": "ea344c73560a36d08611c9aeb62f0629ff494e4022f18ed1e8b920ed59c2a8ed", "settings": settings,
+        "schema": 1,
+        "run_id": "shop-20261121-k3fzq",
+        "attempt": 1,
+        "profile": "standard",
+        "started": STARTED,
+        "settings_hash": "ea344c73560a36d08611c9aeb62f0629ff494e4022f18ed1e8b920ed59c2a8ed",
+        "settings": settings,
         "versions": {"ansible": "2.19.14", "collection": "1.0.0", "python": "3.11.7"},
         "cluster": {
-            "version": "v1.36.3", "platform": "linux/amd64", "openshift": False, "namespaces": 25, "pods_running": 82,
-            "nodes": {"total": 10, "ready": 10, "allocatable_cores": 640.0, "allocatable_memory_bytes": 2748779069440,
-                      "allocatable_pods": 5000, "kinds": [{**kind, "simulated": False}]},
+            "version": "v1.36.3",
+            "platform": "linux/amd64",
+            "openshift": False,
+            "namespaces": 25,
+            "pods_running": 82,
+            "nodes": {
+                "total": 10,
+                "ready": 10,
+                "allocatable_cores": 640.0,
+                "allocatable_memory_bytes": 2748779069440,
+                "allocatable_pods": 5000,
+                "kinds": [{**kind, "simulated": False}],
+            },
         },
         "preflight": {"rows": rows, "problems": [], "cautions": []},
-    }  # fmt: skip
+    }
     return document | changed
 
 
 def summary_document(*, seconds: float = 312, scale: int = 1, seed: int = 7, **changed: Any) -> Documents:
     """Return summary.json of a run that passed; `scale` multiplies its objects, of which there are 1,300."""
     rng = random.Random(seed)
-    amounts = {"Namespace": 20, "ConfigMap": 400, "Secret": 400, "Deployment": 200, "Service": 200, "Job": 60, "StatefulSet": 20}
+    amounts = {
+        "Namespace": 20,
+        "ConfigMap": 400,
+        "Secret": 400,
+        "Deployment": 200,
+        "Service": 200,
+        "Job": 60,
+        "StatefulSet": 20,
+    }
     amounts = {kind: amount * scale for kind, amount in amounts.items()}
     document = {
-        "schema": 1, "run_id": "shop-20261121-k3fzq", "attempt": 1, "profile": "standard", "verdict": "passed",
-        "reasons": [], "started": STARTED, "finished": rfc3339(seconds), "settings_hash": run_document()["settings_hash"],
+        "schema": 1,
+        "run_id": "shop-20261121-k3fzq",
+        "attempt": 1,
+        "profile": "standard",
+        "verdict": "passed",
+        "reasons": [],
+        "started": STARTED,
+        "finished": rfc3339(seconds),
+        "settings_hash": run_document()["settings_hash"],
         "objects": {
             kind: {"requested": n, "created": n, "unchanged": 0, "failed": 0, "ready": n} for kind, n in amounts.items()
         },
@@ -119,65 +211,124 @@ def summary_document(*, seconds: float = 312, scale: int = 1, seed: int = 7, **c
             "create": {kind: latency_row(rng, n, 14 + 5 * i) for i, (kind, n) in enumerate(amounts.items())},
             "list": {kind: latency_row(rng, 4, 30) for kind in ("Pod", "Job")},
         },
-        "rate": {"objects_per_second": 41.7, "peak_in_flight": 50, "max_in_flight": 50, "retries": {"429": 2},
-                 "errors": {"429": 2}, "limit_wait_seconds": {"in_flight": 31.5, "rate": 0.0}},
-        "client": {"cpu_seconds": 41.2, "wall_seconds": seconds, "cpu_share": 0.13, "busy_seconds": 0,
-                   "loop_lag_p99_ms": 4.1, "loop_lag_max_ms": 38.0, "cores": 2},
-        "jobs": {"complete": amounts["Job"], "failed": 0, "peak_active_pods": 118, "ceiling_active_pods": 120,
-                 "duration": spread(rng, amounts["Job"], 22.0), "pods_retried": 2},
+        "rate": {
+            "objects_per_second": 41.7,
+            "peak_in_flight": 50,
+            "max_in_flight": 50,
+            "retries": {"429": 2},
+            "errors": {"429": 2},
+            "limit_wait_seconds": {"in_flight": 31.5, "rate": 0.0},
+        },
+        "client": {
+            "cpu_seconds": 41.2,
+            "wall_seconds": seconds,
+            "cpu_share": 0.13,
+            "busy_seconds": 0,
+            "loop_lag_p99_ms": 4.1,
+            "loop_lag_max_ms": 38.0,
+            "cores": 2,
+        },
+        "jobs": {
+            "complete": amounts["Job"],
+            "failed": 0,
+            "peak_active_pods": 118,
+            "ceiling_active_pods": 120,
+            "duration": spread(rng, amounts["Job"], 22.0),
+            "pods_retried": 2,
+        },
         "pods": {
-            "succeeded": 240 * scale, "failed": 2, "startup_p50_s": 1.268, "startup_p99_s": 3.781,
-            "causes": {"Error (exit code 1)": 2}, "restarts": 12, "oom_kills": 12,
+            "succeeded": 240 * scale,
+            "failed": 2,
+            "startup_p50_s": 1.268,
+            "startup_p99_s": 3.781,
+            "causes": {"Error (exit code 1)": 2},
+            "restarts": 12,
+            "oom_kills": 12,
             "startup": {
-                group: {stage: spread(rng, 300, middle) for stage, middle in
-                        (("scheduled", 0.2), ("initialized", 0.4), ("started", 1.1), ("ready", 1.6), ("total", 1.7), ("watched", 1.8))}
+                group: {
+                    stage: spread(rng, 300, middle)
+                    for stage, middle in (
+                        ("scheduled", 0.2),
+                        ("initialized", 0.4),
+                        ("started", 1.1),
+                        ("ready", 1.6),
+                        ("total", 1.7),
+                        ("watched", 1.8),
+                    )
+                }
                 for group in ("stateless", "stateful", "job")
             },
             "worst": [
-                {"namespace": f"shop-{n}", "name": f"web-{n}-7c9d8f6b5-x{n}k2p", "group": "stateless", "node": f"worker-{n}",
-                 "total_s": 9.0 - n / 2, "stages": {"scheduled": 0, "initialized": 1, "started": 6 - n / 2, "ready": 2}, "cause": ""}
+                {
+                    "namespace": f"shop-{n}",
+                    "name": f"web-{n}-7c9d8f6b5-x{n}k2p",
+                    "group": "stateless",
+                    "node": f"worker-{n}",
+                    "total_s": 9.0 - n / 2,
+                    "stages": {"scheduled": 0, "initialized": 1, "started": 6 - n / 2, "ready": 2},
+                    "cause": "",
+                }
                 for n in range(1, 8)
             ],
         },
         "statefulsets": {"pods_killed": 12, "restarts": 12, "oom_kills": 12},
         "processes": {"per_build_pod": {"min": 71, "median": 73, "max": 75, "samples": 412, "source": "kubelet"}},
         "namespaces": [
-            {"name": f"shop-{n}", "jobs_complete": 3, "jobs_failed": 0, "pods_succeeded": 12, "pods_failed": int(n < 3),
-             "failed_pods": [{"name": f"build-{n}-0-abcde", "reason": "Error (exit code 1)"}] if n < 3 else []}
+            {
+                "name": f"shop-{n}",
+                "jobs_complete": 3,
+                "jobs_failed": 0,
+                "pods_succeeded": 12,
+                "pods_failed": int(n < 3),
+                "failed_pods": [{"name": f"build-{n}-0-abcde", "reason": "Error (exit code 1)"}] if n < 3 else [],
+            }
             for n in range(1, amounts["Namespace"] + 1)
         ],
         "slo": levels(),
         "api_server": server(rng),
         "nodes": nodes(10),
         "events": {
-            "source": "watch", "cause": None, "total": 3120,
+            "source": "watch",
+            "cause": None,
+            "total": 3120,
             "warnings": [
-                {"reason": reason, "kind": "Pod", "count": n, "first": rfc3339(12), "last": rfc3339(200),
-                 "example": {"namespace": "shop-3", "name": "web-1-7c9d8f6b5-abcde", "message": message}}
+                {
+                    "reason": reason,
+                    "kind": "Pod",
+                    "count": n,
+                    "first": rfc3339(12),
+                    "last": rfc3339(200),
+                    "example": {"namespace": "shop-3", "name": "web-1-7c9d8f6b5-abcde", "message": message},
+                }
                 for reason, n, message in (
                     ("BackOff", 24, "Back-off restarting failed container eater in pod killed-0_shop-3(0b2c…)"),
-                    ("FailedScheduling", 7, "0/10 nodes are available: 10 Insufficient cpu. preemption: 0/10 nodes are available."),
+                    ("FailedScheduling", 7, "0/10 nodes are available: 10 Insufficient cpu."),
                 )
             ],
         },
         "skew": {"estimate_ms": 3.0, "error_ms": 500.0, "samples": 31},
-        "validity": {"trust": "good", "statements": [
-            {"about": "client", "state": "good", "text": "This machine had room: at most 80 % of a core, and no second at its limit."},
-            {"about": "clock", "state": "good", "text": "The clocks differ by less than half a second."},
-            {"about": "nodes", "state": "no data", "text": "Nobody was asked for the load of other nodes."},
-        ]},
+        "validity": {
+            "trust": "good",
+            "statements": [
+                {"about": "client", "state": "good", "text": "This machine had room: no second at its limit."},
+                {"about": "clock", "state": "good", "text": "The clocks differ by less than half a second."},
+                {"about": "nodes", "state": "no data", "text": "Nobody was asked for the load of other nodes."},
+            ],
+        },
         "phases": [{"role": role, "seconds": end - start} for role, start, end in phases(seconds)],
-    }  # fmt: skip
+    }
     return document | changed
 
 
 def levels() -> list[Documents]:
     """Return judged service levels: met, not measured."""
-    rows = [("mutating API calls", "POST", "pods", "namespace", 1234, 0.1, 1.0, True),
-            ("mutating API calls", "POST", "configmaps", "namespace", 400, 0.05, 1.0, True),
-            ("read-only API calls", "LIST", "pods", "cluster", 14, 0.4, 30.0, True),
-            ("pod start-up", None, None, "stateless", 600, 3.78, 5.0, True),
-            ("read-only API calls", "GET", "nodes", "resource", 0, None, 1.0, None)]  # fmt: skip
+    rows = [
+        ("mutating API calls", "POST", "pods", "namespace", 1234, 0.1, 1.0, True),
+        ("mutating API calls", "POST", "configmaps", "namespace", 400, 0.05, 1.0, True),
+        ("read-only API calls", "LIST", "pods", "cluster", 14, 0.4, 30.0, True),
+        ("pod start-up", None, None, "stateless", 600, 3.78, 5.0, True),
+        ("read-only API calls", "GET", "nodes", "resource", 0, None, 1.0, None),
+    ]
     names = ("name", "verb", "resource", "scope", "count", "p99_s", "limit_s", "met")
     statement = "p99 was between 0.05 and 0.1 s over 1,234 calls in this run's 63 s; the service level allows 1 s"
     return [dict(zip(names, row, strict=True)) | {"statement": statement} for row in rows]
@@ -187,43 +338,93 @@ def server(rng: random.Random) -> Documents:
     """Return what the API server told."""
     resources = ("pods", "configmaps", "secrets", "deployments", "replicasets", "jobs", "services", "leases", "nodes")
     return {
-        "source": "metrics", "cause": None, "servers": 1, "instances": [{"started": STARTED, "scrapes": 21}],
-        "restarted": False, "scrapes": 21, "failed_scrapes": {}, "window": {"from": rfc3339(0), "to": rfc3339(312)},
+        "source": "metrics",
+        "cause": None,
+        "servers": 1,
+        "instances": [{"started": STARTED, "scrapes": 21}],
+        "restarted": False,
+        "scrapes": 21,
+        "failed_scrapes": {},
+        "window": {"from": rfc3339(0), "to": rfc3339(312)},
         "sli": [
-            {"verb": verb, "group": "", "resource": one, "subresource": "", "scope": "namespace", "count": 1000,
-             "p50_s": 0.01, "p90_s": 0.04, "p99_s": round(0.05 + rng.random(), 3), "p99_bucket_s": [0.05, 0.1], "buckets": {}}
-            for one in resources for verb in ("POST", "LIST", "PUT", "GET")
+            {
+                "verb": verb,
+                "group": "",
+                "resource": one,
+                "subresource": "",
+                "scope": "namespace",
+                "count": 1000,
+                "p50_s": 0.01,
+                "p90_s": 0.04,
+                "p99_s": round(0.05 + rng.random(), 3),
+                "p99_bucket_s": [0.05, 0.1],
+                "buckets": {},
+            }
+            for one in resources
+            for verb in ("POST", "LIST", "PUT", "GET")
         ],
-        "flow_control": [{"priority_level": one, "rejected": 0, "queued_max": 3, "executing_max": 12.0, "wait_p99_s": 0.05}
-                         for one in ("global-default", "workload-low", "system", "leader-election")],
+        "flow_control": [
+            {"priority_level": one, "rejected": 0, "queued_max": 3, "executing_max": 12.0, "wait_p99_s": 0.05}
+            for one in ("global-default", "workload-low", "system", "leader-election")
+        ],
         "inflight": {"mutating_max": 31, "read_only_max": 18},
-        "etcd": [{"operation": one, "type": "pods", "count": 9000, "p50_s": 0.002, "p99_s": 0.031} for one in ("get", "update")],
+        "etcd": [
+            {"operation": one, "type": "pods", "count": 9000, "p50_s": 0.002, "p99_s": 0.031}
+            for one in ("get", "update")
+        ],
         "objects": {"pods": {"before": 82, "after": 702}, "events": {"before": 40, "after": 3160}},
-        "cpu_seconds": 512.4, "resident_bytes_max": 1_450_000_000,
-    }  # fmt: skip
+        "cpu_seconds": 512.4,
+        "resident_bytes_max": 1_450_000_000,
+    }
 
 
 def nodes(amount: int) -> Documents:
     """Return what kubelets told: the first node is near its limit and was under pressure."""
     rows = [
-        {"name": f"worker-{n}", "simulated": False, "samples": 60, "cause": None, "max_threads": 32000,
-         "threads_peak": 27000 if n == 1 else 9000 - n, "pod_pids_limit": 4096, "pod_threads_peak": 75, "cpu_cores_peak": 12.4,
-         "memory_bytes_peak": 21_000_000_000, "pods_peak": 71,
-         "conditions": [{"type": "PIDPressure", "status": "True", "reason": "KubeletHasInsufficientPID",
-                         "from": rfc3339(90), "to": rfc3339(130)}] if n == 1 else []}
+        {
+            "name": f"worker-{n}",
+            "simulated": False,
+            "samples": 60,
+            "cause": None,
+            "max_threads": 32000,
+            "threads_peak": 27000 if n == 1 else 9000 - n,
+            "pod_pids_limit": 4096,
+            "pod_threads_peak": 75,
+            "cpu_cores_peak": 12.4,
+            "memory_bytes_peak": 21_000_000_000,
+            "pods_peak": 71,
+            "conditions": [
+                {
+                    "type": "PIDPressure",
+                    "status": "True",
+                    "reason": "KubeletHasInsufficientPID",
+                    "from": rfc3339(90),
+                    "to": rfc3339(130),
+                }
+            ]
+            if n == 1
+            else [],
+        }
         for n in range(1, amount + 1)
-    ]  # fmt: skip
+    ]
     return {"source": "kubelet", "cause": None, "requests": 600, "nodes": rows, "not_asked": 0}
 
 
 def phases(seconds: float) -> list[tuple[str, float, float]]:
     """Return role, start and end of each phase."""
-    shares = (("namespaces", 0.0, 0.02), ("deployments", 0.01, 0.3), ("statefulsets", 0.02, 0.35),
-              ("build_jobs", 0.3, 1.0), ("connectivity", 0.32, 0.6))  # fmt: skip
+    shares = (
+        ("namespaces", 0.0, 0.02),
+        ("deployments", 0.01, 0.3),
+        ("statefulsets", 0.02, 0.35),
+        ("build_jobs", 0.3, 1.0),
+        ("connectivity", 0.32, 0.6),
+    )
     return [(role, round(start * seconds, 1), round(end * seconds, 1)) for role, start, end in shares]
 
 
-def timeline_document(*, seconds: float = 312, nodes_amount: int = 4, failing: bool = False, **changed: Any) -> Documents:
+def timeline_document(
+    *, seconds: float = 312, nodes_amount: int = 4, failing: bool = False, **changed: Any
+) -> Documents:
     """Return timeline.json."""
     rng = random.Random(11)
     width = 2 ** max(0, math.ceil(math.log2(seconds / 1200)))
@@ -232,23 +433,35 @@ def timeline_document(*, seconds: float = 312, nodes_amount: int = 4, failing: b
     wave = [0.5 + 2.5 * abs(math.sin(3 * index / points)) for index in range(points)]
     marks = [{"t": 0.3 * seconds, "text": "build_jobs began", "kind": "phase"}]
     if failing:
-        marks += [{"t": (0.4 + index / 100) * seconds, "text": f"create Job build-{index} failed: QuotaExceeded", "kind": "failure"}
-                  for index in range(14)]
-        marks += [{"t": 0.7 * seconds, "text": "worker-1: PIDPressure", "kind": "pressure"},
-                  {"t": 0.9 * seconds, "text": "the API server restarted", "kind": "restart"}]  # fmt: skip
+        marks += [
+            {
+                "t": (0.4 + index / 100) * seconds,
+                "text": f"create Job build-{index} failed: QuotaExceeded",
+                "kind": "failure",
+            }
+            for index in range(14)
+        ]
+        marks += [
+            {"t": 0.7 * seconds, "text": "worker-1: PIDPressure", "kind": "pressure"},
+            {"t": 0.9 * seconds, "text": "the API server restarted", "kind": "restart"},
+        ]
     document = {
-        "schema": 1, "run_id": "shop-20261121-k3fzq", "started": STARTED,
+        "schema": 1,
+        "run_id": "shop-20261121-k3fzq",
+        "started": STARTED,
         "phases": [{"role": role, "start_s": start, "end_s": end} for role, start, end in phases(seconds)],
         "marks": marks,
         "load": {"bin_seconds": width, "series": load_series(rng, int(seconds / width), failing=failing)},
         "api_server": {
-            "t": times, "cpu_share": [round(one, 3) for one in wave],
+            "t": times,
+            "cpu_share": [round(one, 3) for one in wave],
             "resident_bytes": [int(9e8 + 5e8 * index / points) for index in range(points)],
-            "inflight_mutating": [int(10 * one) for one in wave], "inflight_read_only": [int(5 * one) for one in wave],
+            "inflight_mutating": [int(10 * one) for one in wave],
+            "inflight_read_only": [int(5 * one) for one in wave],
             "rejected": [0] * points,
         },
         "nodes": [node_series(rng, f"worker-{n}", seconds, points, 9000 - 400 * n) for n in range(1, nodes_amount + 1)],
-    }  # fmt: skip
+    }
     return document | changed
 
 
@@ -258,49 +471,84 @@ def passed() -> Documents:
 
 
 def failed() -> Documents:
-    """Return those of a run in which much failed: many reasons, long names, limits reached, text that looks like markup."""
+    """Return those of a run in which much failed: many reasons, long names, text that looks like markup."""
     long = "a-very-long-namespace-name-that-reaches-the-sixty-three-letters-x"
     summary = summary_document(verdict="failed")
     summary["reasons"] = ["Job: 14 of 60 failed", "Job pods: 131 were active at once, above the ceiling of 120"] + [
-        f"create Job {long}/build-{n}: QuotaExceeded: exceeded quota: compute, requested: pods=6, used: pods=98, limited: pods=100"
+        f"create Job {long}/build-{n}: QuotaExceeded: exceeded quota: compute, requested: pods=6, used: pods=98, "
+        "limited: pods=100"
         for n in range(18)
     ]
     summary["objects"]["Job"] |= {"created": 46, "failed": 14, "ready": 46}
     summary["jobs"] |= {"complete": 32, "failed": 14, "peak_active_pods": 131}
-    summary["pods"] |= {"failed": 96, "causes": {"OOMKilled": 60, "DeadlineExceeded": 30, "<script>alert(1)</script>": 6}}
-    summary["pods"]["worst"].insert(0, {
-        "namespace": long, "name": f"{long}-0", "group": "stateful", "node": None, "total_s": None, "stages": {},
-        "cause": "ImagePullBackOff: Back-off pulling image \"registry.example/with/a/long/path/to/some/image:tag-of-many-letters\"",
-    })  # fmt: skip
+    summary["pods"] |= {
+        "failed": 96,
+        "causes": {"OOMKilled": 60, "DeadlineExceeded": 30, "<script>alert(1)</script>": 6},
+    }
+    summary["pods"]["worst"].insert(
+        0,
+        {
+            "namespace": long,
+            "name": f"{long}-0",
+            "group": "stateful",
+            "node": None,
+            "total_s": None,
+            "stages": {},
+            "cause": "ImagePullBackOff: Back-off pulling registry.example/with/a/long/path/to/image:tag-of-many-letters",
+        },
+    )
     summary["namespaces"] = [
-        {"name": f"{long[:-3]}{n:03}", "jobs_complete": 1, "jobs_failed": 2, "pods_succeeded": 3, "pods_failed": 4,
-         "failed_pods": [{"name": f"build-{n}-{m}-abcde", "reason": "OOMKilled (exit code 137)"} for m in range(4)]}
+        {
+            "name": f"{long[:-3]}{n:03}",
+            "jobs_complete": 1,
+            "jobs_failed": 2,
+            "pods_succeeded": 3,
+            "pods_failed": 4,
+            "failed_pods": [{"name": f"build-{n}-{m}-abcde", "reason": "OOMKilled (exit code 137)"} for m in range(4)],
+        }
         for n in range(24)
-    ]  # fmt: skip
+    ]
     summary["slo"][0] |= {"met": False, "p99_s": 2.4}
     summary["rate"] |= {"errors": {"429": 310, "timeout": 12, "connection": 3}, "retries": {"429": 310, "timeout": 12}}
     summary["client"] |= {"busy_seconds": 41, "cpu_share": 0.97}
-    summary["validity"] = {"trust": "poor", "statements": [
-        {"about": "client", "state": "poor", "text": "This machine was at its limit in 41 of 312 seconds: latencies are partly its own."},
-        {"about": "API server", "state": "limited", "text": "Two of three API servers were never read; the figures are of a part of the load."},
-        {"about": "clock", "state": "good", "text": "The clocks differ by less than half a second."},
-    ]}  # fmt: skip
+    summary["validity"] = {
+        "trust": "poor",
+        "statements": [
+            {"about": "client", "state": "poor", "text": "This machine was at its limit in 41 of 312 seconds."},
+            {"about": "API server", "state": "limited", "text": "Two of three API servers were never read."},
+            {"about": "clock", "state": "good", "text": "The clocks differ by less than half a second."},
+        ],
+    }
     return {"summary": summary, "timeline": timeline_document(failing=True), "run": run_document()}
 
 
 def aborted() -> Documents:
     """Return those of a run that ended before it measured anything."""
     summary = {
-        "schema": 1, "run_id": "nightly", "attempt": 3, "profile": None, "verdict": "aborted",
+        "schema": 1,
+        "run_id": "nightly",
+        "attempt": 3,
+        "profile": None,
+        "verdict": "aborted",
         "reasons": ["preflight: the cluster https://api.example:6443 does not answer: connection refused"],
-        "started": STARTED, "finished": rfc3339(4), "settings_hash": None, "objects": {}, "requests": {},
+        "started": STARTED,
+        "finished": rfc3339(4),
+        "settings_hash": None,
+        "objects": {},
+        "requests": {},
         "rate": {"objects_per_second": None, "peak_in_flight": None, "max_in_flight": None, "retries": {}},
         "jobs": {"complete": None, "failed": None, "peak_active_pods": None, "ceiling_active_pods": None},
         "pods": {"succeeded": None, "failed": None, "startup_p50_s": None, "startup_p99_s": None, "causes": {}},
         "processes": {"per_build_pod": {"min": None, "median": None, "max": None, "samples": 0, "source": "none"}},
-        "namespaces": [], "slo": [], "phases": [],
-    }  # fmt: skip
-    return {"summary": summary, "timeline": None, "run": {"schema": 1, "run_id": "nightly", "attempt": 3, "settings": {}}}
+        "namespaces": [],
+        "slo": [],
+        "phases": [],
+    }
+    return {
+        "summary": summary,
+        "timeline": None,
+        "run": {"schema": 1, "run_id": "nightly", "attempt": 3, "settings": {}},
+    }
 
 
 def ten_hours() -> Documents:

@@ -31,7 +31,9 @@ def events_section(summary: Mapping[str, Any]) -> Section:
             figure(one.get("count")),
             moment(start, one.get("first")),
             moment(start, one.get("last")),
-            words("/".join(str(part) for part in (at(one, "example", "namespace"), at(one, "example", "name")) if part)),
+            words(
+                "/".join(str(part) for part in (at(one, "example", "namespace"), at(one, "example", "name")) if part)
+            ),
             words(at(one, "example", "message") or ""),
         ]
         for one in found
@@ -44,13 +46,13 @@ def events_section(summary: Mapping[str, Any]) -> Section:
         note="Times are counted from the start of the run.",
     )
     total = sum(one.get("count") or 0 for one in found)
-    lead = f"{things(total, 'warning')} of {things(len(found), 'reason')}." if found else "The cluster warned of nothing."
+    lead = (
+        f"{things(total, 'warning')} of {things(len(found), 'reason')}." if found else "The cluster warned of nothing."
+    )
     watched = events.get("total")
     if watched is not None:
         lead += f" {things(watched, 'event')} in all."
-    return Section(
-        id="events", title="Events", tables=[table] if rows else [], lead=lead, tone=WARN if found else GOOD
-    )
+    return Section(id="events", title="Events", tables=[table] if rows else [], lead=lead, tone=WARN if found else GOOD)
 
 
 def nodes_section(summary: Mapping[str, Any]) -> Section:
@@ -97,7 +99,7 @@ def _nodes(found: list[Mapping[str, Any]]) -> Table:
         title="Peaks and limits",
         columns=columns(
             "Node",
-            "Remark",
+            "~Remark",
             "#Samples",
             "#Threads, peak",
             "#Threads, limit",

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.kubestress.core.plugins.module_utils.capacity.quantities import duration_text, text_of
@@ -20,11 +20,11 @@ def count(value: float | None) -> str:
 
 
 def milliseconds(value: float | None) -> str:
-    """ "0.8 ms", "12.3 ms", "915 ms", "1.53 s", "5 min 3 s"."""
+    """As exact as people want it: "0.8 ms", "12.3 ms", "915 ms", "1.53 s", "5 min 3 s"."""
     if value is None:
         return NO_DATA
     if value < 1000:
-        return f"{value:.1f} ms" if value < 99.95 else f"{value:.0f} ms"
+        return "0 ms" if value == 0 else f"{value:.1f} ms" if value < 99.95 else f"{value:.0f} ms"
     return f"{value / 1000:.2f} s" if value < 60_000 else duration_text(value / 1000)
 
 
@@ -71,15 +71,15 @@ def instant(text: Any) -> datetime | None:
         parsed = datetime.fromisoformat(str(text))
     except ValueError:
         return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def date(text: Any) -> str:
-    """ "21 November 2026, 05:21:10 UTC"."""
+    """A time of day with its date: "21 November 2026, 05:21:10 UTC"."""
     moment = instant(text)
     if moment is None:
         return NO_DATA
-    moment = moment.astimezone(timezone.utc)
+    moment = moment.astimezone(UTC)
     return f"{moment.day} {moment:%B %Y, %H:%M:%S} UTC"
 
 
@@ -89,14 +89,15 @@ def seconds_from(start: Any, text: Any) -> float | None:
     return None if first is None or second is None else (second - first).total_seconds()
 
 
-def counted(counts: Mapping[str, Any] | None) -> str:
-    """ "3 × 429, 1 × timeout", most first; "" where there are none."""
+def counted(counts: Mapping[str, Any] | None, *, most: int = 20) -> str:
+    """Counts by cause, "3 × 429, 1 × timeout", most first and at most `most` of them; "" where there are none."""
     found = sorted(((value, name) for name, value in (counts or {}).items() if value), reverse=True)
-    return ", ".join(f"{value:,} × {name}" for value, name in found)
+    rest = [f"{len(found) - most:,} more causes"] if len(found) > most else []
+    return ", ".join([f"{value:,} × {name}" for value, name in found[:most]] + rest)
 
 
 def things(amount: float, one: str, many: str = "") -> str:
-    """ "1 node", "3 nodes"."""
+    """A count with its noun: "1 node", "3 nodes"."""
     return f"{amount:,.0f} {one if amount == 1 else many or one + 's'}"
 
 

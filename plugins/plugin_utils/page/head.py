@@ -18,6 +18,8 @@ _SENTENCES = {
     "failed": "The run came to its end, and what was asked for did not all happen.",
     "aborted": "The run did not come to its end.",
 }
+#: The share of attempts from which on repeating is more than a busy server's everyday life.
+_MANY = 0.01
 
 
 def head_of(summary: Mapping[str, Any], run: Mapping[str, Any]) -> Head:
@@ -63,7 +65,11 @@ def _objects(summary: Mapping[str, Any]) -> Figure:
 def _rate(summary: Mapping[str, Any]) -> Figure:
     rate = summary.get("rate") or {}
     peak, limit = rate.get("peak_in_flight"), rate.get("max_in_flight")
-    detail = "" if peak is None else f"at most {peak:,} requests in flight" + (f", {limit:,} allowed" if limit else "")
+    detail = (
+        "nothing was sent"
+        if peak is None
+        else f"at most {peak:,} requests in flight" + (f", {limit:,} allowed" if limit else "")
+    )
     value = rate.get("objects_per_second")
     text = NO_DATA if value is None else f"{number(value)} objects/s"
     return Figure(name="Rate", value=text, detail=detail, tone=FAINT if value is None else PLAIN)
@@ -89,10 +95,13 @@ def _again(summary: Mapping[str, Any]) -> Figure:
     if not summary.get("requests") or (retries is None and errors is None):
         return Figure(name="Requests sent again", value=NO_DATA, detail="no request was measured", tone=FAINT)
     again, failed = sum((retries or {}).values()), sum((errors or {}).values())
-    detail = counted(errors or retries) or "no attempt failed"
+    detail = counted(errors or retries, most=3) or "no attempt failed"
     if failed:
         detail = f"{things(failed, 'attempt')} failed: {detail}"
-    return Figure(name="Requests sent again", value=count(again), detail=detail, tone=WARN if again or failed else PLAIN)
+    attempts = sum(row.get("count") or 0 for kinds in summary["requests"].values() for row in kinds.values())
+    # A few are how a busy API server asks for patience; many are worth a look.
+    tone = WARN if max(again, failed) > _MANY * attempts else PLAIN
+    return Figure(name="Requests sent again", value=count(again), detail=detail, tone=tone)
 
 
 def _startup(summary: Mapping[str, Any]) -> Figure:
@@ -107,7 +116,9 @@ def _jobs(summary: Mapping[str, Any]) -> list[Figure]:
     asked = at(summary, "objects", "Job", "requested")
     if not asked and not jobs.get("complete") and not jobs.get("failed"):
         return []
-    complete, failed, peak, ceiling = (jobs.get(key) for key in ("complete", "failed", "peak_active_pods", "ceiling_active_pods"))
+    complete, failed, peak, ceiling = (
+        jobs.get(key) for key in ("complete", "failed", "peak_active_pods", "ceiling_active_pods")
+    )
     parts = [f"{failed:,} failed"] if failed else []
     if peak is not None:
         parts.append(f"at most {peak:,} pods active" + (f", ceiling {ceiling:,}" if ceiling else ""))
@@ -123,7 +134,7 @@ def _pods(summary: Mapping[str, Any]) -> list[Figure]:
     failed, restarts, kills = pods.get("failed"), pods.get("restarts"), pods.get("oom_kills")
     if failed is None:
         return []
-    parts = [counted(pods.get("causes"))] if failed else []
+    parts = [counted(pods.get("causes"), most=2)] if failed else []
     parts += [f"{things(restarts, 'restart')} of containers"] if restarts else []
     parts += [f"{kills:,} killed for memory"] if kills else []
     if pods.get("succeeded") is not None:
@@ -141,7 +152,9 @@ def _processes(summary: Mapping[str, Any]) -> list[Figure]:
         return [Figure(name=name, value=NO_DATA, detail=found.get("cause") or "no kubelet told", tone=FAINT)]
     detail = f"{number(found['min'])} to {number(found['max'])}, {things(found['samples'], 'sample')}"
     median = found.get("median")
-    return [Figure(name=name, value=f"{number(found['max'])} at most" if median is None else number(median), detail=detail)]
+    return [
+        Figure(name=name, value=f"{number(found['max'])} at most" if median is None else number(median), detail=detail)
+    ]
 
 
 def _levels(summary: Mapping[str, Any]) -> Figure:
@@ -156,12 +169,14 @@ def _levels(summary: Mapping[str, Any]) -> Figure:
 
 
 def _client(summary: Mapping[str, Any]) -> list[Figure]:
-    client = summary.get("client")
-    share = at(client, "cpu_share")
+    client = summary.get("client") or {}
+    share = client.get("cpu_share")
     if share is None:
         return []
     busy, lag = client.get("busy_seconds"), client.get("loop_lag_p99_ms")
     parts = [] if busy is None else [f"{things(busy, 'second')} at its limit" if busy else "never at its limit"]
     parts += [] if lag is None else [f"{milliseconds(lag)} late at p99"]
     tone = WARN if busy else PLAIN
-    return [Figure(name="This machine's own load", value=f"{percent(share)} of a core", detail=", ".join(parts), tone=tone)]
+    return [
+        Figure(name="This machine's own load", value=f"{percent(share)} of a core", detail=", ".join(parts), tone=tone)
+    ]

@@ -11,7 +11,7 @@ from typing import Any
 from .formats import count, counted, figure, length, milliseconds, number, percent, seconds, size, things, words
 from .model import BAD, FAINT, GOOD, NO_DATA, PLAIN, WARN, Cell, Section, Table, at, columns
 
-_NOTHING_SENT = "No batch left measurements, so nothing is known of what was sent."
+_NOTHING_SENT = "no batch left measurements, so nothing is known of what was sent."
 #: Rows of the API server's own figures; a cluster with many kinds has hundreds, most of them of others' making.
 _MAX_SERVER_ROWS = 150
 
@@ -61,6 +61,8 @@ def _level(one: Mapping[str, Any]) -> list[Cell]:
 
 def load_section(summary: Mapping[str, Any]) -> Section:
     """Objects and requests by kind, and what held the requests up."""
+    if not summary.get("objects") and not summary.get("requests"):
+        return Section(id="load", title="Load", tables=[], lead=f"No data: {_NOTHING_SENT}", tone=FAINT)
     return Section(id="load", title="Load", tables=[_objects(summary), _requests(summary), _limits(summary)])
 
 

@@ -96,6 +96,7 @@
   const DASHES = [[], [7, 3], [2, 3], [9, 3, 2, 3], [12, 4], [4, 4], [1, 3], [9, 3, 2, 3, 2, 3]];
   const MARKS = { failure: "red", pressure: "orange", restart: "purple" };
   const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
+  const POWERS_OF_TWO = Array.from({ length: 44 }, (_one, power) => 2 ** power);
   const probe = document.createElement("span");
   probe.hidden = true;
   document.body.append(probe);
@@ -142,7 +143,7 @@
       const x = u.valToPos(time, "x", true);
       if (x < u.bbox.left - 1 || x > u.bbox.left + u.bbox.width + 1) return;
       const last = groups[groups.length - 1];
-      if (last && x - last.xs[0] < gap * devicePixelRatio) { last.xs.push(x); last.indexes.push(index); } else groups.push({ xs: [x], indexes: [index] });
+      if (last && x - last.xs[last.xs.length - 1] < gap * devicePixelRatio) { last.xs.push(x); last.indexes.push(index); } else groups.push({ xs: [x], indexes: [index] });
     });
     return groups;
   };
@@ -158,9 +159,11 @@
       const flip = xs[0] + context.measureText(text).width * 1.2 + 8 * px > right;
       label(context, text, xs[0] + (flip ? -4 : 4) * px, top - 4 * px, palette.faint, flip ? "right" : "left");
     });
-    grouped(u, data.marks.map((one) => one.t), 16).forEach(({ xs, indexes }) => {
+    grouped(u, data.marks.map((one) => one.t), 24).forEach(({ xs, indexes }) => {
       const stroke = palette[MARKS[data.marks[indexes[0]].kind] || "grey"];
+      context.globalAlpha = 0.55;
       xs.forEach((x, i) => line(context, [x, top], [x, bottom], palette[MARKS[data.marks[indexes[i]].kind] || "grey"], []));
+      context.globalAlpha = 1;
       const text = indexes.length > 1 ? `${indexes[0] + 1}–${indexes[indexes.length - 1] + 1}` : String(indexes[0] + 1);
       context.font = `${11 * px}px system-ui, sans-serif`;
       const width = context.measureText(text).width + 8 * px;
@@ -173,7 +176,7 @@
       const y = u.valToPos(limit.value, "y", true);
       if (y < top - 1 || y > bottom) return;
       line(context, [left, y], [right, y], palette.red, [8, 4]);
-      label(context, `${limit.name}: ${figure(spec.unit, limit.value)}`, right - 4 * px, y - 5 * px, palette.red, "right");
+      label(context, `${limit.name}: ${figure(spec.unit, limit.value)}`, right - 4 * px, y + 13 * px, palette.red, "right");
     });
     context.restore();
   };
@@ -183,6 +186,8 @@
     return top > 0 ? [0, top * 1.12] : [0, 1];
   };
 
+  const dashName = (dash) => (!dash || !dash.length ? "solid" : dash[0] < 4 ? "dotted" : "dashed");
+
   const optionsOf = (spec, width) => {
     const axis = { stroke: palette.faint, font: "12px system-ui, sans-serif", grid: { stroke: palette.line, width: 1 }, ticks: { stroke: palette.line, width: 1, size: 4 } };
     const series = spec.series.map((one, index) => {
@@ -190,19 +195,27 @@
       return {
         label: one.name, stroke, width: 1.75, dash: DASHES[index % DASHES.length],
         points: { show: true, size: 4, fill: stroke, filter: lonely },
-        value: (u, value) => figure(spec.unit, value),
+        value: (u, value, _series, index) => (index == null ? "–" : figure(spec.unit, value)),
       };
     });
     return {
       width,
       height: 230,
-      padding: [18, 14, 0, 0],
+      padding: [18, 26, 0, 0],
       scales: { x: { time: false, range: () => zoom || whole }, y: spec.log ? { distr: 3 } : { range: range(spec) } },
       axes: [
         { ...axis, incrs: STEPS, space: 60, size: 30, values: (u, splits) => splits.map(clock) },
-        { ...axis, size: 62, space: 34, values: (u, splits) => splits.map((one) => (one == null ? "" : figure(spec.unit, one))) },
+        {
+          ...axis,
+          size: 70,
+          space: 34,
+          ...(spec.unit === "bytes" ? { incrs: POWERS_OF_TWO } : {}),
+          ...(spec.log ? { grid: { ...axis.grid, filter: (u, splits) => splits.map((one) => (/^[125]/.test(one.toExponential()) ? one : null)) } } : {}),
+          values: (u, splits) => splits.map((one) => (one == null ? "" : figure(spec.unit, one))),
+        },
       ],
       series: [{ label: "time", value: (u, value) => (value == null ? "–" : clock(value)) }, ...series],
+      legend: { markers: { dash: (_plot, index) => dashName(DASHES[(index - 1) % DASHES.length]) } },
       cursor: { sync: { key: "run", setSeries: false }, drag: { x: true, y: false, setScale: false }, points: { size: 7 } },
       hooks: {
         draw: [annotate(spec)],
@@ -295,7 +308,7 @@
   showTheme();
 
   // What is drawn on a canvas does not follow the print style by itself, and paper opens nothing.
-  const PAPER_WIDTH = 660;
+  const PAPER_WIDTH = 325;
   const toPaper = () => {
     if (printing) return;
     printing = { theme: root.dataset.theme, opened: [...document.querySelectorAll("details:not(.plot-table):not([open])")] };

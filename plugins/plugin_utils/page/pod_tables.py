@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .formats import count, figure, milliseconds, seconds, things, words
+from .formats import count, figure, number, seconds, things, words
 from .model import BAD, FAINT, GOOD, NO_DATA, PLAIN, WARN, Section, Table, at, columns
 
 #: The stages of a pod's start, in their order.
@@ -28,6 +28,9 @@ _MAX_FAILED_PODS = 200
 
 def pods_section(summary: Mapping[str, Any]) -> Section:
     """How long pods took to start and Jobs to complete, and what containers were restarted."""
+    if not summary.get("objects") and not at(summary, "pods", "startup"):
+        lead = "No data: no batch left measurements."
+        return Section(id="pods", title="Pods and Jobs", tables=[], lead=lead, tone=FAINT)
     tables = [_startup(summary), _jobs(summary)]
     if any(at(summary, "statefulsets", key) is not None for key in ("pods_killed", "restarts", "oom_kills")):
         tables.append(_sets(summary))
@@ -116,14 +119,13 @@ def failures_section(summary: Mapping[str, Any]) -> Section:
         jobs = at(summary, "jobs", "failed")
         figures = ((failed_objects, "object"), (jobs, "Job"), (pods, "pod"))
         lead = "Failed: " + (", ".join(things(value, name) for value, name in figures if value) or "nothing for good")
-        lead, tone = lead + ". Every failure is in failures.jsonl.", WARN
+        lead, tone = lead + ". Every failure is in failures.jsonl.", BAD if failed_objects or jobs else WARN
     return Section(id="failures", title="Failures", tables=shown, lead=lead, tone=tone)
 
 
 def _causes(summary: Mapping[str, Any]) -> Table:
     sources = (
         ("attempts of requests", at(summary, "rate", "errors") or {}),
-        ("requests sent again", at(summary, "rate", "retries") or {}),
         ("failed pods", at(summary, "pods", "causes") or {}),
     )
     rows = [
@@ -199,4 +201,4 @@ def worst_section(summary: Mapping[str, Any]) -> Section:
 def _stages(stages: Mapping[str, Any] | None) -> str:
     known = [(stage, value) for stage, value in (stages or {}).items() if isinstance(value, int | float)]
     known.sort(key=lambda item: _stage_order(item[0]))
-    return ", ".join(f"{stage} {milliseconds(value * 1000)}" for stage, value in known)
+    return ", ".join(f"{stage} {number(value)} s" for stage, value in known)

@@ -20,18 +20,21 @@ from .formats import clock, date, figure, length, seconds_from, things, words
 from .head import head_of, key_figures
 from .load_tables import levels_section, load_section, server_section
 from .model import BAD, NO_DATA, WARN, Section, Table, at, columns
-from .plots import Plot, as_data, described, in_sight, plots_of, table_of
+from .plot import Plot, as_data, described, in_sight, table_of
+from .plots import plots_of
 from .pod_tables import failures_section, pods_section, worst_section
 from .run_tables import run_section, validity_section
 
 _FOLDER = Path(__file__).parent
 #: Marks that the timeline shows; a run in which everything fails has thousands.
 _MAX_MARKS = 100
+#: Units that neither the title nor the axis says.
+_TITLE_UNITS = ("per second", "cores")
 _MARK_TONES = {"failure": BAD, "pressure": WARN, "restart": WARN}
 
 
 def render_page(*, summary: Mapping[str, Any], timeline: Mapping[str, Any] | None, run: Mapping[str, Any]) -> str:
-    """The whole page as text. `summary`, `timeline` and `run` are the documents of summary.json, timeline.json, run.json.
+    """The whole page as text, from the documents of summary.json, timeline.json (None where there is none), run.json.
 
     Whatever they lack is told as "no data". Nothing in them can become markup or script: the template escapes all
     text, data is JSON with its angle brackets escaped, and the page's own policy lets no other script run.
@@ -140,7 +143,7 @@ def _shown(plot: Plot) -> dict[str, Any]:
     return {
         "id": plot.id,
         "title": plot.title,
-        "unit": plot.unit,
+        "unit": plot.unit if plot.unit in _TITLE_UNITS else "",
         "note": " ".join(notes),
         "text": described(plot),
         "table": table_of(plot),
@@ -196,5 +199,3 @@ def _marks_table(marks: Sequence[Mapping[str, Any]]) -> Table:
 def _no_plots(timeline: Mapping[str, Any] | None) -> str:
     cause = "no batch left measurements over time" if timeline else "the run has no timeline.json"
     return f"No data: {cause}."
-
-

@@ -13,6 +13,7 @@ from .formats import date, figure, length, number, seconds_from, size, words
 from .model import BAD, FAINT, GOOD, NO_DATA, PLAIN, WARN, Cell, Section, Table, at, columns
 
 _STATES = {"good": GOOD, "limited": WARN, "poor": BAD}
+_YES = {"True": "yes", "False": "no"}
 _TRUST = {
     "good": "The figures can be relied on.",
     "limited": "The figures can be relied on within limits.",
@@ -51,7 +52,7 @@ def _cluster(run: Mapping[str, Any]) -> Table:
     rows = [
         ("Kubernetes", words(cluster.get("version"))),
         ("Platform", words(cluster.get("platform"))),
-        ("OpenShift", words({True: "yes", False: "no"}.get(cluster.get("openshift")))),
+        ("OpenShift", words(_YES.get(str(cluster.get("openshift"))))),
         ("Nodes", figure(nodes.get("total"))),
         ("Nodes ready", figure(nodes.get("ready"))),
         ("Cores for pods", figure(nodes.get("allocatable_cores"), number)),
@@ -78,7 +79,9 @@ def _facts(identity: str, title: str, rows: list[tuple[str, Cell]], empty: str =
 
 
 def _phases(summary: Mapping[str, Any]) -> Table:
-    rows = [[words(one.get("role"), code=True), figure(one.get("seconds"), length)] for one in summary.get("phases") or ()]
+    rows = [
+        [words(one.get("role"), code=True), figure(one.get("seconds"), length)] for one in summary.get("phases") or ()
+    ]
     return Table(
         id="phases",
         title="Phases",
@@ -111,7 +114,9 @@ def _preflight(run: Mapping[str, Any]) -> Table:
 
 
 def _settings(run: Mapping[str, Any]) -> Table:
-    rows = [[words(name, code=True), words(_value(value), code=True)] for name, value in (run.get("settings") or {}).items()]
+    rows = [
+        [words(name, code=True), words(_value(value), code=True)] for name, value in (run.get("settings") or {}).items()
+    ]
     return Table(
         id="settings",
         title="Settings",
