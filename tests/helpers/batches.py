@@ -143,3 +143,8 @@ def failures(folder: Path) -> list[dict[str, Any]]:
 def measured(folder: Path) -> dict[str, Any]:
     """Return the newest measurements of a results folder."""
     return json.loads(max((folder / "batches").glob("*.json")).read_text())
+
+
+def observed(folder: Path) -> dict[str, Any]:
+    """Return the newest observation of a results folder."""
+    return json.loads(max((folder / "observations").glob("*.json")).read_text())

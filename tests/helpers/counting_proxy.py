@@ -23,7 +23,7 @@ from aiohttp import web
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import Connection, open_connection
 
 MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_NODE = re.compile(r"/api/v1/nodes/(?P<name>[^/]+)(?P<endpoint>/proxy/stats/summary)?")
+_NODE = re.compile(r"/api/v1/nodes/(?P<name>[^/]+)(?:/proxy/(?P<endpoint>stats/summary|configz))?")
 _NOT_PASSED_ON = frozenset({"host", "authorization", "content-length", "transfer-encoding", "connection"})
 
 
@@ -111,7 +111,7 @@ class CountingProxy:
         if self._faults.delay_seconds:
             await asyncio.sleep(self._faults.delay_seconds)
         if self._faults.processes and (node := _NODE.fullmatch(request.path)):
-            return await self._node(node["name"], asks_kubelet=bool(node["endpoint"]))
+            return await self._node(node["name"], node["endpoint"])
         lose = False
         if request.method in MUTATING:
             self._mutations += 1
@@ -128,10 +128,12 @@ class CountingProxy:
                 request.transport.abort()
             return web.Response(status=answer.status, body=data, headers=_passed_back(answer))
 
-    async def _node(self, name: str, *, asks_kubelet: bool) -> web.Response:
-        if not asks_kubelet:
-            endpoint = {"kubeletEndpoint": {"Port": 10250}}
-            return web.json_response({"metadata": {"name": name}, "status": {"daemonEndpoints": endpoint}})
+    async def _node(self, name: str, endpoint: str | None) -> web.Response:
+        if endpoint is None:
+            port = {"kubeletEndpoint": {"Port": 10250}}
+            return web.json_response({"metadata": {"name": name}, "status": {"daemonEndpoints": port}})
+        if endpoint == "configz":
+            return web.json_response({"kubeletconfig": {"podPidsLimit": 4096}})
         self.kubelets_asked += 1
         url = f"{self._connection.host}/api/v1/pods?fieldSelector=spec.nodeName={name}"
         async with self._session.get(url, headers=self._connection.headers) as answer:

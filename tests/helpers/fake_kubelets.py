@@ -1,0 +1,143 @@
+"""Kubelets that a real API server can ask through its node proxy, each of which behaves in its own way.
+
+They listen on an address of this machine other than loopback, because an API server proxies to no other, with a
+certificate that nobody has signed: without --kubelet-certificate-authority an API server takes any.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import ssl
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from ansible_collections.kubestress.core.plugins.module_utils.local_cluster import certificates
+
+FIGURES = {
+    "rlimit": {"maxpid": 32768, "curproc": 1234},
+    "cpu": {"usageNanoCores": 2_500_000_000},
+    "memory": {"workingSetBytes": 3 * 1024**3},
+}
+#: What a kubelet does with a question for stats/summary; the others are answered as a kubelet does, or likewise.
+BEHAVIOURS = ("counting", "forbidden", "missing", "garbage", "silent", "absent")
+
+
+def own_address() -> str | None:
+    """Return an address of this machine that others could reach, or None; nothing is sent to find out."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("198.51.100.1", 9))
+        except OSError:
+            return None
+        address: str = probe.getsockname()[0]
+    return None if address.startswith("127.") else address
+
+
+@dataclass
+class FakeKubelets:
+    """`ports` by behaviour; "absent" has one on which nobody listens. `asked` counts (behaviour, last word of path)."""
+
+    address: str
+    ports: dict[str, int] = field(default_factory=dict)
+    asked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def node(self, name: str, behaviour: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return a Node that nothing is scheduled to, and the status by which the API server finds its kubelet."""
+        taint = {"key": "kubestress.core/test", "effect": "NoSchedule"}
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": {"taints": [taint]}}
+        status = {
+            "addresses": [{"type": "InternalIP", "address": self.address}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": self.ports[behaviour]}},
+            "conditions": [
+                {"type": "Ready", "status": "True", "reason": "KubeletReady"},
+                {
+                    "type": "PIDPressure", "status": "True" if behaviour == "counting" else "False",
+                    "reason": "KubeletHasInsufficientPID", "lastTransitionTime": "2026-01-01T00:00:00Z",
+                },
+            ],
+        }  # fmt: skip
+        return node, {"status": status}
+
+    async def answer(self, behaviour: str, request: web.Request) -> web.StreamResponse:
+        """Answer as this kubelet does."""
+        endpoint = request.path.rpartition("/")[2]
+        self.asked[behaviour, endpoint] += 1
+        if behaviour == "silent":
+            await self.ended.wait()
+        if behaviour == "forbidden":
+            return web.Response(status=403, text="Forbidden (user=u, verb=get, resource=nodes, subresource=stats)")
+        if behaviour == "missing":
+            return web.Response(status=404, text="404 page not found\n")
+        if behaviour == "garbage":
+            return web.Response(text="<html><body>it works!</body></html>", content_type="text/html")
+        if endpoint == "configz":
+            return web.json_response({"kubeletconfig": {"podPidsLimit": 4096}})
+        return web.json_response({"node": FIGURES, "pods": []})
+
+    async def serve(self, context: ssl.SSLContext, ready: threading.Event) -> None:
+        """Serve until `ended` is set."""
+        runners = []
+        for behaviour in BEHAVIOURS:
+
+            async def handle(request: web.Request, behaviour: str = behaviour) -> web.StreamResponse:
+                return await self.answer(behaviour, request)
+
+            application = web.Application()
+            application.router.add_route("*", "/{path:.*}", handle)
+            runner = web.AppRunner(application, shutdown_timeout=0.1)
+            await runner.setup()
+            await web.TCPSite(runner, self.address, 0, ssl_context=context).start()
+            self.ports[behaviour] = runner.addresses[0][1]
+            runners.append(runner)
+        await runners.pop().cleanup()  # absent
+        ready.set()
+        await self.ended.wait()
+        for runner in runners:
+            await runner.cleanup()
+
+
+@contextlib.contextmanager
+def fake_kubelets(address: str, folder: Path) -> Iterator[FakeKubelets]:
+    """Yield kubelets at work, in a thread of their own."""
+    authority = certificates.authority("nobody")
+    pair = certificates.issue("kubelet", authority=authority, addresses=[address])
+    path = folder / "kubelet.pem"
+    path.write_bytes(pair.key_pem + pair.certificate_pem)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(path)
+    ready = threading.Event()
+    running: dict[str, Any] = {}
+
+    async def main() -> None:
+        running["kubelets"], running["loop"] = FakeKubelets(address), asyncio.get_running_loop()
+        await running["kubelets"].serve(context, ready)
+
+    thread = threading.Thread(target=asyncio.run, args=(main(),), name="fake-kubelets")
+    thread.start()
+    try:
+        assert ready.wait(10), "the kubelets did not start"
+        yield running["kubelets"]
+    finally:
+        if "kubelets" in running:
+            running["loop"].call_soon_threadsafe(running["kubelets"].ended.set)
+        thread.join(10)
+        assert not thread.is_alive(), "the kubelets did not stop"
+
+
+def make_nodes(kubectl: Any, kubelets: FakeKubelets, prefix: str) -> dict[str, str]:
+    """Make a Node for each of the kubelets; return their names by behaviour. Their order is that of BEHAVIOURS."""
+    names = {behaviour: f"{prefix}-{number}-{behaviour}" for number, behaviour in enumerate(BEHAVIOURS)}
+    for behaviour, name in names.items():
+        node, status = kubelets.node(name, behaviour)
+        kubectl("create", "-f", "-", stdin=json.dumps(node))
+        kubectl("patch", "node", name, "--subresource=status", "--type=merge", "-p", json.dumps(status))
+    return names
