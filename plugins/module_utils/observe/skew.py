@@ -28,6 +28,7 @@ class ClockSkew:
         self._low = -math.inf
         self._high = math.inf
         self._quick = 0
+        self._fastest = math.inf
         self.samples = 0
         #: Times at which an answer did not go with those before, which were then forgotten.
         self.contradictions = 0
@@ -41,6 +42,7 @@ class ClockSkew:
         if told is None:
             return None
         self.samples += 1
+        self._fastest = min(self._fastest, received - sent)
         low, high = max(self._low, told - received), min(self._high, told + 1 - sent)
         if low > high:
             # A clock was set, or drifted in a long run, or there are several servers: the newest answer is believed.
@@ -61,9 +63,9 @@ class ClockSkew:
         if self.error_seconds <= _ENOUGH_SECONDS or self._quick >= _QUICK:
             return _PAUSE_SECONDS
         self._quick += 1
-        # Then the server's seconds turn, if the middle of what is possible is the truth.
-        middle = (self._low + self._high) / 2
-        return math.ceil(now + middle) - middle - now
+        # If the middle of what is possible is the truth, the server's second turns while it answers.
+        ahead = (self._low + self._high) / 2 + self._fastest / 2
+        return math.ceil(now + ahead) - ahead - now
 
     def figures(self) -> dict[str, Any]:
         """`skew` of an observation: `estimate_ms` give or take `error_ms`, None where no answer had a date."""

@@ -1,0 +1,68 @@
+"""Prometheus' text: the families asked for, whatever stands around them, as Prometheus' own parser reads them."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.kubestress.core.plugins.module_utils.measure.exposition import is_of, labels_of, samples
+from prometheus_client.parser import text_string_to_metric_families
+
+TEXT = rb"""# HELP calls_total Calls.
+# TYPE calls_total counter
+calls_total{verb="GET",path="/a b"} 3
+calls_total{verb="PUT",path="{x} \"y\" \\ \n"} 4.5e+06
+# TYPE calls_total_of_another counter
+calls_total_of_another{verb="GET"} 7
+# TYPE seconds histogram
+seconds_bucket{le="0.1"} 1
+seconds_bucket{le="+Inf"} 2
+seconds_sum 0.3
+seconds_count 2
+# TYPE plain gauge
+plain 1.795245908e+09
+# TYPE stamped gauge
+stamped{id="/x"} 12 1700000000000
+# TYPE broken gauge
+broken NaN
+broken{a="1"} many
+broken{a="2"} +Inf
+broken{a="3"}
+"""
+
+
+def test_the_same_as_prometheus_own_parser():
+    names = ["calls_total", "seconds_bucket", "seconds_count", "plain", "stamped"]
+    readable = TEXT[: TEXT.index(b"# TYPE broken")].decode()
+    theirs = {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(readable)
+        for sample in family.samples
+        if sample.name in names
+    }
+    ours = {
+        (series.partition(b"{")[0].decode(), tuple(sorted(labels_of(series).items()))): value
+        for series, value in samples(TEXT, *names).items()
+    }
+    assert ours == theirs
+    assert len(ours) == 7
+
+
+def test_what_is_no_number_is_left_out():
+    assert samples(TEXT, "broken") == {b'broken{a="2"}': float("inf")}
+
+
+@pytest.mark.parametrize("body", [b"", b"\n", b"<html>no metrics</html>", b"call", b"calls_total", b"calls_total{"])
+def test_other_text_has_no_samples(body):
+    assert samples(body, "calls_total") == {}
+
+
+def test_the_first_and_the_last_line_need_no_neighbours():
+    assert samples(b'calls_total{a="1"} 1\ncalls_total{a="2"} 2', "calls_total") == {
+        b'calls_total{a="1"}': 1.0,
+        b'calls_total{a="2"}': 2.0,
+    }
+
+
+def test_a_metric_is_told_from_one_whose_name_is_longer():
+    (series,) = samples(TEXT, "calls_total_of_another")
+    assert is_of(series, "calls_total_of_another")
+    assert not is_of(series, "calls_total")
