@@ -139,11 +139,11 @@ class StartBook:
                 continue
             kind = condition.get("type")
             if kind == "PodScheduled":
-                if start.scheduled is None:
+                if start.scheduled is None or not start.runs:
                     start.scheduled = epoch(condition.get("lastTransitionTime"))
             elif kind == "Initialized":
-                # At a pod's end it may be written anew.
-                if start.initialized is None and condition.get("reason") != "PodCompleted":
+                # Written anew where init containers run again, and at a pod's end: what holds at the start counts.
+                if (start.initialized is None or not start.runs) and condition.get("reason") != "PodCompleted":
                     start.initialized = epoch(condition.get("lastTransitionTime"))
             elif kind == "Ready":
                 ready = True
