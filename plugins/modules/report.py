@@ -6,15 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: report
-short_description: Make summary.json of a run and show it as a table
+short_description: Make the reports of a run from its files, and show it as a table
 version_added: "1.0.0"
 author:
   - kubestress contributors (@kubestress)
 description:
-  - Reads what the batches of a run left in its results folder, writes C(summary.json), shows the end-of-run table, and
-    adds it to the run's log.
-  - It works after a run that was killed as well. What was not measured is null in C(summary.json), and the verdict is
-    then V(aborted).
+  - Reads what the batches and observers of a run left in its results folder, writes C(summary.json), C(timeline.json),
+    C(report.html), C(junit.xml) and C(metrics.prom), shows the end-of-run table, and adds it to the run's log.
+  - It works after a run that was killed as well, needs no cluster, and begins no new attempt. What was not measured is
+    null in C(summary.json). The verdict of what did not come to its end is V(aborted).
   - A bad verdict does not fail the task. Whoever asked decides what follows, as the playbook C(stress) does.
   - Runs where the playbook runs, whatever the connection.
 attributes:
@@ -25,24 +25,51 @@ attributes:
     description: Only files of the run itself are written.
     support: none
   async:
-    description: Not needed; it takes a fraction of a second.
+    description: Not needed; it takes a second or two.
     support: none
 options:
   results_dir:
-    description: Folder of the attempt, C(RESULTS/RUN_ID/attempts/NUMBER). The run's summary goes there and to the top.
+    description:
+      - Folder of the attempt, C(RESULTS/RUN_ID/attempts/NUMBER). The reports go there, and to the top of the run where
+        no newer attempt is there.
+      - Exactly one of O(results_dir) and O(run_id) is needed.
     type: path
-    required: true
+  run_id:
+    description: Run that is in O(run_results_dir), by its id.
+    type: str
+  run_results_dir:
+    description: Folder under which the folder of each run lies, for O(run_id).
+    type: path
+    default: kubestress-results
+  attempt:
+    description: Number of the attempt, for O(run_id). By default the newest.
+    type: int
   error:
     description:
-      - Message of the task that ended the play early, if one did.
+      - Message of the task that ended the play early, if one did. It is kept in C(run.json) for later reports.
       - It makes the verdict V(aborted), unless the measurements themselves tell what went wrong, which is more.
     type: str
     default: ""
+  slo_required:
+    description:
+      - Whether a service level of Kubernetes that was missed in this run makes the verdict V(failed), and whether it
+        does if none could be judged. Without it they are told, and nothing more.
+    type: bool
+    default: false
+  formats:
+    description:
+      - What to make beside C(summary.json) and C(timeline.json) - C(report.html), C(junit.xml), C(metrics.prom).
+    type: list
+    elements: str
+    choices: [html, junit, metrics]
+    default: [html, junit, metrics]
   log_file:
-    description: File to which the table is added. By default C(run.log) in O(results_dir).
+    description: File to which the table is added. By default C(run.log) in the attempt's folder.
     type: path
   set_stats:
-    description: Give the whole summary out as custom statistics C(kubestress_summary), which AWX keeps as an artifact.
+    description:
+      - Give the summary out as custom statistics C(kubestress_summary), which AWX keeps as an artifact.
+      - It is the whole one up to 200 kB of JSON; of a larger one C(left_out) says what it lacks.
     type: bool
     default: true
 """
@@ -57,6 +84,12 @@ EXAMPLES = r"""
   ansible.builtin.fail:
     msg: "{{ report.verdict }}: {{ report.reasons | join('; ') }}"
   when: report.verdict != 'passed'
+
+- name: Make the figures of an earlier run ready for a node exporter
+  kubestress.core.report:
+    run_id: nightly
+    run_results_dir: /srv/kubestress
+    formats: [metrics]
 """
 
 RETURN = r"""
@@ -71,8 +104,14 @@ reasons:
   type: list
   elements: str
   sample: ["Deployment deploy-test-1/web-2: not ready: ImagePullBackOff"]
+trust:
+  description: How far the figures can be trusted, V(good), V(limited) or V(poor).
+  returned: except in check mode
+  type: str
+  sample: good
 summary:
-  description: The summary without histograms, with at most 20 namespaces, of those where something failed.
+  description: The summary without histograms, with the first rows of long lists, and with at most 20 namespaces, of
+    those where something failed.
   returned: except in check mode
   type: dict
 summary_path:
@@ -80,6 +119,16 @@ summary_path:
   returned: except in check mode
   type: str
   sample: /home/me/kubestress-results/nightly/summary.json
+files:
+  description: Where the other reports lie, by their format.
+  returned: except in check mode
+  type: dict
+  sample: {"html": "/home/me/kubestress-results/nightly/report.html"}
+problems:
+  description: One line for each report that could not be made; they are warnings as well.
+  returned: except in check mode
+  type: list
+  elements: str
 table:
   description: The table as lines of text.
   returned: except in check mode

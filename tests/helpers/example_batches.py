@@ -17,12 +17,28 @@ RUN: dict[str, Any] = {
 }
 
 
-def latencies(*milliseconds: float) -> dict[str, Any]:
+def latencies(*milliseconds: float, errors: int = 0) -> dict[str, Any]:
     """Return the row of one verb and kind."""
     sketch = LatencySketch()
     for value in milliseconds:
         sketch.add(value / 1000)
-    return {**sketch.summary_ms(), "histogram": sketch.to_dict()}
+    return {"errors": errors, **sketch.summary_ms(), "histogram": sketch.to_dict()}
+
+
+def durations(*seconds: float) -> dict[str, Any]:
+    """Return a row of seconds, as of a stage of pods' start-up or of Jobs."""
+    row = latencies(*(value * 1000 for value in seconds))
+    percentiles = {f"p{p}_s": row[f"p{p}_ms"] / 1000 for p in (50, 90, 95, 99)}
+    return {"count": len(seconds), **percentiles, "max_s": max(seconds), "histogram": row["histogram"]}
+
+
+def timeline(count: int, *, started: str = "2026-11-21T04:00:02.000Z", bin_seconds: int = 1) -> dict[str, Any]:
+    """Return the timeline of a batch that sends ten requests in each bin, and whose pods start one a bin."""
+    flat = {"requests": 10, "errors": 0, "retries": 0, "in_flight": 5, "latency_p50_ms": 3.0, "latency_p99_ms": 9.0}
+    series: dict[str, list[float]] = {name: [value] * count for name, value in flat.items()}
+    series |= {"cpu_share": [0.3] * count, "pods_pending": [1] * count, "pods_running": list(range(count))}
+    series |= {"pods_succeeded": [0] * count, "pods_failed": [0] * count}
+    return {"started": started, "bin_seconds": bin_seconds, "series": series}
 
 
 def counts(requested: int, *, created: int | None = None, unchanged: int = 0, failed: int = 0, ready: int | None = -1):
@@ -52,16 +68,53 @@ def batch(**changed: Any) -> dict[str, Any]:
             "objects_per_second": 17.0,
             "peak_in_flight": 50,
             "max_in_flight": 50,
+            "requests": 90,
+            "limit_wait_seconds": {"in_flight": 1.5, "rate": 0.0},
             "retries": {"429": 2},
+            "errors": {"429": 2},
             "watch_breaks": {},
         },
-        "jobs": {"complete": 4, "failed": 0, "peak_active_pods": 6, "ceiling_active_pods": 6},
+        "client": {
+            "cpu_seconds": 18.0,
+            "wall_seconds": 60.0,
+            "cpu_share": 0.3,
+            "busy_seconds": 0,
+            "loop_lag_p99_ms": 4.0,
+            "loop_lag_max_ms": 30.0,
+            "cores": 2,
+        },
+        "timeline": timeline(60),
+        "jobs": {
+            "complete": 4,
+            "failed": 0,
+            "peak_active_pods": 6,
+            "ceiling_active_pods": 6,
+            "pods_retried": 0,
+            "duration": durations(10, 11, 12, 13),
+        },
+        "statefulsets": {"pods_killed": 0, "restarts": 0, "oom_kills": 0},
         "pods": {
             "succeeded": 8,
             "failed": 0,
             "startup_p50_s": 1.0,
             "startup_p99_s": 2.0,
             "startup_histogram": latencies(*[1000.0] * 9, 2000.0)["histogram"],
+            "startup": {
+                "stateless": {"scheduled": durations(0, 0, 1), "total": durations(1, 1, 2)},
+                "job": {"total": durations(1, 1)},
+            },
+            "worst": [
+                {
+                    "namespace": "n-1",
+                    "name": "web-1-x",
+                    "group": "stateless",
+                    "node": "n-1",
+                    "total_s": 2,
+                    "waited_s": None,
+                    "stages": {"scheduled": 1, "initialized": 0, "started": 1, "ready": 0},
+                    "cause": "1 of 2 s from created to scheduled",
+                }
+            ],
             "restarts": 0,
             "oom_kills": 0,
             "causes": {},

@@ -4,9 +4,10 @@
 """Where a run's files lie, and how they are written so that a reader never sees half of one.
 
     RESULTS_DIR/RUN_ID/
-        run.json  summary.json  failures.jsonl      those of the newest attempt
+        run.json  summary.json  timeline.json  failures.jsonl  report.html  junit.xml  metrics.prom
+                                                    those of the newest attempt
         attempts/1/  attempts/2/ …                  one folder for each attempt, each complete in itself:
-            run.json  summary.json  failures.jsonl  jobs.jsonl  run.log  batches/*.json
+            the same, and  run.log  batches/*.json  observations/*.json
 
 Every attempt has its folder, the first one too, so that a second attempt never overwrites what the first one found.
 """
@@ -17,6 +18,7 @@ import contextlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,11 @@ class RunFolder:
         return self.attempt_dir / "batches"
 
     @property
+    def observations_dir(self) -> Path:
+        """What observers read of API server and nodes, one file for each."""
+        return self.attempt_dir / "observations"
+
+    @property
     def failures_file(self) -> Path:
         """Every failure whole, one JSON document a line."""
         return self.attempt_dir / "failures.jsonl"
@@ -66,7 +73,7 @@ class RunFolder:
 
     def write_run(self, document: dict[str, Any]) -> None:
         """Write run.json of this attempt, and at the top of the run. Raises ResultsError."""
-        self._write_both("run.json", document)
+        self.write_report("run.json", document)
 
     def update_run(self, **entries: Any) -> None:
         """Add or replace entries of run.json. Raises ResultsError, also if there is no run.json yet."""
@@ -77,11 +84,13 @@ class RunFolder:
         return read_json(self.attempt_dir / "run.json")
 
     def write_summary(self, document: dict[str, Any]) -> Path:
-        """Write summary.json of this attempt and at the top, where failures.jsonl goes too; the path at the top.
+        """Write summary.json of this attempt and at the top, where failures.jsonl goes too; the path to show.
 
         Raises ResultsError.
         """
-        self._write_both("summary.json", document)
+        path = self.write_report("summary.json", document)
+        if path.parent != self.root:
+            return path
         top = self.root / self.failures_file.name
         try:
             temporary = _beside(top)
@@ -92,11 +101,55 @@ class RunFolder:
             temporary.replace(top)
         except OSError as error:
             raise _cannot("write", top, error) from error
-        return self.root / "summary.json"
+        return path
 
-    def _write_both(self, name: str, document: dict[str, Any]) -> None:
-        write_json(self.attempt_dir / name, document)
-        write_json(self.root / name, document)
+    def write_report(self, name: str, content: Mapping[str, Any] | str) -> Path:
+        """Write a file of this attempt, JSON or text, and at the top of the run if no newer attempt is there.
+
+        Returns the path at the top, or for an older attempt the one in its folder. Raises ResultsError.
+        """
+        paths = [self.attempt_dir / name, *([self.root / name] if self.is_newest else [])]
+        for path in paths:
+            if isinstance(content, str):
+                write_text(path, content)
+            else:
+                write_json(path, content)
+        return paths[-1]
+
+    def drop_stale(self, name: str) -> None:
+        """Remove a report at the top that this attempt, the newest one, has not made: it is an older attempt's.
+
+        Raises ResultsError.
+        """
+        top = self.root / name
+        try:
+            if self.is_newest and not (self.attempt_dir / name).exists():
+                top.unlink(missing_ok=True)
+        except OSError as error:
+            raise _cannot("remove", top, error) from error
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether the run has no later attempt. Raises ResultsError."""
+        return self.attempt >= max(attempts_of(self.root), default=self.attempt)
+
+
+def attempts_of(root: Path) -> list[int]:
+    """The numbers of the attempts of the run whose folder is `root`, ascending. Raises ResultsError."""
+    folder = root / "attempts"
+    try:
+        return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal()) if folder.exists() else []
+    except OSError as error:
+        raise _cannot("read", folder, error) from error
+
+
+def runs_in(results_dir: Path) -> list[str]:
+    """The ids of the runs that have an attempt in the folder, the newest first. Raises ResultsError."""
+    try:
+        found = [path for path in results_dir.iterdir() if (path / "attempts").is_dir()]
+        return [path.name for path in sorted(found, key=lambda path: (-path.stat().st_mtime, path.name))]
+    except OSError as error:
+        raise _cannot("read", results_dir, error) from error
 
 
 def next_attempt(results_dir: str | Path, run_id: str, *, create: bool = True) -> RunFolder:
@@ -108,8 +161,7 @@ def next_attempt(results_dir: str | Path, run_id: str, *, create: bool = True) -
     root = Path(os.path.abspath(Path(results_dir).expanduser())) / run_id
     attempts = root / "attempts"
     try:
-        taken = [int(path.name) for path in attempts.iterdir() if path.name.isdecimal()] if attempts.exists() else []
-        number = max(taken, default=0) + 1
+        number = max(attempts_of(root), default=0) + 1
         if not create:
             return RunFolder(root=root, attempt=number)
         attempts.mkdir(parents=True, exist_ok=True)
@@ -130,14 +182,19 @@ def write_json(path: Path, document: Any, *, compact: bool = False) -> None:
     `compact`: on one line, for who writes while a load runs; the indented text takes Python ten times as long to make.
     Raises ResultsError naming path and cause.
     """
+    if compact:
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    else:
+        text = json.dumps(document, indent=2, ensure_ascii=False)
+    write_text(path, text + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in the same manner. Raises ResultsError naming path and cause."""
     temporary = _beside(path)
     try:
         with temporary.open("w", encoding="utf-8") as file:
-            if compact:
-                file.write(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
-            else:
-                json.dump(document, file, indent=2, ensure_ascii=False)
-            file.write("\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -11,29 +11,15 @@ from typing import Any
 
 from ..measure.latency import LatencySketch
 from ..measure.processes import figures_of
+from .sketches import largest, merged_row, only, total
 
 Batch = Mapping[str, Any]
 
 _OBJECT_COUNTS = ("requested", "created", "unchanged", "failed", "ready")
+_STATEFULSET_COUNTS = ("pods_killed", "restarts", "oom_kills")
 _NAMESPACE_COUNTS = ("jobs_complete", "jobs_failed", "pods_succeeded", "pods_failed")
-_LATENCIES = ("p50_ms", "p95_ms", "p99_ms", "max_ms")
-
-
-def total(values: Iterable[float | None]) -> Any:
-    """The sum of what is known; None where nothing is."""
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
-
-
-def largest(values: Iterable[float | None]) -> Any:
-    """The largest of what is known; None where nothing is."""
-    return max((value for value in values if value is not None), default=None)
-
-
-def _only(values: Sequence[Any]) -> Any:
-    """The one known value. Of two there is no merging (percentiles), so None."""
-    known = [value for value in values if value is not None]
-    return known[0] if len(known) == 1 else None
+#: Pods that are named as the slowest to start.
+MAX_WORST = 10
 
 
 def merged_counts(counts: Iterable[Mapping[str, int] | None]) -> dict[str, int]:
@@ -64,24 +50,18 @@ def merged_requests(batches: Sequence[Batch]) -> dict[str, dict[str, dict[str, A
             for kind, row in kinds.items():
                 gathered.setdefault(verb, {}).setdefault(kind, []).append(row)
     return {
-        verb: {kind: _merged_latency(rows) for kind, rows in sorted(kinds.items())}
+        verb: {kind: _merged_requests(rows) for kind, rows in sorted(kinds.items())}
         for verb, kinds in sorted(gathered.items())
     }
 
 
-def _merged_latency(rows: list[Mapping[str, Any]]) -> dict[str, Any]:
-    if all(row.get("histogram") for row in rows):
-        sketch = LatencySketch()
-        for row in rows:
-            sketch.merge(LatencySketch.from_dict(row["histogram"]))
-        return {**sketch.summary_ms(), "histogram": sketch.to_dict()}
-    percentiles = {name: _only([row.get(name) for row in rows]) for name in _LATENCIES}
-    maximum = largest(row.get("max_ms") for row in rows)
-    return {"count": total(row.get("count") for row in rows), **percentiles, "max_ms": maximum, "histogram": None}
+def _merged_requests(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    row = merged_row(rows, unit="ms")
+    return {"count": row.pop("count"), "errors": total(one.get("errors") for one in rows), **row}
 
 
 def merged_rate(batches: Sequence[Batch]) -> dict[str, Any]:
-    """Objects per second over the batches' own creation times, peaks, and retries by cause."""
+    """Objects per second over the batches' own creation times, peaks, waiting on our own limits, failures by cause."""
     rates = [batch.get("rate", {}) for batch in batches]
     objects, seconds = 0.0, 0.0
     for batch, rate in zip(batches, rates, strict=True):
@@ -93,7 +73,14 @@ def merged_rate(batches: Sequence[Batch]) -> dict[str, Any]:
         "objects_per_second": round(objects / seconds, 1) if seconds else _only_zero(rates),
         "peak_in_flight": largest(rate.get("peak_in_flight") for rate in rates),
         "max_in_flight": largest(rate.get("max_in_flight") for rate in rates),
+        "limit_wait_seconds": {
+            limit: total((rate.get("limit_wait_seconds") or {}).get(limit) for rate in rates)
+            for limit in ("in_flight", "rate")
+        },
+        "requests": total(rate.get("requests") for rate in rates),
         "retries": merged_counts(rate.get("retries") for rate in rates),
+        "errors": merged_counts(rate.get("errors") for rate in rates),
+        "watch_breaks": merged_counts(rate.get("watch_breaks") for rate in rates),
     }
 
 
@@ -102,19 +89,49 @@ def _only_zero(rates: Sequence[Mapping[str, Any]]) -> float | None:
     return 0 if any(rate.get("objects_per_second") == 0 for rate in rates) else None
 
 
+def merged_client(batches: Sequence[Batch]) -> dict[str, Any] | None:
+    """What the load generator itself needed: CPU, how late its loop was; None where no batch tells."""
+    told = [batch["client"] for batch in batches if batch.get("client")]
+    if not told:
+        return None
+    cpu, wall = (total(one.get(name) for one in told) for name in ("cpu_seconds", "wall_seconds"))
+    return {
+        "cpu_seconds": cpu,
+        "wall_seconds": wall,
+        "cpu_share": only(one.get("cpu_share") for one in told) if len(told) == 1 else _share(cpu, wall),
+        "busy_seconds": total(one.get("busy_seconds") for one in told),
+        "loop_lag_p99_ms": only(one.get("loop_lag_p99_ms") for one in told),
+        "loop_lag_max_ms": largest(one.get("loop_lag_max_ms") for one in told),
+        "cores": largest(one.get("cores") for one in told),
+    }
+
+
+def _share(cpu_seconds: float | None, wall_seconds: float | None) -> float | None:
+    return round(cpu_seconds / wall_seconds, 3) if cpu_seconds is not None and wall_seconds else None
+
+
 def merged_jobs(batches: Sequence[Batch]) -> dict[str, Any]:
-    """Jobs complete and failed, and the most build pods active at once against their ceiling."""
+    """Jobs complete and failed, how long they took, and the most build pods active at once against their ceiling."""
     jobs = [batch.get("jobs", {}) for batch in batches]
+    durations = [one["duration"] for one in jobs if one.get("duration")]
     return {
         "complete": total(one.get("complete") for one in jobs),
         "failed": total(one.get("failed") for one in jobs),
         "peak_active_pods": largest(one.get("peak_active_pods") for one in jobs),
         "ceiling_active_pods": largest(one.get("ceiling_active_pods") for one in jobs),
+        "pods_retried": total(one.get("pods_retried") for one in jobs),
+        "duration": merged_row(durations, unit="s") if durations else None,
     }
 
 
+def merged_statefulsets(batches: Sequence[Batch]) -> dict[str, Any] | None:
+    """Pods killed, restarts and kills for memory as kubelets told; None where no batch tells."""
+    told = [batch["statefulsets"] for batch in batches if batch.get("statefulsets")]
+    return {key: total(one.get(key) for one in told) for key in _STATEFULSET_COUNTS} if told else None
+
+
 def merged_pods(batches: Sequence[Batch]) -> dict[str, Any]:
-    """Pods succeeded and failed, start-up percentiles, causes of failure, restarts and kills."""
+    """Pods succeeded and failed, start-up percentiles, the slowest, causes of failure, restarts and kills."""
     pods = [batch.get("pods", {}) for batch in batches]
     p50, p99 = _startup_seconds(pods)
     return {
@@ -122,6 +139,8 @@ def merged_pods(batches: Sequence[Batch]) -> dict[str, Any]:
         "failed": total(one.get("failed") for one in pods),
         "startup_p50_s": p50,
         "startup_p99_s": p99,
+        "startup": _merged_startup(pods),
+        "worst": _worst(pods),
         "causes": merged_counts(one.get("causes") for one in pods),
         "restarts": total(one.get("restarts") for one in pods),
         "oom_kills": total(one.get("oom_kills") for one in pods),
@@ -137,7 +156,27 @@ def _startup_seconds(pods: Sequence[Mapping[str, Any]]) -> tuple[float | None, f
             sketch.merge(LatencySketch.from_dict(one["startup_histogram"]))
         values = [sketch.percentile(50), sketch.percentile(99)]
         return tuple(None if value is None else round(value, 3) for value in values)  # type: ignore[return-value]
-    return _only([one["startup_p50_s"] for one in measured]), _only([one["startup_p99_s"] for one in measured])
+    return only(one["startup_p50_s"] for one in measured), only(one["startup_p99_s"] for one in measured)
+
+
+def _merged_startup(pods: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Group -> stage -> count, percentiles in seconds, histogram."""
+    gathered: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
+    for one in pods:
+        for group, stages in (one.get("startup") or {}).items():
+            for stage, row in stages.items():
+                gathered.setdefault(group, {}).setdefault(stage, []).append(row)
+    return {
+        group: {stage: merged_row(rows, unit="s") for stage, rows in stages.items()}
+        for group, stages in gathered.items()
+    }
+
+
+def _worst(pods: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Those that never started first, then the slowest."""
+    every = [dict(pod) for one in pods for pod in one.get("worst") or ()]
+    every.sort(key=lambda pod: (pod["total_s"] is not None, -(pod["total_s"] or 0)))
+    return every[:MAX_WORST]
 
 
 def merged_processes(batches: Sequence[Batch]) -> dict[str, Any]:
@@ -155,7 +194,7 @@ def merged_processes(batches: Sequence[Batch]) -> dict[str, Any]:
     complete = all(one.get("plateaus") for one in found)
     merged = {
         "min": min(one["min"] for one in found),
-        "median": figures_of(plateaus)["median"] if complete else _only([one["median"] for one in found]),
+        "median": figures_of(plateaus)["median"] if complete else only(one["median"] for one in found),
         "max": max(one["max"] for one in found),
         "samples": sum(one["samples"] for one in found),
         "source": found[0]["source"],

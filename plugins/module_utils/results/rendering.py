@@ -1,34 +1,38 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The end-of-run table: a summary as lines for people. It ends with verdict, counts and the path of the results."""
+"""The end-of-run table: a summary as lines for people. It ends with verdict, counts and the paths of the results."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
 from ..capacity.quantities import duration_text
+from .rendering_evidence import Fact, evidence_facts
 from .table import BAD, FAINT, GOOD, PLAIN, WARN, Line, columns, heading, shortened, wrapped
+from .times import seconds_between
 from .verdict import ABORTED, FAILED, PASSED
 
 _VERDICT_TONES = {PASSED: GOOD, FAILED: BAD, ABORTED: BAD}
-#: Namespaces with failures, and failed pods of one of them, that the table shows.
-_MAX_NAMESPACES = 10
-_MAX_PODS = 3
+#: What the table shows of namespaces with failures, failed pods of one of them, and requests.
+_MAX_NAMESPACES = 3
+_MAX_PODS = 1
+_MAX_REQUESTS = 8
+#: Reasons, and letters of each (two lines).
+_MAX_REASONS = 8
+_REASON = 190
 
 
-def report_lines(summary: Mapping[str, Any], *, path: str, notes: Iterable[str] = ()) -> list[Line]:
-    """The whole table. `path` is where summary.json lies; `notes` are remarks on how the figures are to be read."""
+def report_lines(summary: Mapping[str, Any], *, path: str, page: str | None = None) -> list[Line]:
+    """The whole table. `path` is where summary.json lies, `page` where report.html does, if it was made."""
     title = f"run {summary['run_id']}, attempt {summary['attempt']}"
     if summary["profile"]:
         title += f", profile {summary['profile']}"
     lines = [heading(title)]
     for part in (_objects, _requests, _facts, _namespaces):
         lines += part(summary)
-    lines += [Line(text, FAINT) for note in notes for text in wrapped(f"note: {note}", indent=2, hanging=6)]
-    return lines + _ending(summary, path)
+    return lines + _ending(summary, path, page)
 
 
 def _figure(value: float | None, digits: int = 0) -> str:
@@ -50,32 +54,41 @@ def _objects(summary: Mapping[str, Any]) -> list[Line]:
 
 
 def _requests(summary: Mapping[str, Any]) -> list[Line]:
-    rows: list[tuple[str, ...]] = [("requests", "count", "p50 ms", "p95 ms", "p99 ms", "max ms")]
-    for verb, kinds in summary["requests"].items():
-        for kind, row in kinds.items():
-            latencies = [_figure(row[name], 1) for name in ("p50_ms", "p95_ms", "p99_ms", "max_ms")]
-            rows.append((f"{verb} {kind}", _figure(row["count"]), *latencies))
-    if len(rows) == 1:
+    found = [(verb, kind, row) for verb, kinds in summary["requests"].items() for kind, row in kinds.items()]
+    if not found:
         return []
-    texts = columns(rows, align="lrrrrr")
-    return [Line(texts[0], FAINT), *(Line(text) for text in texts[1:])]
+    found.sort(key=lambda entry: -(entry[2]["count"] or 0))
+    rows: list[tuple[str, ...]] = [("requests", "count", "failed", "p50 ms", "p90 ms", "p99 ms", "max ms")]
+    for verb, kind, row in found[:_MAX_REQUESTS]:
+        latencies = [_figure(row[name], 1) for name in ("p50_ms", "p90_ms", "p99_ms", "max_ms")]
+        rows.append((f"{verb} {kind}", _figure(row["count"]), _figure(row["errors"]), *latencies))
+    texts = columns(rows, align="lrrrrrr")
+    lines = [Line(texts[0], FAINT), *(Line(text) for text in texts[1:])]
+    if len(found) > _MAX_REQUESTS:
+        lines.append(Line(f"  and {len(found) - _MAX_REQUESTS:,} more, all in summary.json", FAINT))
+    return lines
 
 
 def _facts(summary: Mapping[str, Any]) -> list[Line]:
-    """One line each: rate, Jobs, pods, processes, phases; what does not apply is left out."""
-    facts = [("rate", _rate(summary["rate"])), ("Jobs", _jobs(summary["jobs"])), ("pods", _pods(summary["pods"]))]
+    """A few lines each: rate, client, Jobs, pods, what was observed, phases; what does not apply is left out."""
     processes = summary["processes"]["per_build_pod"]
+    facts: list[Fact] = [
+        ("rate", _rate(summary["rate"]), PLAIN),
+        ("Jobs", _jobs(summary["jobs"]), PLAIN),
+        ("pods", _pods(summary["pods"]), PLAIN),
+    ]
     if processes["samples"]:
         median = "" if processes["median"] is None else f", median {processes['median']}"
         text = f"{processes['min']} to {processes['max']} in a build pod{median} ({processes['samples']} samples)"
-        facts.append(("processes", text))
+        facts.append(("processes", text, PLAIN))
+    facts += evidence_facts(summary)
     phases = ", ".join(f"{phase['role']} {duration_text(phase['seconds'])}" for phase in summary["phases"])
-    facts.append(("phases", phases))
+    facts.append(("phases", shortened(phases, 300), PLAIN))
     lines = []
-    for name, text in facts:
+    for name, text, tone in facts:
         if text:
             first, *rest = wrapped(text, indent=12)
-            lines += [Line(f"  {name:<9} {first.strip()}"), *(Line(part) for part in rest)]
+            lines += [Line(f"  {name:<9} {first.strip()}", tone), *(Line(part, tone) for part in rest)]
     return lines
 
 
@@ -93,6 +106,8 @@ def _jobs(jobs: Mapping[str, Any]) -> str:
     if not jobs["complete"] and not jobs["failed"]:
         return ""
     text = f"{_figure(jobs['complete'])} complete, {_figure(jobs['failed'])} failed"
+    if jobs["duration"] and jobs["duration"]["p50_s"] is not None:
+        text += f"; took p50 {_figure(jobs['duration']['p50_s'], 1)} s, p99 {_figure(jobs['duration']['p99_s'], 1)} s"
     if jobs["ceiling_active_pods"]:
         peak, ceiling = _figure(jobs["peak_active_pods"]), _figure(jobs["ceiling_active_pods"])
         text += f"; {peak} Job pods active at once, ceiling {ceiling}"
@@ -137,15 +152,20 @@ def _namespaces(summary: Mapping[str, Any]) -> list[Line]:
     return lines
 
 
-def _ending(summary: Mapping[str, Any], path: str) -> list[Line]:
+def _ending(summary: Mapping[str, Any], path: str, page: str | None) -> list[Line]:
     tone = _VERDICT_TONES[summary["verdict"]]
-    lines = [Line(part, tone) for reason in summary["reasons"] for part in wrapped(reason, indent=2, hanging=4)]
+    reasons = summary["reasons"][:_MAX_REASONS]
+    if len(summary["reasons"]) > _MAX_REASONS:
+        reasons = [*reasons, f"and {len(summary['reasons']) - _MAX_REASONS:,} more reasons, all in summary.json"]
+    lines = [
+        Line(part, tone) for reason in reasons for part in wrapped(shortened(reason, _REASON), indent=2, hanging=4)
+    ]
     seconds = seconds_between(summary["started"], summary["finished"])
     length = "" if seconds is None else f" after {duration_text(seconds)}"
     lines.append(Line(f"  verdict   {summary['verdict'].upper()}{length}", tone))
     lines += [Line(part) for part in wrapped(f"counts    {counts_line(summary)}", indent=2, hanging=10)]
     # Not wrapped and not cut: a path is there to be copied.
-    return [*lines, Line(f"  results   {path}")]
+    return [*lines, Line(f"  results   {path}"), *([Line(f"  page      {page}")] if page else [])]
 
 
 def counts_line(summary: Mapping[str, Any]) -> str:
@@ -157,11 +177,3 @@ def counts_line(summary: Mapping[str, Any]) -> str:
     text = ", ".join(f"{number:,} {name}" for name, number in totals.items())
     jobs = summary["jobs"]
     return f"objects: {text}" + (f"; Jobs: {jobs['complete']:,} complete" if jobs["complete"] else "")
-
-
-def seconds_between(started: str | None, finished: str | None) -> float | None:
-    """Seconds between two RFC 3339 times; None where one is missing or is no time."""
-    try:
-        return (datetime.fromisoformat(str(finished)) - datetime.fromisoformat(str(started))).total_seconds()
-    except (ValueError, TypeError):
-        return None

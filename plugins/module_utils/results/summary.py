@@ -1,17 +1,19 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""summary.json: made from what the batches of an attempt left behind, whether or not they came to their end."""
+"""summary.json: made from what batches and observers of an attempt left behind, whether or not they came to an end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ..measure.recorder import now_rfc3339
-from .folder import ResultsError, RunFolder, read_json
+from ..measure.sli import service_levels
+from ..measure.validity import validity_of
+from .evidence import SCHEMA, Evidence
 from .merge import (
-    Batch,
+    merged_client,
     merged_jobs,
     merged_namespaces,
     merged_objects,
@@ -19,52 +21,26 @@ from .merge import (
     merged_processes,
     merged_rate,
     merged_requests,
+    merged_statefulsets,
 )
-from .verdict import roles_of, verdict_of
+from .merge_nodes import merged_nodes
+from .merge_server import merged_api_server, merged_events, merged_skew
+from .verdict import verdict_of
 
-SCHEMA = 1
-#: Namespaces that the bounded summary lists.
-MAX_NAMESPACES = 20
-#: What a measurements file must have; the rest may be missing where a batch was cut short.
-_MUST_HAVE = ("schema", "started")
-
-
-def read_batches(folder: RunFolder) -> tuple[list[Batch], list[str]]:
-    """(measurements in the order they were begun, one line for each that is missing or half)."""
-    batches, stopped = [], []
-    for path in sorted(folder.batches_dir.glob("*.json")):
-        try:
-            batch = read_json(path)
-        except ResultsError as error:
-            stopped.append(f"measurements are lost: {error}")
-            continue
-        missing = [key for key in _MUST_HAVE if key not in batch]
-        if missing or batch["schema"] != SCHEMA:
-            stopped.append(f"measurements are lost: {path} is not of schema {SCHEMA}")
-            continue
-        batches.append(batch)
-        if not batch.get("finished"):
-            stopped.append(f"{roles_of(batch)}: the batch did not come to its end; what it measured until then is here")
-    if not batches and not stopped:
-        stopped.append(f"no batch has left measurements in {folder.batches_dir}: the run ended before its first one")
-    return sorted(batches, key=lambda batch: str(batch["started"])), stopped
+#: Warnings of batches and observers that are shown.
+_MAX_WARNINGS = 10
 
 
-def summarize(folder: RunFolder, *, error: str = "") -> dict[str, Any]:
-    """The summary of an attempt from its files; `error` is what ended the play early. Raises ResultsError."""
-    run = folder.read_run()
-    batches, stopped = read_batches(folder)
-    if not error and not batches:
-        return build_summary(run, batches, stopped=stopped, error="")
+def build_summary(evidence: Evidence, *, error: str = "", slo_required: bool = False) -> dict[str, Any]:
+    """The document of summary.json.
+
+    `error` is what ended the play early; where it is empty, what an earlier report of this attempt was told counts.
+    `slo_required`: a service level that was missed is a reason to fail.
+    """
+    run, batches = evidence.run, evidence.batches
+    error = error or str((run.get("ended") or {}).get("error") or "")
     # With an error at hand, "nothing was measured" is no news.
-    return build_summary(run, batches, stopped=stopped if batches else [], error=error)
-
-
-def build_summary(
-    run: Mapping[str, Any], batches: Sequence[Batch], *, stopped: Sequence[str], error: str
-) -> dict[str, Any]:
-    """The document of summary.json. `run` is run.json, which has settings_hash, started, profile and the like."""
-    finished = [batch["finished"] for batch in batches if batch.get("finished")]
+    stopped = [] if error and not batches and not evidence.observations else evidence.stopped
     summary: dict[str, Any] = {
         "schema": SCHEMA,
         "run_id": run["run_id"],
@@ -72,52 +48,68 @@ def build_summary(
         "profile": run.get("profile"),
         "verdict": "",
         "reasons": [],
-        "started": run.get("started") or min((batch["started"] for batch in batches), default=None),
-        "finished": max(finished) if finished and not stopped and not error else now_rfc3339(),
+        "started": run.get("started") or _first_start(evidence),
+        "finished": _finished(evidence, cut_short=bool(stopped or error)),
         "settings_hash": run.get("settings_hash"),
-        "objects": merged_objects(batches),
-        "requests": merged_requests(batches),
-        "rate": merged_rate(batches),
-        "jobs": merged_jobs(batches),
-        "pods": merged_pods(batches),
-        "processes": merged_processes(batches),
-        "namespaces": merged_namespaces(batches),
+        **_figures(evidence),
         "slo": [],
+        "validity": {},
         "phases": [
             {"role": phase["role"], "seconds": phase["seconds"]}
             for batch in batches
             for phase in batch.get("phases", ())
         ],
     }
-    summary["verdict"], summary["reasons"] = verdict_of(summary, batches, stopped=stopped, error=error)
+    summary["slo"] = service_levels(summary["api_server"], summary["pods"]["startup"])
+    summary["verdict"], summary["reasons"] = verdict_of(
+        summary, batches, stopped=stopped, error=error, slo_required=slo_required
+    )
+    summary["validity"] = validity_of(
+        summary, broken=[*stopped, *evidence.doubts], warnings=warnings_of(evidence), kinds=_node_kinds(run)
+    )
     return summary
 
 
-def bounded(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """The summary without what grows with the run: no histograms, and only the first namespaces with failures."""
-    failing = [row for row in summary["namespaces"] if row["jobs_failed"] or row["pods_failed"]]
+def _figures(evidence: Evidence) -> dict[str, Any]:
+    """What was measured, each part by whoever measured it."""
+    batches, loads, observations = evidence.batches, evidence.loads, evidence.observations
     return {
-        **summary,
-        "requests": {
-            verb: {
-                kind: {name: value for name, value in row.items() if name != "histogram"} for kind, row in kinds.items()
-            }
-            for verb, kinds in summary["requests"].items()
-        },
-        "namespaces": [{**row, "failed_pods": row["failed_pods"][:5]} for row in failing[:MAX_NAMESPACES]],
+        "objects": merged_objects(batches),
+        "requests": merged_requests(batches),
+        "rate": merged_rate(batches),
+        "client": merged_client(batches),
+        "jobs": merged_jobs(loads),
+        "statefulsets": merged_statefulsets(loads),
+        "pods": merged_pods(loads),
+        # Older batches counted processes themselves.
+        "processes": merged_processes([*batches, *observations]),
+        "api_server": merged_api_server(observations),
+        "nodes": merged_nodes(observations),
+        "events": merged_events(observations),
+        "skew": merged_skew(observations),
+        "namespaces": merged_namespaces(batches),
     }
 
 
-def notes_on(folder: RunFolder) -> list[str]:
-    """What one must know to read the figures: simulated nodes, and what the batches warned of. Raises ResultsError."""
-    batches, _stopped = read_batches(folder)
-    if not batches:
-        return []
-    nodes = ((folder.read_run().get("cluster") or {}).get("nodes") or {}).get("kinds", ())
-    notes = []
-    if any(kind.get("simulated") for kind in nodes):
-        notes.append(
-            "nodes are simulated: their pods ran nothing, nothing was really killed, and what they show of processes "
-            "and memory is no evidence"
-        )
-    return notes + [warning for batch in batches for warning in batch.get("warnings", ())][:10]
+def _first_start(evidence: Evidence) -> str | None:
+    return min((one["started"] for one in (*evidence.batches, *evidence.observations)), default=None)
+
+
+def _finished(evidence: Evidence, *, cut_short: bool) -> str:
+    """The end of the last batch, or of the last observation; of what was cut short, the last that is known of it."""
+    documents = evidence.batches or evidence.observations
+    ends = [one["finished"] for one in documents if one.get("finished")]
+    if ends and not cut_short:
+        return str(max(ends))
+    ended = (evidence.run.get("ended") or {}).get("at")
+    return str(ended or evidence.last_written or now_rfc3339())
+
+
+def _node_kinds(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list(((run.get("cluster") or {}).get("nodes") or {}).get("kinds", ()))
+
+
+def warnings_of(evidence: Evidence) -> list[str]:
+    """What batches and observers warned of, each once, the first ten."""
+    every = (text for one in (*evidence.batches, *evidence.observations) for text in one.get("warnings") or ())
+    return list(dict.fromkeys(every))[:_MAX_WARNINGS]

@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run promised, and whether it happened: passed, failed or aborted, and why. Pure.
+"""Whether what a run promised happened: passed, failed or aborted, and why. Pure.
 
-Promised is: every requested object is stored, is ready, every Job completes, and build pods stay under their ceiling.
+Promised is: every requested object is stored, is ready, every Job completes, and build pods stay under their ceiling;
+and, only where that is asked for, that the service levels were met.
 A pod that failed inside a Job that completed all the same is told (pods, namespaces) but breaks no promise: a Job's
 backoff limit is there for that.
 """
@@ -13,7 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .evidence import roles_of
 from .merge import Batch
+from .promises import promises_of
 
 PASSED, FAILED, ABORTED = "passed", "failed", "aborted"
 #: Reasons that name one object each. All of them are in failures.jsonl.
@@ -21,7 +24,12 @@ MAX_OBJECTS_NAMED = 20
 
 
 def verdict_of(
-    summary: Mapping[str, Any], batches: Sequence[Batch], *, stopped: Sequence[str], error: str
+    summary: Mapping[str, Any],
+    batches: Sequence[Batch],
+    *,
+    stopped: Sequence[str],
+    error: str,
+    slo_required: bool = False,
 ) -> tuple[str, list[str]]:
     """(verdict, reasons), one line a reason.
 
@@ -32,7 +40,8 @@ def verdict_of(
     # What is written while a batch works says so, too; `stopped` has told of it.
     cut_short = [batch for batch in batches if batch.get("aborted") and batch.get("finished")]
     aborted += [f"{roles_of(batch)}: {_one_line(batch['aborted'])}" for batch in cut_short]
-    broken = [*_kinds(summary), *_jobs(summary), *_named_objects(summary, batches)]
+    promises = promises_of(summary, slo_required=slo_required)
+    broken = [*(reason for one in promises for reason in one.reasons), *_named_objects(summary, batches)]
     if error and not broken and not cut_short:
         aborted.insert(0, _one_line(error))
     if aborted:
@@ -40,43 +49,8 @@ def verdict_of(
     return (FAILED, broken) if broken else (PASSED, [])
 
 
-def roles_of(batch: Batch) -> str:
-    """The names of a batch's roles."""
-    return ", ".join(batch.get("roles") or ()) or "batch"
-
-
 def _one_line(text: Any) -> str:
     return " ".join(str(text).split())
-
-
-def _kinds(summary: Mapping[str, Any]) -> list[str]:
-    """What became of the requested objects of each kind, where that is not all of them."""
-    reasons = []
-    for kind, counts in summary["objects"].items():
-        requested, failed = counts["requested"] or 0, counts["failed"] or 0
-        stored = (counts["created"] or 0) + (counts["unchanged"] or 0)
-        if failed:
-            reasons.append(f"{kind}: {failed:,} of {requested:,} could not be made")
-        if requested - stored - failed > 0:
-            reasons.append(f"{kind}: {requested - stored - failed:,} of {requested:,} were never sent")
-        if kind != "Job" and counts["ready"] is not None and counts["ready"] < stored:
-            reasons.append(f"{kind}: {stored - counts['ready']:,} of {stored:,} not ready")
-    return reasons
-
-
-def _jobs(summary: Mapping[str, Any]) -> list[str]:
-    jobs, counts = summary["jobs"], summary["objects"].get("Job", {})
-    complete, failed = jobs["complete"] or 0, jobs["failed"] or 0
-    stored = (counts.get("created") or 0) + (counts.get("unchanged") or 0)
-    reasons = []
-    if failed:
-        reasons.append(f"Job: {failed:,} of {stored or failed:,} failed")
-    if stored - complete - failed > 0 and jobs["complete"] is not None:
-        reasons.append(f"Job: {stored - complete - failed:,} of {stored:,} neither complete nor failed")
-    peak, ceiling = jobs["peak_active_pods"], jobs["ceiling_active_pods"]
-    if ceiling and peak is not None and peak > ceiling:
-        reasons.append(f"Job pods: {peak:,} were active at once, above the ceiling of {ceiling:,}")
-    return reasons
 
 
 def _named_objects(summary: Mapping[str, Any], batches: Sequence[Batch]) -> list[str]:

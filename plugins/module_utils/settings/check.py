@@ -15,7 +15,9 @@ from .rules import problems_of
 from .variable import SettingError, Variable
 
 #: Roles whose variables are no settings of a run. Their names count as known all the same.
-NOT_OF_A_RUN = frozenset({"local_cluster", "report"})
+NOT_OF_A_RUN = frozenset({"local_cluster"})
+#: Variables that the play sets while it runs.
+_OF_THE_PLAY = frozenset({"report_error"})
 
 #: Behind kubestress_: the options of kubestress.core.auth, by which playbooks and roles connect.
 CONNECTION_PREFIX = "kubestress_"
@@ -45,7 +47,7 @@ def checked(given: Given) -> tuple[dict[str, Any], list[str], list[str]]:
     sources: dict[str, str] = {}
     problems: list[str] = []
     for variable in given.variables.values():
-        if variable.role in NOT_OF_A_RUN:
+        if variable.role in NOT_OF_A_RUN or variable.name in _OF_THE_PLAY:
             continue
         try:
             value, by_user = given.value_of(variable)

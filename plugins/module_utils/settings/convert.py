@@ -53,7 +53,7 @@ def converted(variable: Variable, value: Any) -> Any:
     if type_name == "list" and "elements" in variable.spec:
         typed = _elements(variable, typed)
     if "choices" in variable.spec:
-        typed = _chosen(variable, typed)
+        typed = [_chosen(variable, one) for one in typed] if type_name == "list" else _chosen(variable, typed)
     if "options" in variable.spec:
         _check_options(variable, typed)
     return typed

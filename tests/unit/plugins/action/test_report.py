@@ -15,7 +15,9 @@ from ansible_collections.kubestress.core.plugins.module_utils.results.folder imp
     write_json,
 )
 from ansible_collections.kubestress.core.plugins.module_utils.results.table import Line
+from ansible_collections.kubestress.core.plugins.plugin_utils import report_files
 from helpers.example_batches import RUN, batch, counts
+from helpers.example_observations import api_server, observation, sli
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +53,10 @@ def test_summary_table_log_and_statistics(folder, shown):
     assert "histogram" not in result["summary"]["requests"]["create"]["Job"]
     assert [line.text for line in shown] == result["table"]
     assert folder.log_file.read_text().splitlines() == result["table"]
-    assert result["table"][-1] == f"  results   {folder.root / 'summary.json'}"
+    assert result["table"][-2:] == [
+        f"  results   {folder.root / 'summary.json'}",
+        f"  page      {folder.root / 'report.html'}",
+    ]
 
 
 def test_a_bad_verdict_is_an_answer_and_no_failure(folder):
@@ -72,6 +77,111 @@ def test_statistics_can_be_left_out_and_the_log_can_be_elsewhere(folder, tmp_pat
     assert "ansible_stats" not in result
     assert log.read_text().splitlines() == ["first", *result["table"]]
     assert not folder.log_file.exists()
+
+
+def test_every_file_is_in_the_attempt_and_at_the_top(folder):
+    write_json(folder.batches_dir / "001-x.json", batch())
+    result = run(results_dir=str(folder.attempt_dir))
+    names = ("summary.json", "timeline.json", "report.html", "junit.xml", "metrics.prom")
+    for name in names:
+        assert (folder.root / name).read_text() == (folder.attempt_dir / name).read_text()
+    assert result["files"] == {
+        "html": str(folder.root / "report.html"),
+        "junit": str(folder.root / "junit.xml"),
+        "metrics": str(folder.root / "metrics.prom"),
+    }
+    assert (result["problems"], result["trust"]) == ([], "good")
+    assert read_json(folder.root / "timeline.json")["load"]["bin_seconds"] == 1
+    assert (folder.root / "report.html").read_text().startswith("<!")
+
+
+def test_only_the_formats_that_were_asked_for_are_made_and_none_of_an_older_attempt_stays(folder, tmp_path):
+    run(results_dir=str(folder.attempt_dir))
+    second = next_attempt(tmp_path, "r1")
+    second.write_run({**RUN, "attempt": 2})
+    result = run(results_dir=str(second.attempt_dir), formats=["metrics"])
+    assert list(result["files"]) == ["metrics"]
+    assert {path.name for path in second.root.iterdir() if path.is_file()} == {
+        "run.json", "summary.json", "timeline.json", "failures.jsonl", "metrics.prom",
+    }  # fmt: skip
+    assert (folder.attempt_dir / "report.html").exists()
+    assert run(results_dir=str(second.attempt_dir), formats=[])["files"] == {}
+    with pytest.raises(AnsibleActionFail, match=r"formats must be one or more of: html, junit, metrics. .*pdf"):
+        run(results_dir=str(folder.attempt_dir), formats=["pdf"])
+
+
+def test_a_page_that_cannot_be_drawn_costs_nothing_else(folder, monkeypatch):
+    def broken(**_documents):
+        raise KeyError("nodes")
+
+    warnings: list[str] = []
+    monkeypatch.setattr(report_files, "render_page", broken)
+    monkeypatch.setattr(report.display, "warning", warnings.append)
+    write_json(folder.batches_dir / "001-x.json", batch())
+    result = run(results_dir=str(folder.attempt_dir))
+    assert result["problems"] == warnings == ["report.html could not be made: KeyError('nodes')"]
+    assert (result["verdict"], list(result["files"])) == ("passed", ["junit", "metrics"])
+    assert read_json(folder.root / "summary.json")["verdict"] == "passed"
+    assert result["table"][-1].startswith("  results ")
+
+
+def test_service_levels_fail_the_run_only_where_they_are_required(folder):
+    write_json(folder.batches_dir / "001-x.json", batch())
+    folder.observations_dir.mkdir()
+    slow = api_server(sli=[sli("POST", "pods", 0, 0, 0, 10, 90, 100)])
+    write_json(folder.observations_dir / "001-x.json", observation(api_server=slow))
+    assert run(results_dir=str(folder.attempt_dir))["verdict"] == "passed"
+    # As AWX surveys send it.
+    result = run(results_dir=str(folder.attempt_dir), slo_required="true", formats="junit,metrics")
+    assert result["verdict"] == "failed"
+    assert result["reasons"][0].startswith("service level missed: p99 of POST pods")
+    assert "service level missed" in (folder.root / "junit.xml").read_text()
+
+
+def test_what_ended_the_play_is_kept_for_later_reports(folder):
+    write_json(folder.batches_dir / "001-x.json", batch())
+    first = run(results_dir=str(folder.attempt_dir), error="disk full")
+    again = run(results_dir=str(folder.attempt_dir))
+    assert (first["verdict"], first["reasons"]) == (again["verdict"], again["reasons"]) == ("aborted", ["disk full"])
+    # The end is that of the play, however often it is reported.
+    assert run(results_dir=str(folder.attempt_dir))["summary"]["finished"] == again["summary"]["finished"]
+
+
+def test_a_run_is_found_by_its_id_and_its_newest_attempt_is_taken(folder, tmp_path):
+    second = next_attempt(tmp_path, "r1")
+    second.write_run({**RUN, "attempt": 2})
+    newest = run(run_id="r1", run_results_dir=str(tmp_path))
+    assert newest["summary"]["attempt"] == 2
+    assert newest["summary_path"] == str(folder.root / "summary.json")
+    first = run(run_id="r1", run_results_dir=str(tmp_path), attempt="1")
+    assert first["summary"]["attempt"] == 1
+    assert first["summary_path"] == str(folder.attempt_dir / "summary.json")
+    assert read_json(folder.root / "summary.json")["attempt"] == 2
+    assert len(list((folder.root / "attempts").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"run_id": "r9"}, "run_id: there is no run 'r9' in .*; there are r1"),
+        ({"run_id": "../r1"}, "run_id: there is no run '../r1' in "),
+        ({"run_id": ""}, "run_id: not given; name the run"),
+        ({"run_id": "r1", "attempt": 7}, "report_attempt: run r1 has no attempt 7; there are: 1"),
+        ({"run_id": "r1", "run_results_dir": "/no/such"}, "run_results_dir: there is no folder /no/such"),
+        ({"run_id": "r1", "results_dir": "/x"}, "mutually exclusive"),
+        ({}, "one of the following is required: results_dir, run_id"),
+    ],
+)
+def test_a_run_that_is_not_there_is_named_with_those_that_are(folder, tmp_path, options, message):
+    del folder
+    place = {} if "results_dir" in options or not options else {"run_results_dir": str(tmp_path)}
+    with pytest.raises(AnsibleActionFail, match=message):
+        run(**{**place, **options})
+
+
+def test_an_empty_results_folder_says_that_it_has_no_run(tmp_path):
+    with pytest.raises(AnsibleActionFail, match=r"there is no run 'r1' in .*; it has none"):
+        run(run_id="r1", run_results_dir=str(tmp_path))
 
 
 def test_check_mode_is_skipped_and_writes_nothing(folder):

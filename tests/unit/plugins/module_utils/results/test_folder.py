@@ -10,8 +10,10 @@ import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.results.folder import (
     ResultsError,
     RunFolder,
+    attempts_of,
     next_attempt,
     read_json,
+    runs_in,
     write_json,
 )
 
@@ -69,15 +71,48 @@ def test_run_json_is_at_the_top_and_in_the_attempt_and_can_be_added_to(tmp_path)
 
 
 def test_the_top_shows_the_newest_summary_and_failures_and_the_older_ones_stay(tmp_path):
-    first, second = next_attempt(tmp_path, "r1"), next_attempt(tmp_path, "r1")
+    first = next_attempt(tmp_path, "r1")
     first.failures_file.write_text('{"name": "a"}\n')
     assert first.write_summary({"attempt": 1}) == tmp_path / "r1" / "summary.json"
     assert (tmp_path / "r1" / "failures.jsonl").read_text() == '{"name": "a"}\n'
+    second = next_attempt(tmp_path, "r1")
     second.write_summary({"attempt": 2})
     assert read_json(tmp_path / "r1" / "summary.json") == {"attempt": 2}
     assert read_json(first.attempt_dir / "summary.json") == {"attempt": 1}
     assert (tmp_path / "r1" / "failures.jsonl").read_text() == ""
     assert not list((tmp_path / "r1").glob(".*.tmp"))
+
+
+def test_an_older_attempt_reported_again_leaves_the_top_to_the_newest(tmp_path):
+    first, second = next_attempt(tmp_path, "r1"), next_attempt(tmp_path, "r1")
+    second.write_summary({"attempt": 2})
+    second.write_run({"attempt": 2})
+    second.failures_file.write_text("")
+    first.failures_file.write_text('{"name": "a"}\n')
+    first.write_run({"attempt": 1})
+    assert (first.is_newest, second.is_newest) == (False, True)
+    assert first.write_summary({"attempt": 1}) == first.attempt_dir / "summary.json"
+    assert first.write_report("junit.xml", "<x/>") == first.attempt_dir / "junit.xml"
+    assert read_json(tmp_path / "r1" / "summary.json") == read_json(tmp_path / "r1" / "run.json") == {"attempt": 2}
+    assert not (tmp_path / "r1" / "junit.xml").exists()
+    assert (tmp_path / "r1" / "failures.jsonl").read_text() == ""
+
+
+def test_a_report_is_in_the_attempt_and_at_the_top(tmp_path):
+    folder = next_attempt(tmp_path, "r1")
+    assert folder.write_report("metrics.prom", "# EOF\n") == tmp_path / "r1" / "metrics.prom"
+    assert {path.read_text() for path in (tmp_path / "r1").rglob("metrics.prom")} == {"# EOF\n"}
+    assert len(list((tmp_path / "r1").rglob("metrics.prom"))) == 2
+
+
+def test_the_runs_that_are_there_are_those_with_attempts(tmp_path):
+    next_attempt(tmp_path, "r1")
+    next_attempt(tmp_path, "r2")
+    (tmp_path / "notes").mkdir()
+    assert sorted(runs_in(tmp_path)) == ["r1", "r2"]
+    assert (attempts_of(tmp_path / "r1"), attempts_of(tmp_path / "r9")) == ([1], [])
+    with pytest.raises(ResultsError, match=r"cannot read .*none: No such file"):
+        runs_in(tmp_path / "none")
 
 
 def test_a_failed_write_leaves_the_old_text_and_no_rest(tmp_path, monkeypatch):

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.results.rendering import report_lines, seconds_between
+from ansible_collections.kubestress.core.plugins.module_utils.results.evidence import Evidence
+from ansible_collections.kubestress.core.plugins.module_utils.results.rendering import report_lines
 from ansible_collections.kubestress.core.plugins.module_utils.results.summary import build_summary
 from ansible_collections.kubestress.core.plugins.module_utils.results.table import (
     BAD,
     GOOD,
+    WARN,
     WIDTH,
     columns,
     shortened,
     wrapped,
 )
-from helpers.example_batches import RUN, batch, counts
+from ansible_collections.kubestress.core.plugins.module_utils.results.times import seconds_between
+from helpers.example_batches import RUN, batch, counts, latencies
+from helpers.example_observations import api_server, node, nodes, observation, sli, warning
 
 PATH = "/home/me/kubestress-results/r1/summary.json"
+PAGE = "/home/me/kubestress-results/r1/report.html"
 
 
-def lines_of(*batches, notes=(), **more):
-    summary = build_summary({**RUN, **more}, batches, stopped=[], error="")
-    return report_lines(summary, path=PATH, notes=notes)
+def lines_of(*batches, observations=(), page=None, **more):
+    evidence = Evidence(run={**RUN, **more}, batches=[*batches], observations=[*observations])
+    return report_lines(build_summary(evidence), path=PATH, page=page)
+
+
+def text_of(*batches, **more):
+    return "\n".join(line.text for line in lines_of(*batches, **more))
 
 
 def test_it_ends_with_verdict_counts_and_path():
@@ -31,10 +40,11 @@ def test_it_ends_with_verdict_counts_and_path():
         f"  results   {PATH}",
     ]
     assert lines[-3].tone == GOOD
+    assert [line.text for line in lines_of(batch(), page=PAGE)[-2:]] == [f"  results   {PATH}", f"  page      {PAGE}"]
 
 
 def test_it_says_what_was_measured():
-    text = "\n".join(line.text for line in lines_of(batch(), notes=["nodes are simulated"]))
+    text = text_of(batch())
     assert text.startswith("── run r1, attempt 1, profile safe ──")
     for part in (
         "objects     requested  created  unchanged  failed  ready",
@@ -42,12 +52,66 @@ def test_it_says_what_was_measured():
         "create Deployment     30 ",
         "create Job             4 ",
         "rate      17.0 objects/s; 50 of at most 50 requests in flight; retries: 2 x 429",
-        "Jobs      4 complete, 0 failed; 6 Job pods active at once, ceiling 6",
+        "Jobs      4 complete, 0 failed; took p50 11.0 s, p99 12.9 s; 6 Job pods active at once, ceiling 6",
         "pods      8 succeeded, 0 failed; start-up p50 1.00 s, p99 2.00 s",
         "phases    deployments 2 s, build_jobs 58 s",
-        "note: nodes are simulated",
+        "trust     good (no data: API server, etcd, kubelets, events, clock skew)",
     ):
         assert part in text
+
+
+def test_it_says_what_was_observed():
+    slow = api_server(sli=[sli("POST", "pods", 0, 0, 0, 10, 90, 100), sli("GET", "secrets", 1, 1, 1, 1, 1, 1)])
+    pressed = [{"type": "PIDPressure", "status": "True", "from": None, "to": None}]
+    seen = observation(
+        api_server=slow,
+        nodes=nodes(node("n-1", conditions=pressed), node("n-2", threads_peak=2)),
+        events={"source": "watch", "total": 9, "warnings": [warning(f"Reason{n}", 9 - n) for n in range(7)]},
+        skew={"estimate_ms": 2500.0, "error_ms": 10.0, "samples": 9},
+    )
+    lines = lines_of(batch(), observations=[seen])
+    text = "\n".join(line.text for line in lines)
+    for part in (
+        "start-up  stateless 3: p50 1 s, p99 2 s; job 2: p50 1 s, p99 1 s",
+        "server    highest p99 more than 5 s (POST pods, namespace, 100 calls); CPU 12 s; memory 400 MiB",
+        "levels    service levels in this run: 2 met, 1 missed",
+        "missed: p99 of POST pods (namespace) was more than 5 s over 100 calls",
+        "nodes     n-1, of 2 nodes nearest to its limit: 900 of 32,768 threads, 75 of 1,024 in its largest",
+        "pressure: n-1 PIDPressure",
+        "warnings  Reason0 9 (Pod), Reason1 8 (Pod), Reason2 7 (Pod), Reason3 6 (Pod), Reason4 5 (Pod), 2",
+        "trust     limited (no data: etcd)",
+        "The API server's clock is 2,500 ms ahead of this machine's, give or take 10 ms",
+    ):
+        assert part in text
+    assert next(line.tone for line in lines if "missed: p99" in line.text) == WARN
+
+
+def test_a_large_run_in_which_much_went_wrong_fits_on_a_screen_or_two():
+    kinds = [f"Kind{number}" for number in range(9)]
+    rows = [
+        {"name": f"n-{number}", "jobs_complete": 0, "jobs_failed": 1, "pods_succeeded": 0, "pods_failed": 3}
+        | {"failed_pods": [{"name": f"p-{pod}", "reason": "OOMKilled"} for pod in range(3)]}
+        for number in range(1000)
+    ]
+    bad = batch(
+        objects={kind: counts(30, ready=29) for kind in kinds},
+        requests={verb: {kind: latencies(*range(1, 9)) for kind in kinds} for verb in ("create", "delete")},
+        namespaces=rows,
+        warnings=[f"warning {number} " + "x " * 200 for number in range(9)],
+    )
+    slow = [sli("POST", f"kind{number}", 0, 0, 0, 0, 0, 10) for number in range(40)]
+    lines = lines_of(bad, observations=[observation(api_server=api_server(sli=slow))], page=PAGE)
+    assert len(lines) <= 70
+    assert all(len(line.text) <= WIDTH for line in lines)
+
+
+def test_a_usual_run_is_at_most_sixty_lines():
+    kinds = ("Namespace", "ConfigMap", "Secret", "Deployment", "Service", "StatefulSet", "Job")
+    usual = batch(
+        objects={kind: counts(30) for kind in kinds},
+        requests={"create": {kind: latencies(*range(1, 9)) for kind in kinds}},
+    )
+    assert len(lines_of(usual, observations=[observation()], page=PAGE)) <= 40
 
 
 def test_namespaces_show_up_where_something_failed_worst_first():
@@ -66,7 +130,7 @@ def test_namespaces_show_up_where_something_failed_worst_first():
     ]
     text = "\n".join(line.text for line in lines_of(batch(namespaces=rows)))
     assert "n-1" not in text
-    assert text.index("n-3 ") < text.index("build-0: OOMKilled") < text.index("and 2 more, all in") < text.index("n-2 ")
+    assert text.index("n-3 ") < text.index("build-0: OOMKilled") < text.index("and 4 more, all in") < text.index("n-2 ")
 
 
 def test_many_failing_namespaces_stay_a_short_table():
@@ -77,7 +141,7 @@ def test_many_failing_namespaces_stay_a_short_table():
     ]
     lines = lines_of(batch(namespaces=rows))
     assert len(lines) < 40
-    assert any(line.text == "  and 990 more namespaces with failures" for line in lines)
+    assert any(line.text == "  and 997 more namespaces with failures" for line in lines)
 
 
 def test_failures_are_red_and_reasons_stand_before_the_verdict():

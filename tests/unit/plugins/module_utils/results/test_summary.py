@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.results.folder import RunFolder, next_attempt, write_json
-from ansible_collections.kubestress.core.plugins.module_utils.results.summary import (
+from ansible_collections.kubestress.core.plugins.module_utils.results.bounds import (
+    MAX_STATISTICS_BYTES,
     bounded,
-    build_summary,
-    notes_on,
-    summarize,
+    statistics,
 )
-from helpers.example_batches import RUN, batch, counts, failure
+from ansible_collections.kubestress.core.plugins.module_utils.results.evidence import Evidence, read_evidence
+from ansible_collections.kubestress.core.plugins.module_utils.results.folder import RunFolder, next_attempt, write_json
+from ansible_collections.kubestress.core.plugins.module_utils.results.summary import build_summary
+from helpers.example_batches import RUN, batch, counts, durations, failure, latencies
+from helpers.example_observations import api_server, node, nodes, observation, silent_node, sli, warning
 from jsonschema import Draft202012Validator, FormatChecker
 
 CHECKOUT = Path(__file__).resolve().parents[5]
@@ -21,14 +24,24 @@ SCHEMA = json.loads((CHECKOUT / "docs" / "summary.schema.json").read_text())
 # The names that other tools build on, in their order.
 CONTRACT = [
     *("schema", "run_id", "attempt", "profile", "verdict", "reasons", "started", "finished", "settings_hash"),
-    *("objects", "requests", "rate", "jobs", "pods", "processes", "namespaces", "slo", "phases"),
+    *("objects", "requests", "rate", "client", "jobs", "statefulsets", "pods", "processes", "api_server", "nodes"),
+    *("events", "skew", "namespaces", "slo", "validity", "phases"),
 ]
 
 
-def judged(*batches, error="", stopped=()):
-    summary = build_summary(RUN, batches, stopped=stopped, error=error)
+def valid(summary: dict) -> dict:
+    """Return the summary, which the shipped schema takes."""
     Draft202012Validator(SCHEMA, format_checker=FormatChecker()).validate(summary)
     return summary
+
+
+def judged(*batches, error="", stopped=(), observations=(), slo_required=False, run=RUN):
+    evidence = Evidence(run=run, batches=[*batches], observations=[*observations], stopped=[*stopped])
+    return valid(build_summary(evidence, error=error, slo_required=slo_required))
+
+
+def summarize(folder: RunFolder, **options) -> dict:
+    return valid(build_summary(read_evidence(folder), **options))
 
 
 def test_the_schema_is_a_schema_and_says_no_to_what_is_not_a_summary():
@@ -46,7 +59,8 @@ def test_a_run_in_which_all_went_well():
     assert (summary["verdict"], summary["reasons"]) == ("passed", [])
     assert (summary["started"], summary["finished"]) == ("2026-11-21T04:00:00.000Z", "2026-11-21T04:01:02.500Z")
     assert summary["phases"] == [{"role": "deployments", "seconds": 2.0}, {"role": "build_jobs", "seconds": 58.0}]
-    assert (summary["settings_hash"], summary["slo"]) == ("abc", [])
+    assert summary["settings_hash"] == "abc"
+    assert {level["met"] for level in summary["slo"] if level["name"] != "pod start-up"} == {None}
 
 
 def test_the_same_run_again_changes_nothing_and_passes():
@@ -159,7 +173,6 @@ def test_nothing_was_measured(folder):
     ]
     assert summary["rate"]["objects_per_second"] is None
     assert summary["jobs"]["complete"] is None
-    Draft202012Validator(SCHEMA).validate(summary)
 
 
 def test_with_the_plays_error_at_hand_that_is_the_reason(folder):
@@ -203,22 +216,187 @@ def test_batches_are_taken_in_the_order_of_their_time(folder):
     assert [phase["role"] for phase in summarize(folder)["phases"]] == ["early", "late"]
 
 
-def test_what_goes_back_to_ansible_is_bounded():
-    rows = [
-        {"name": f"n-{number}", "jobs_complete": 0, "jobs_failed": number % 2, "pods_succeeded": 0, "pods_failed": 9}
-        | {"failed_pods": [{"name": f"p-{pod}", "reason": "x"} for pod in range(9)]}
+# --- what goes to Ansible and AWX ------------------------------------------------------------------------------------
+
+
+def many_namespaces(*, failed: int) -> list[dict]:
+    return [
+        {"name": f"deploy-test-{number}", "jobs_complete": 20, "jobs_failed": 0, "pods_succeeded": 200}
+        | {
+            "pods_failed": int(number < failed),
+            "failed_pods": [{"name": f"p-{pod}", "reason": "x"} for pod in range(9)],
+        }
         for number in range(1000)
     ]
-    small = bounded(judged(batch(namespaces=rows)))
+
+
+def large_run(*, failed: int) -> dict:
+    """Return the summary of a run of 1,000 namespaces on a busy cluster with many nodes."""
+    kinds = ("Namespace", "ConfigMap", "Secret", "Deployment", "StatefulSet", "Service", "Job", "NetworkPolicy")
+    spread = [1.07**step for step in range(150)]
+    stages = ("scheduled", "initialized", "started", "ready", "total", "watched")
+    pods = {
+        **batch()["pods"],
+        "startup": {
+            group: {stage: durations(*range(1, 60)) for stage in stages}
+            for group in ("stateless", "stateful", "job", "other")
+        },
+    }
+    for row in (rows := many_namespaces(failed=failed)):
+        if not row["pods_failed"]:
+            row["failed_pods"] = []
+    one = batch(requests={"create": {kind: latencies(*spread) for kind in kinds}}, pods=pods, namespaces=rows)
+    calls = [sli("POST", f"resources{number}", 5, 6, 7, 8, 9, 10) for number in range(150)]
+    seen = observation(
+        api_server=api_server(sli=calls),
+        nodes=nodes(*(node(f"worker-{number}.example.org") for number in range(200))),
+        events={"source": "watch", "total": 9, "warnings": [warning(f"Reason{n}", n) for n in range(50)]},
+    )
+    return judged(one, observations=[seen])
+
+
+def test_what_goes_back_to_ansible_is_bounded():
+    summary = large_run(failed=500)
+    small = bounded(summary)
     assert len(small["namespaces"]) == 20
     assert {len(row["failed_pods"]) for row in small["namespaces"]} == {5}
     assert "histogram" not in small["requests"]["create"]["Job"]
-    assert len(json.dumps(small)) < 20_000
+    assert "buckets" not in small["api_server"]["sli"][0]
+    assert len(json.dumps(small)) < 50_000
+    assert len(summary["namespaces"]) == 1000
 
 
-def test_notes_tell_of_simulated_nodes_and_the_batches_warnings(folder):
-    folder.update_run(cluster={"nodes": {"kinds": [{"simulated": True, "count": 10}]}})
-    write_json(folder.batches_dir / "001-x.json", batch(warnings=["Pods cannot be watched"]))
-    first, second = notes_on(folder)
-    assert first.startswith("nodes are simulated: their pods ran nothing, nothing was really killed")
-    assert second == "Pods cannot be watched"
+def test_statistics_are_the_whole_summary_of_a_run_of_usual_size():
+    summary = judged(batch(), observations=[observation()])
+    assert statistics(summary) == summary
+
+
+@pytest.mark.parametrize("failed", [0, 1000])
+def test_statistics_of_a_large_run_stay_small_and_say_what_they_lack(failed):
+    summary = large_run(failed=failed)
+    whole = len(json.dumps(summary))
+    kept = valid(statistics(summary))
+    assert len(json.dumps(kept)) <= MAX_STATISTICS_BYTES < whole
+    assert kept["left_out"][0] == "namespaces without failures"
+    assert (kept["verdict"], kept["validity"]) == (summary["verdict"], summary["validity"])
+    assert "left_out" not in summary
+
+
+# --- what observers saw ----------------------------------------------------------------------------------------------
+
+
+def test_an_observation_is_part_of_the_summary_without_its_series():
+    summary = judged(batch(), observations=[observation()])
+    assert summary["verdict"] == "passed"
+    assert summary["api_server"]["sli"][0]["resource"] == "pods"
+    assert "series" not in summary["api_server"]
+    assert "series" not in summary["nodes"]
+    assert [row["name"] for row in summary["nodes"]["nodes"]] == ["n-1", "n-2"]
+    assert summary["events"]["warnings"][0]["reason"] == "FailedScheduling"
+    assert summary["skew"]["estimate_ms"] == 12.0
+    assert summary["processes"]["per_build_pod"]["median"] == 72
+    assert {level["name"]: level["met"] for level in summary["slo"]} == {
+        "mutating API calls": True, "read-only API calls": True, "pod start-up": True,
+    }  # fmt: skip
+    assert summary["validity"]["trust"] == "good"
+
+
+def test_without_an_observer_there_is_no_data_and_no_nought():
+    summary = judged(batch())
+    assert [summary[name] for name in ("api_server", "nodes", "events", "skew")] == [None] * 4
+    states = {one["about"]: one["state"] for one in summary["validity"]["statements"]}
+    assert {states[name] for name in ("API server", "kubelets", "events", "clock skew")} == {"no data"}
+
+
+SLOW = api_server(sli=[sli("POST", "pods", 0, 0, 0, 10, 90, 100)])
+
+
+def test_a_missed_service_level_is_told_and_fails_only_where_it_is_required():
+    told = judged(batch(), observations=[observation(api_server=SLOW)])
+    assert told["verdict"] == "passed"
+    assert False in [level["met"] for level in told["slo"]]
+    required = judged(batch(), observations=[observation(api_server=SLOW)], slo_required=True)
+    assert required["verdict"] == "failed"
+    (reason,) = required["reasons"]
+    assert reason.startswith("service level missed: p99 of POST pods (namespace) was more than 5 s over 100 calls")
+
+
+def test_required_service_levels_that_nobody_could_judge_fail_with_the_cause():
+    nothing = {"source": "none", "cause": "/metrics: HTTP 403", "servers": None, "instances": [], "scrapes": 0}
+    unmeasured = batch(pods={})
+    summary = judged(unmeasured, observations=[observation(api_server=nothing)], slo_required=True)
+    assert summary["reasons"] == ["report_slo_required: no service level could be judged: /metrics: HTTP 403"]
+    assert judged(unmeasured, slo_required=True)["verdict"] == "failed"
+    assert judged(unmeasured)["verdict"] == "passed"
+
+
+def test_an_observation_alone_is_a_run_of_its_own(folder):
+    (folder.batches_dir).rmdir()
+    folder.observations_dir.mkdir()
+    alone = observation(pods=batch()["pods"], jobs={"complete": 2, "failed": 0}, timeline=batch()["timeline"])
+    write_json(folder.observations_dir / "001-theirs.json", alone)
+    summary = summarize(folder)
+    assert (summary["verdict"], summary["reasons"]) == ("passed", [])
+    assert summary["finished"] == "2026-11-21T04:01:03.000Z"
+    assert (summary["objects"], summary["jobs"]["complete"], summary["pods"]["succeeded"]) == ({}, 2, 8)
+    assert summary["rate"]["objects_per_second"] is None
+
+
+def test_an_observation_alone_that_was_killed_is_an_aborted_run(folder):
+    folder.observations_dir.mkdir()
+    write_json(folder.observations_dir / "001-theirs.json", observation(finished=None, name="theirs"))
+    summary = summarize(folder)
+    assert summary["verdict"] == "aborted"
+    assert summary["reasons"] == ["observation theirs: it did not come to its end; what it read until then is here"]
+
+
+@pytest.mark.parametrize("text", ['{"schema": 1, "start', "{}"])
+def test_beside_a_whole_batch_a_lost_observation_is_a_doubt_and_no_failure(folder, text):
+    write_json(folder.batches_dir / "001-x.json", batch())
+    folder.observations_dir.mkdir()
+    (folder.observations_dir / "001-x.json").write_text(text)
+    write_json(folder.observations_dir / "002-y.json", observation(finished=None))
+    summary = summarize(folder)
+    assert (summary["verdict"], summary["reasons"]) == ("passed", [])
+    assert summary["validity"]["trust"] == "poor"
+    told = summary["validity"]["statements"][0]["text"]
+    assert "001-x.json" in told
+    assert "it did not come to its end" in told
+
+
+def test_what_ended_the_play_is_known_to_a_later_report(folder):
+    write_json(folder.batches_dir / "001-x.json", batch())
+    folder.update_run(ended={"error": "the API server cannot be reached", "at": "2026-11-21T04:09:00.000Z"})
+    summary = summarize(folder)
+    assert (summary["verdict"], summary["reasons"]) == ("aborted", ["the API server cannot be reached"])
+    assert summary["finished"] == "2026-11-21T04:09:00.000Z"
+
+
+def test_a_killed_run_ended_when_it_was_last_heard_of_and_not_when_it_is_reported(folder):
+    path = folder.batches_dir / "001-x.json"
+    write_json(path, batch(finished=None))
+    os.utime(path, (1_795_233_700, 1_795_233_700.25))
+    assert summarize(folder)["finished"] == "2026-11-21T04:01:40.250Z"
+
+
+def test_simulated_nodes_are_those_that_the_runs_pods_were_on():
+    both = {**RUN, "cluster": {"nodes": {"kinds": [{"simulated": True, "count": 9}, {"simulated": False, "count": 1}]}}}
+
+    def statement(*rows, **changed):
+        summary = judged(batch(), observations=[observation(nodes=nodes(*rows, **changed))], run=both)
+        return [one["text"] for one in summary["validity"]["statements"] if one["about"] == "simulated nodes"]
+
+    simulated = silent_node("kwok-1", simulated=True)
+    assert statement(node("real-1")) == []
+    assert statement(simulated)[0].startswith("This run's pods were on simulated nodes only: they ran nothing")
+    assert statement(simulated, node("real-1"))[0].startswith(
+        "Of 2 nodes with this run's pods at least 1 are simulated:"
+    )
+
+
+def test_warnings_of_batches_and_observers_are_told_once():
+    summary = judged(
+        batch(warnings=["Pods cannot be watched"]), observations=[observation(warnings=["Pods cannot be watched", "b"])]
+    )
+    told = [one["text"] for one in summary["validity"]["statements"] if one["about"] == "warning"]
+    assert told == ["Pods cannot be watched.", "b."]

@@ -1,0 +1,227 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a run's figures can be trusted, in sentences: what was missed, disturbed, or stood in the way. Pure.
+
+Each statement has a state: `good`; `limited`, to be read with what it says; `poor`, not to be relied on; `no data`,
+where nobody can tell. The trust in the whole is the worst of the first three: what nobody measured makes no figure
+wrong that was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from .placement import simulated_statement
+
+GOOD, LIMITED, POOR, NO_DATA = "good", "limited", "poor", "no data"
+_ORDER = (GOOD, LIMITED, POOR)
+
+#: Parts of all scrapes of an API server that may fail, of all requests that may be retries.
+_FEW_SCRAPES, _MANY_SCRAPES = 0.1, 0.5
+_MANY_RETRIES = 0.05
+#: Of one core: a generator above this has no time left; and the part of all seconds that may be so.
+_SATURATED_SHARE, _BUSY_PART = 0.9, 0.05
+#: Milliseconds by which the generator may be late at its work, in 99 of 100 cases.
+_LAG_NOTICED_MS, _LAG_LARGE_MS = 50, 500
+#: Part of the run's time that its requests, one after the other, waited for the rate that the settings allow.
+_HELD_BACK = 0.1
+#: Milliseconds: pods' own times have whole seconds, so less skew than that is not seen in them.
+_SKEW_SEEN_MS, _SKEW_LARGE_MS = 1_000, 10_000
+
+Statement = dict[str, str]
+Part = Mapping[str, Any] | None
+
+
+def validity_of(
+    summary: Mapping[str, Any],
+    *,
+    broken: Sequence[str] = (),
+    warnings: Sequence[str] = (),
+    kinds: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """`trust` and `statements` about a summary.
+
+    `broken` are lines on measurements that are lost or half, `warnings` those of whoever measured; `kinds` are the
+    cluster's nodes as preflight counted them, each with `simulated` and `count`.
+    """
+    server, nodes = summary.get("api_server"), summary.get("nodes")
+    statements = [
+        _measurements(summary, broken),
+        _client(summary.get("client")),
+        _own_limits(summary["rate"], summary.get("client")),
+        _retries(summary),
+        _watches(summary),
+        *_server(server),
+        _etcd(summary["rate"]),
+        _kubelets(nodes),
+        _events(summary.get("events")),
+        _skew(summary.get("skew")),
+        *simulated_statement(summary, kinds=kinds),
+        *(_said("warning", LIMITED, text) for text in warnings),
+    ]
+    return {"trust": trust_of(one["state"] for one in statements), "statements": statements}
+
+
+def trust_of(states: Iterable[str]) -> str:
+    """The worst of the states that say something."""
+    return max((state for state in states if state in _ORDER), key=_ORDER.index, default=GOOD)
+
+
+def _said(about: str, state: str, text: str) -> Statement:
+    sentence = " ".join(text.split())
+    return {"about": about, "state": state, "text": sentence if sentence.endswith(".") else f"{sentence}."}
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} x {cause}" for cause, number in counts.items() if number)
+
+
+def _measurements(summary: Mapping[str, Any], broken: Sequence[str]) -> Statement:
+    about = "measurements"
+    if broken:
+        return _said(about, POOR, "Measurements are missing or half: " + "; ".join(broken))
+    if not summary["objects"] and not summary.get("api_server") and not summary.get("nodes"):
+        return _said(about, POOR, "Nothing was measured")
+    return _said(about, GOOD, "All that measured came to its end, and all of it was read")
+
+
+def _client(client: Part) -> Statement:
+    """A client without time to spare measures its own queue."""
+    about = "load generator"
+    share = (client or {}).get("cpu_share")
+    if client is None or share is None:
+        return _said(about, NO_DATA, "How busy the load generator was is not known")
+    wall, lag = client.get("wall_seconds") or 0, client.get("loop_lag_p99_ms")
+    busy = client.get("busy_seconds") or 0
+    text = f"The load generator used {share:.2f} of one core and was saturated in {busy:,} of {wall:,.0f} s"
+    if lag is not None:
+        text += f"; 99 of 100 times it was at most {lag:,.0f} ms late"
+    if share >= _SATURATED_SHARE or (lag or 0) >= _LAG_LARGE_MS:
+        return _said(
+            about, POOR, text + ": the client's latencies include its own waiting, and a faster one would do more"
+        )
+    if busy > _BUSY_PART * wall or (lag or 0) >= _LAG_NOTICED_MS:
+        return _said(about, LIMITED, text + ": the client's latencies include some waiting of its own")
+    return _said(about, GOOD, text)
+
+
+def _own_limits(rate: Mapping[str, Any], client: Part) -> Statement:
+    about = "own limits"
+    waits = rate.get("limit_wait_seconds") or {}
+    held, placed = waits.get("rate"), waits.get("in_flight")
+    if held is None and placed is None:
+        return _said(about, NO_DATA, "How long requests waited on the run's own limits is not known")
+    text = f"Requests waited {placed or 0:,.1f} s in all for a place in flight and {held or 0:,.1f} s for the rate"
+    if (held or 0) > _HELD_BACK * ((client or {}).get("wall_seconds") or 0):
+        return _said(about, LIMITED, text + ": objects per second are what run_qps allows, not what the cluster can do")
+    return _said(about, GOOD, text + "; this is in no latency")
+
+
+def _retries(summary: Mapping[str, Any]) -> Statement:
+    about = "retries"
+    retries = summary["rate"]["retries"]
+    number = sum(retries.values())
+    counted = sum(row["count"] or 0 for kinds in summary["requests"].values() for row in kinds.values())
+    sent = summary["rate"].get("requests") or counted
+    if not sent:
+        return _said(about, NO_DATA, "No request was counted")
+    if not number:
+        return _said(about, GOOD, "No request had to be sent again")
+    text = f"{number:,} requests were sent again after failures that pass ({_counted(retries)}), of {sent:,} in all"
+    if number > _MANY_RETRIES * sent:
+        return _said(about, LIMITED, text + ": the load was not the one that was asked for")
+    return _said(about, GOOD, text)
+
+
+def _watches(summary: Mapping[str, Any]) -> Statement:
+    about = "watches"
+    breaks = summary["rate"].get("watch_breaks") or {}
+    if not summary["objects"]:
+        return _said(about, NO_DATA, "No batch watched its objects")
+    if not sum(breaks.values()):
+        return _said(about, GOOD, "No watch was interrupted")
+    text = f"Watches were interrupted ({_counted(breaks)}) and taken up again"
+    return _said(
+        about, LIMITED, text + ": what happened in between was seen late, or not at all where pods came and went"
+    )
+
+
+def _server(server: Part) -> Iterator[Statement]:
+    about = "API server"
+    if server is None or server["source"] == "none":
+        cause = f": {server['cause']}" if server and server.get("cause") else ": nobody observed"
+        yield _said(about, NO_DATA, f"There are no figures of the API server's own{cause}")
+        return
+    failed, good = sum(server["failed_scrapes"].values()), server["scrapes"] or 0
+    part = failed / (failed + good) if failed + good else 0
+    state = GOOD if part <= _FEW_SCRAPES else LIMITED if part <= _MANY_SCRAPES else POOR
+    missing = f", {failed:,} failed ({_counted(server['failed_scrapes'])})" if failed else ""
+    yield _said(about, state, f"The API server's metrics were read {good:,} times{missing}")
+    if server["restarted"]:
+        text = "It restarted while it was observed: its counters began again, so what it counted before is incomplete"
+        yield _said("API server restart", POOR, text)
+    yield _servers(server)
+
+
+def _servers(server: Mapping[str, Any]) -> Statement:
+    about, number = "API servers", server["servers"]
+    if number is None:
+        return _said(about, NO_DATA, "How many API servers stand behind the address could not be read")
+    if number <= 1:
+        return _said(about, GOOD, "One API server stands behind the address, so its counters are of all requests")
+    text = f"{number} API servers stand behind the address; {len(server['instances'])} of them answered the readings"
+    return _said(
+        about, LIMITED, text + ", and their counters are not mixed: server figures are of a part of the requests"
+    )
+
+
+def _etcd(rate: Mapping[str, Any]) -> Statement:
+    about = "etcd"
+    known = sum((rate.get(name) or {}).get("etcd", 0) for name in ("retries", "errors"))
+    if known:
+        text = "The API server answered with errors of etcd (a change of its leader, or no answer): it was disturbed"
+        return _said(about, LIMITED, text)
+    return _said(
+        about, NO_DATA, "Whether etcd restarted cannot be seen through the API server; no request failed by it"
+    )
+
+
+def _kubelets(nodes: Part) -> Statement:
+    about = "kubelets"
+    if nodes is None:
+        return _said(about, NO_DATA, "There are no figures of nodes: nobody observed")
+    if nodes["source"] == "none":
+        return _said(about, NO_DATA, f"There are no figures of nodes: {nodes.get('cause') or 'no kubelet told any'}")
+    told = nodes["seen"] - nodes["simulated"] - nodes["silent"]
+    text = f"{told:,} kubelets told of their nodes"
+    missing = [f"{nodes['silent']:,} were silent"] if nodes["silent"] else []
+    missing += [f"{nodes['not_asked']:,} were not asked"] if nodes["not_asked"] else []
+    if missing:
+        return _said(about, LIMITED, f"{text}, {', '.join(missing)}: peaks may have been higher on the others")
+    return _said(about, GOOD, text)
+
+
+def _events(events: Part) -> Statement:
+    about = "events"
+    if events is None or events["source"] == "none":
+        cause = events.get("cause") if events else None
+        return _said(about, NO_DATA, f"Warning events were not watched: {cause or 'nobody observed'}")
+    return _said(about, GOOD, "Warning events were watched")
+
+
+def _skew(skew: Part) -> Statement:
+    about = "clock skew"
+    estimate = (skew or {}).get("estimate_ms")
+    if skew is None or estimate is None:
+        return _said(about, NO_DATA, "How far the API server's clock is from this machine's is not known")
+    error = skew.get("error_ms")
+    bounds = "" if error is None else f", give or take {error:,.0f} ms"
+    text = (
+        f"The API server's clock is {abs(estimate):,.0f} ms {'ahead of' if estimate >= 0 else 'behind'} this machine's"
+    )
+    apart = max(0.0, abs(estimate) - (error or 0))
+    state = GOOD if apart < _SKEW_SEEN_MS else LIMITED if apart < _SKEW_LARGE_MS else POOR
+    reading = "" if state == GOOD else ": times of the two are not to be compared"
+    return _said(about, state, text + bounds + reading)

@@ -1,0 +1,151 @@
+"""Observations as observers write them, for tests of what is made from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.kubestress.core.plugins.module_utils.measure.buckets import add_to, bucket_of, quantile
+
+_BOUNDS = ("0.05", "0.1", "0.5", "1", "5", "+Inf")
+
+
+def sli(verb: str, resource: str, *counts: int, scope: str = "namespace", group: str = "") -> dict[str, Any]:
+    """Return a row of the SLI; `counts` are the calls up to 0.05, 0.1, 0.5, 1, 5 s and all, cumulative."""
+    by_bound: dict[float, float] = {}
+    for bound, count in zip(_BOUNDS, counts, strict=True):
+        add_to(by_bound, bound, count)
+    between = bucket_of(by_bound, 99)
+    return {
+        "verb": verb,
+        "group": group,
+        "resource": resource,
+        "subresource": "",
+        "scope": scope,
+        "count": counts[-1],
+        **{f"p{percent}_s": quantile(by_bound, percent) for percent in (50, 90, 99)},
+        "p99_bucket_s": list(between) if between else None,
+        "buckets": dict(zip(_BOUNDS, counts, strict=True)),
+    }
+
+
+def api_server(**changed: Any) -> dict[str, Any]:
+    """Return what was read of one API server that was always there."""
+    document: dict[str, Any] = {
+        "source": "metrics",
+        "cause": None,
+        "servers": 1,
+        "instances": [{"started": "2026-11-21T03:00:00Z", "scrapes": 6}],
+        "restarted": False,
+        "scrapes": 6,
+        "failed_scrapes": {},
+        "window": {"from": "2026-11-21T04:00:02Z", "to": "2026-11-21T04:01:02Z"},
+        "sli": [
+            sli("POST", "pods", 900, 990, 1000, 1000, 1000, 1000),
+            sli("LIST", "pods", 9, 10, 10, 10, 10, 10, scope="cluster"),
+        ],
+        "flow_control": [
+            {"priority_level": "workload-low", "rejected": 0, "queued_max": 3, "executing_max": 9, "wait_p99_s": 0.01}
+        ],
+        "inflight": {"mutating_max": 40, "read_only_max": 12},
+        "etcd": [{"operation": "create", "type": "pods", "count": 1000, "p50_s": 0.002, "p99_s": 0.02}],
+        "objects": {"pods": {"before": 0, "after": 34}},
+        "cpu_seconds": 12.5,
+        "resident_bytes_max": 400 * 1024**2,
+        "series": {
+            "t": [0.0, 15.0, 30.0],
+            "cpu_share": [None, 0.5, 0.9],
+            "resident_bytes": [300 * 1024**2, 350 * 1024**2, 400 * 1024**2],
+            "inflight_mutating": [0, 40, 20],
+            "inflight_read_only": [1, 12, 3],
+            "rejected": [0, 0, 0],
+        },
+    }
+    return document | changed
+
+
+def node(name: str, **changed: Any) -> dict[str, Any]:
+    """Return the row of a real node that told of itself."""
+    row: dict[str, Any] = {
+        "name": name,
+        "simulated": False,
+        "samples": 12,
+        "cause": None,
+        "max_threads": 32768,
+        "threads_peak": 900,
+        "pod_pids_limit": 1024,
+        "pod_threads_peak": None,
+        "pod_processes_peak": 75,
+        "cpu_cores_peak": 1.5,
+        "memory_bytes_peak": 2 * 1024**3,
+        "pods_peak": 9,
+        "conditions": [],
+    }
+    return row | changed
+
+
+def silent_node(name: str, **changed: Any) -> dict[str, Any]:
+    """Return the row of a node of which nobody told anything."""
+    nothing = dict.fromkeys(
+        [
+            *("max_threads", "threads_peak", "pod_pids_limit", "pod_threads_peak", "pod_processes_peak"),
+            *("cpu_cores_peak", "memory_bytes_peak", "pods_peak", "conditions"),
+        ]
+    )
+    return node(name, **nothing) | {"samples": 0, "cause": "stats/summary: HTTP 403"} | changed
+
+
+def nodes(*rows: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    """Return what kubelets told; of each node that did, a series of two readings."""
+    told = [row for row in rows if row["samples"]]
+    series = [
+        {
+            "node": row["name"],
+            "t": [5.0, 10.0],
+            "threads": [800, row["threads_peak"]],
+            "cpu_cores": [None, 1.5],
+            "memory_bytes": [10**9, 2 * 10**9],
+            "pods": [4, 9],
+        }
+        for row in told
+    ]
+    document: dict[str, Any] = {
+        "source": "kubelet" if told else "none",
+        "cause": None if told else "n-1: stats/summary: HTTP 403",
+        "requests": 12 * len(rows),
+        "nodes": list(rows),
+        "not_asked": 0,
+        "series": series,
+    }
+    return document | changed
+
+
+def warning(reason: str, count: int, *, kind: str = "Pod", **changed: Any) -> dict[str, Any]:
+    """Return one row of warnings."""
+    row: dict[str, Any] = {
+        "reason": reason,
+        "kind": kind,
+        "count": count,
+        "first": "2026-11-21T04:00:10Z",
+        "last": "2026-11-21T04:00:50Z",
+        "example": {"namespace": "n-1", "name": "web-1", "message": "0/3 nodes are available"},
+    }
+    return row | changed
+
+
+def observation(**changed: Any) -> dict[str, Any]:
+    """Return the observation beside the batch of example_batches, in which all went well."""
+    document: dict[str, Any] = {
+        "schema": 1,
+        "run_id": "r1",
+        "name": "deployments-build_jobs",
+        "started": "2026-11-21T04:00:01.500Z",
+        "finished": "2026-11-21T04:01:03.000Z",
+        "interval": {"api_seconds": 15, "node_seconds": 5},
+        "api_server": api_server(),
+        "nodes": nodes(node("n-1"), node("n-2", threads_peak=400, pod_processes_peak=3)),
+        "processes": {"per_build_pod": {"min": 70, "median": 72, "max": 75, "samples": 9, "source": "kubelet"}},
+        "events": {"source": "watch", "cause": None, "total": 3, "warnings": [warning("FailedScheduling", 3)]},
+        "skew": {"estimate_ms": 12.0, "error_ms": 40.0, "samples": 30},
+        "warnings": [],
+    }
+    return document | changed

@@ -1,0 +1,138 @@
+"""Can these figures be trusted: one sentence for each thing that may stand in the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.kubestress.core.plugins.module_utils.measure.validity import trust_of, validity_of
+from ansible_collections.kubestress.core.plugins.module_utils.results.evidence import Evidence
+from ansible_collections.kubestress.core.plugins.module_utils.results.summary import build_summary
+from helpers.example_batches import RUN, batch
+from helpers.example_observations import api_server, node, nodes, observation, silent_node
+
+
+def validity(*, broken: tuple[str, ...] = (), observed: dict[str, Any] | None = None, **changed: Any) -> dict[str, Any]:
+    """Return the validity of a run whose batch was `changed`, and what observers saw was `observed`."""
+    seen = [] if observed is None else [observation(**observed)]
+    summary = build_summary(Evidence(run=RUN, batches=[batch(**changed)], observations=seen))
+    return validity_of(summary, broken=broken)
+
+
+def told(about: str, **options: Any) -> tuple[str, str]:
+    """Return state and text of what is said about it."""
+    (statement,) = [one for one in validity(**options)["statements"] if one["about"] == about]
+    return statement["state"], statement["text"]
+
+
+def test_a_run_that_nothing_disturbed():
+    found = validity(observed={})
+    assert found["trust"] == "good"
+    assert {one["state"] for one in found["statements"] if one["about"] != "etcd"} == {"good"}
+    assert all(one["text"].endswith(".") for one in found["statements"])
+
+
+@pytest.mark.parametrize(
+    ("states", "trust"),
+    [
+        (["good", "no data"], "good"),
+        (["good", "limited", "no data"], "limited"),
+        (["poor", "limited"], "poor"),
+        ([], "good"),
+    ],
+)
+def test_the_trust_is_the_worst_that_is_said_and_silence_says_nothing(states, trust):
+    assert trust_of(states) == trust
+
+
+def test_lost_and_half_measurements_are_named():
+    state, text = told("measurements", broken=("x: the batch did not come to its end", "y is lost"))
+    assert (state, text) == (
+        "poor",
+        "Measurements are missing or half: x: the batch did not come to its end; y is lost.",
+    )
+
+
+def client(**changed: Any) -> dict[str, Any]:
+    return {"client": {**batch()["client"], **changed}}
+
+
+@pytest.mark.parametrize(
+    ("options", "state", "part"),
+    [
+        (client(cpu_share=0.95, busy_seconds=50), "poor", "used 0.95 of one core and was saturated in 50 of 60 s"),
+        (client(loop_lag_p99_ms=900.0), "poor", "99 of 100 times it was at most 900 ms late"),
+        (client(busy_seconds=6), "limited", "some waiting of its own"),
+        (client(loop_lag_p99_ms=80.0), "limited", "some waiting of its own"),
+        (client(loop_lag_p99_ms=None), "good", "saturated in 0 of 60 s."),
+        ({"client": None}, "no data", "is not known"),
+    ],
+)
+def test_a_load_generator_without_time_to_spare_measures_itself(options, state, part):
+    found, text = told("load generator", **options)
+    assert found == state
+    assert part in text
+
+
+def rate(**changed: Any) -> dict[str, Any]:
+    return {"rate": {**batch()["rate"], **changed}}
+
+
+@pytest.mark.parametrize(
+    ("about", "options", "state", "part"),
+    [
+        ("own limits", {}, "good", "waited 1.5 s in all for a place in flight and 0.0 s for the rate"),
+        ("own limits", rate(limit_wait_seconds={"in_flight": 0, "rate": 400}), "limited", "what run_qps allows"),
+        ("own limits", rate(limit_wait_seconds=None), "no data", "is not known"),
+        ("retries", {}, "good", "2 requests were sent again after failures that pass (2 x 429), of 90 in all"),
+        ("retries", rate(retries={}), "good", "No request had to be sent again"),
+        ("retries", rate(retries={"429": 40, "timeout": 1}), "limited", "(40 x 429, 1 x timeout)"),
+        ("retries", {**rate(retries={}, requests=None), "requests": {}}, "no data", "No request was counted"),
+        ("watches", rate(watch_breaks={"connection": 3}), "limited", "interrupted (3 x connection)"),
+        ("watches", {"objects": {}}, "no data", "No batch watched"),
+        ("etcd", {}, "no data", "cannot be seen through the API server"),
+        ("etcd", rate(errors={"etcd": 2}), "limited", "errors of etcd"),
+    ],
+)
+def test_what_the_batch_itself_tells(about, options, state, part):
+    found, text = told(about, **options)
+    assert found == state
+    assert part in text
+
+
+def server(**changed: Any) -> dict[str, Any]:
+    return {"observed": {"api_server": api_server(**changed)}}
+
+
+@pytest.mark.parametrize(
+    ("about", "options", "state", "part"),
+    [
+        ("API server", {}, "no data", "nobody observed"),
+        ("API server", server(source="none", cause="/metrics: HTTP 403"), "no data", "/metrics: HTTP 403"),
+        ("API server", server(), "good", "were read 6 times."),
+        ("API server", server(failed_scrapes={"timeout": 3}), "limited", "read 6 times, 3 failed (3 x timeout)"),
+        ("API server", server(failed_scrapes={"timeout": 30}), "poor", "30 failed"),
+        ("API server restart", server(restarted=True), "poor", "its counters began again"),
+        ("API servers", server(servers=3), "limited", "3 API servers stand behind the address; 1 of them answered"),
+        ("API servers", server(servers=None), "no data", "could not be read"),
+        ("kubelets", {}, "no data", "nobody observed"),
+        ("kubelets", {"observed": {"nodes": nodes(silent_node("n-1"))}}, "no data", "n-1: stats/summary: HTTP 403"),
+        (
+            "kubelets",
+            {"observed": {"nodes": nodes(node("n-1"), silent_node("n-2"), not_asked=7)}},
+            "limited",
+            "1 kubelets told of their nodes, 1 were silent, 7 were not asked",
+        ),
+        ("events", {"observed": {"events": {"source": "none", "cause": "forbidden"}}}, "no data", "forbidden"),
+        ("clock skew", {"observed": {}}, "good", "12 ms ahead of this machine's, give or take 40 ms."),
+        ("clock skew", {"observed": {"skew": {"estimate_ms": -2500, "error_ms": 9}}}, "limited", "2,500 ms behind"),
+        ("clock skew", {"observed": {"skew": {"estimate_ms": 60_000, "error_ms": 9}}}, "poor", "not to be compared"),
+        # The true skew may well be none.
+        ("clock skew", {"observed": {"skew": {"estimate_ms": 1500, "error_ms": 900}}}, "good", "give or take 900 ms"),
+        ("clock skew", {"observed": {"skew": {"estimate_ms": None}}}, "no data", "is not known"),
+    ],
+)  # fmt: skip
+def test_what_observers_tell(about, options, state, part):
+    found, text = told(about, **options)
+    assert found == state
+    assert part in text
