@@ -26,6 +26,7 @@ FIGURES = {
     "cpu": {"usageNanoCores": 2_500_000_000},
     "memory": {"workingSetBytes": 3 * 1024**3},
 }
+THREADS = 'container_threads{id="/kubepods/pod0f0c1c4e-6a55-4c55-9b0a-0d4c6d5a9b11",namespace="ns",pod="p"} 640\n'
 #: What a kubelet does with a question for stats/summary; the others are answered as a kubelet does, or likewise.
 BEHAVIOURS = ("counting", "forbidden", "missing", "garbage", "silent", "absent")
 
@@ -79,6 +80,8 @@ class FakeKubelets:
             return web.Response(status=404, text="404 page not found\n")
         if behaviour == "garbage":
             return web.Response(text="<html><body>it works!</body></html>", content_type="text/html")
+        if endpoint == "cadvisor":
+            return web.Response(text=THREADS)
         if endpoint == "configz":
             return web.json_response({"kubeletconfig": {"podPidsLimit": 4096}})
         return web.json_response({"node": FIGURES, "pods": []})

@@ -65,11 +65,14 @@ def test_what_kubelets_do_not_tell_is_no_data_and_harms_nobody(
     }
     assert rows[nodes["absent"]]["cause"].startswith("the kubelet cannot be asked: ")
     assert rows[simulated]["cause"] == "simulated node: it runs no processes"
-    figures = ("samples", "threads_peak", "cpu_cores_peak", "memory_bytes_peak", "pods_peak", "pod_pids_limit")
+    figures = (
+        "samples", "threads_peak", "cpu_cores_peak", "memory_bytes_peak", "pods_peak", "pod_pids_limit",
+        "pod_threads_peak",
+    )  # fmt: skip
     counting = rows.pop(nodes["counting"])
-    assert {tuple(row[name] for name in figures) for row in rows.values()} == {(0, None, None, None, None, None)}
+    assert {tuple(row[name] for name in figures) for row in rows.values()} == {(0, *[None] * 6)}
     assert counting["samples"] >= 2
-    assert [counting[name] for name in figures[1:]] == [1234, 2.5, 3 * 1024**3, 0, 4096]
+    assert [counting[name] for name in figures[1:]] == [1234, 2.5, 3 * 1024**3, 0, 4096, 640]
     pressure = {(one["type"], one["from"]) for one in counting["conditions"]}
     assert ("PIDPressure", "2026-01-01T00:00:00Z") in pressure
     assert [series["node"] for series in found["series"]] == [nodes["counting"]]

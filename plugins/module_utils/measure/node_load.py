@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .kubelet import Configuration, Summary
+from .kubelet import Cgroups, Configuration, Summary
 
 #: Points of one node's series; beyond it two neighbours become one.
 MAX_POINTS = 600
@@ -162,7 +162,7 @@ class Conditions:
 class NodeLoad:
     """One node's figures. `cause` is why its kubelet told nothing, `conditions_cause` why its Node could not be read.
 
-    `limit_cause` is why there is no `pod_pids_limit`.
+    `limit_cause` is why there is no `pod_pids_limit`, `threads_cause` why a pod's threads are not known.
     """
 
     name: str
@@ -171,6 +171,7 @@ class NodeLoad:
     cause: str | None = None
     conditions_cause: str | None = None
     limit_cause: str | None = None
+    threads_cause: str | None = "cAdvisor was not asked"
     max_threads: int | None = None
     pod_pids_limit: int | None = None
     peaks: dict[str, float] = field(default_factory=dict)
@@ -192,6 +193,14 @@ class NodeLoad:
         self.series.add(seconds, figures)
         return True
 
+    def observe_cgroups(self, cgroups: Cgroups) -> None:
+        """Take in cAdvisor's metrics: the threads of the largest pod."""
+        threads = max((pod.threads for pod in cgroups.pods.values() if pod.threads), default=None)
+        if threads is not None:
+            self.peaks["pod_threads"], self.threads_cause = max(threads, self.peaks.get("pod_threads", 0)), None
+        elif "pod_threads" not in self.peaks:
+            self.threads_cause = "cAdvisor counts no pod's threads"
+
     def configure(self, configuration: Configuration) -> None:
         """Take in the kubelet's configuration."""
         self.pod_pids_limit = configuration.pod_pids_limit
@@ -210,8 +219,8 @@ class NodeLoad:
         """The node as a document; None is "no data".
 
         `conditions` None: its Node could not be read, or has none.
-        `pod_processes_peak` are the processes of the largest pod. A pod's threads are only in cAdvisor's metrics,
-        megabytes a node, which nobody is asked for beside a load: `pod_threads_peak` stays None.
+        `pod_processes_peak` are the processes of the largest pod. Its threads, which are what a limit counts, are only
+        in cAdvisor's metrics, megabytes a node, and read more seldom: `pod_threads_peak` may miss a short peak.
         """
         cores = self.peaks.get("cpu_cores")
         return {
@@ -223,7 +232,8 @@ class NodeLoad:
             "threads_peak": self.peaks.get("threads"),
             "pod_pids_limit": self.pod_pids_limit,
             "pod_pids_limit_cause": self.limit_cause,
-            "pod_threads_peak": None,
+            "pod_threads_peak": self.peaks.get("pod_threads"),
+            "pod_threads_cause": self.threads_cause,
             "pod_processes_peak": self.peaks.get("pod_processes"),
             "cpu_cores_peak": None if cores is None else round(cores, 3),
             "memory_bytes_peak": self.peaks.get("memory_bytes"),

@@ -4,7 +4,8 @@
 """Asks the kubelets of the nodes that the run's pods are on, by turns and within a budget, while a load works.
 
 It never harms the load: a kubelet that tells nothing is left alone for a while, and where none tells anything, none is
-asked any more. Simulated nodes are looked up once.
+asked any more. Simulated nodes are looked up once. cAdvisor's metrics, the only ones with a pod's threads, are
+megabytes: one node in turn is asked for them every quarter of a minute.
 
 A Node is read again every half a minute, not watched: its conditions tell themselves when they turned, so nothing is
 lost, while the first list of a watch would bring all Nodes of a large cluster at once, some 10 kB each.
@@ -21,8 +22,8 @@ from typing import Any, Protocol
 
 from ..capacity.supply import is_simulated
 from ..cluster.client import Cluster
-from ..cluster.node_proxy import CONFIGURATION, SUMMARY, NodeProxy
-from ..measure.kubelet import Summary, Unreadable, parse_configuration, parse_summary
+from ..cluster.node_proxy import CADVISOR, CONFIGURATION, SUMMARY, NodeProxy
+from ..measure.kubelet import Summary, Unreadable, parse_cgroups, parse_configuration, parse_summary
 from ..measure.node_load import NodeLoad
 from ..measure.processes import ProcessSampler
 
@@ -38,6 +39,8 @@ _GIVE_UP_AFTER = 5
 _LEFT_ALONE = 12
 #: Seconds after which a Node is read again. Pressure lasts longer than that: kubelets hold it for minutes.
 _NODE_AGAIN_SECONDS = 30.0
+#: Seconds between two questions for cAdvisor's metrics, of all nodes together.
+_CGROUPS_SECONDS = 15.0
 #: Nodes that are read once more at the end, so that what had ended by then is told as ended.
 _READ_AT_END = 20
 #: Nodes with a series, and with a row, in the document: those with the highest peaks.
@@ -73,6 +76,8 @@ class _Node:
     read_at: float = -math.inf
     refuses: bool = False
     configured: bool = False
+    cgroups_at: float = -math.inf
+    has_cgroups: bool = True
 
     @property
     def told(self) -> bool:
@@ -107,6 +112,7 @@ class NodePart:
         self._round = 0
         self._requests_before = cluster.traffic.requests
         self._overdrawn = 0.0
+        self._cgroups_at = -math.inf
         self._parsed = 0
         self._parse_seconds = 0.0
         self._proxies: list[NodeProxy] = []
@@ -132,6 +138,7 @@ class NodePart:
                     await asyncio.gather(*(self._ask(proxy, name) for name in self._chosen(budget)))
                 else:
                     await self._search(proxy, budget)
+                await self._read_cgroups(proxy)
                 self._overdrawn = max(0, proxy.requests - before - budget)
 
     async def end(self) -> None:
@@ -270,6 +277,26 @@ class NodePart:
             cause = f"{CONFIGURATION}: the answer is {error}"
         if cause is not None:
             node.load.limit_cause = cause
+
+    async def _read_cgroups(self, proxy: NodeProxy) -> None:
+        """One node's: of those never asked the one with the largest pod, else that of the longest time ago."""
+        now, here = time.monotonic(), self._pods.nodes_of_pods()
+        nodes = [self._nodes[name] for name in here if name in self._nodes]
+        nodes = [node for node in nodes if node.told and node.has_cgroups and node.alone_until < self._round]
+        if not nodes or self._overdrawn or now - self._cgroups_at < _CGROUPS_SECONDS:
+            return
+        node = min(nodes, key=lambda node: (node.cgroups_at, -node.load.peaks.get("pod_processes", 0)))
+        self._cgroups_at = node.cgroups_at = now
+        body, cause = await proxy.read(node.load.name, CADVISOR)
+        try:
+            if body is not None:
+                node.load.observe_cgroups(parse_cgroups(body))
+                return
+        except Unreadable as error:
+            cause = f"{CADVISOR}: the answer is {error}"
+        node.has_cgroups = False
+        if "pod_threads" not in node.load.peaks:
+            node.load.threads_cause = cause
 
     # -- what was found ----------------------------------------------------------------------------------------------
 

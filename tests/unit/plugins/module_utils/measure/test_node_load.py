@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.measure.kubelet import (
+    Cgroup,
+    Cgroups,
     Configuration,
     PodProcesses,
     Summary,
@@ -93,6 +95,22 @@ def test_the_node_nearest_to_its_threads_needs_attention_first():
     assert [one.name for one in sorted(loads, key=lambda one: one.need, reverse=True)] == [
         "half", "many", "unlimited", "none",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("readings", "threads", "cause"),
+    [
+        ([], None, "cAdvisor was not asked"),
+        ([{}], None, "cAdvisor counts no pod's threads"),
+        ([{"a": Cgroup(processes=3)}], None, "cAdvisor counts no pod's threads"),
+        ([{"a": Cgroup(threads=640), "b": Cgroup(threads=3)}, {"a": Cgroup(threads=9)}, {}], 640, None),
+    ],
+)
+def test_threads_of_the_largest_pod(readings, threads, cause):
+    load = NodeLoad(name="n")
+    for found in readings:
+        load.observe_cgroups(Cgroups(pods=found))
+    assert (load.row()["pod_threads_peak"], load.row()["pod_threads_cause"]) == (threads, cause)
 
 
 # --- series -----------------------------------------------------------------------------------------------------------

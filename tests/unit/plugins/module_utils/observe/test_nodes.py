@@ -20,6 +20,8 @@ from helpers.fake_server import cluster_on, status
 ENDPOINT = {"daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}}}
 REAL = {"metadata": {"name": "n"}, "status": ENDPOINT}
 SIMULATED = {"metadata": {"name": "n", "annotations": {"kwok.x-k8s.io/node": "fake"}}, "status": ENDPOINT}
+POD = 'id="/kubepods/pod0f0c1c4e-6a55-4c55-9b0a-0d4c6d5a9b11",namespace="ns",pod="build"'
+THREADS = f"container_threads{{{POD}}} 640\ncontainer_threads_max{{{POD}}} 1024\n"
 RBAC = 'nodes "n" is forbidden: User "u" cannot get resource "nodes/proxy"'
 
 
@@ -37,6 +39,7 @@ class World:
         self.node: Callable[[str], dict[str, Any] | None] = lambda _name: node
         self.pods = PodBook()
         self.asked: Counter[tuple[str, str]] = Counter()
+        self.cgroups: Callable[[], web.StreamResponse] = lambda: web.Response(text=THREADS)
         self.changed = asyncio.Condition()
         self.answer: Callable[[str], web.StreamResponse] = self.counting
         self.configuration: Callable[[], web.StreamResponse] = lambda: web.json_response(
@@ -75,6 +78,8 @@ class World:
             self.changed.notify_all()
         if endpoint == "summary":
             return self.answer(words[3])
+        if endpoint == "cadvisor":
+            return self.cgroups()
         if endpoint == "configz":
             return self.configuration()
         node = self.node(words[3])
@@ -149,7 +154,8 @@ async def test_what_a_node_told_is_in_its_row_and_its_series():
     assert told.pop("samples") >= 3
     assert told == {
         "name": "n1", "simulated": False, "cause": None, "max_threads": 32768, "threads_peak": 1000,
-        "pod_pids_limit": 4096, "pod_pids_limit_cause": None, "pod_threads_peak": None, "pod_processes_peak": 500,
+        "pod_pids_limit": 4096, "pod_pids_limit_cause": None, "pod_processes_peak": 500,
+        "pod_threads_peak": 640, "pod_threads_cause": None,
         "cpu_cores_peak": 1.5, "memory_bytes_peak": 4096, "pods_peak": 2, "conditions": None, "conditions_cause": None,
     }  # fmt: skip
     (series,) = found["series"]
@@ -298,6 +304,38 @@ async def test_a_limit_that_is_not_told_has_its_cause_and_is_asked_once(configur
     told = row(part, "n1")
     assert (told["pod_pids_limit"], told["pod_pids_limit_cause"], told["threads_peak"]) == (None, cause, 1000)
     assert world.of("configz") == {"n1": 1}
+
+
+@pytest.mark.parametrize(
+    ("cgroups", "cause"),
+    [
+        (lambda: status(403, reason="Forbidden", message="no"), "the kubelet refuses metrics/cadvisor: no"),
+        (lambda: web.Response(status=404, text="404 page not found"), "the kubelet has no metrics/cadvisor"),
+        (lambda: web.Response(text="<html>"), "metrics/cadvisor: the answer is no metrics of cAdvisor"),
+    ],
+)
+async def test_threads_of_pods_that_are_not_told_have_their_cause_and_are_asked_for_once(monkeypatch, cgroups, cause):
+    monkeypatch.setattr(room, "_CGROUPS_SECONDS", 0)
+    world = World()
+    world.cgroups = cgroups
+    world.run_pod("n1-build", "n1")
+    async with observing(world) as part:
+        await world.until(lambda: world.summaries["n1"] >= 4)
+    told = row(part, "n1")
+    assert (told["pod_threads_peak"], told["pod_threads_cause"], told["threads_peak"]) == (None, cause, 1000)
+    assert world.of("cadvisor") == {"n1": 1}
+
+
+async def test_nodes_are_asked_for_the_threads_of_pods_by_turns(monkeypatch):
+    monkeypatch.setattr(room, "_CGROUPS_SECONDS", 0.05)
+    world = World()
+    for node in ("n1", "n2", "n3"):
+        world.run_pod(f"{node}-build", node)
+    async with observing(world) as part:
+        await world.until(lambda: world.of("cadvisor").total() >= 6)
+    assert max(world.of("cadvisor").values()) - min(world.of("cadvisor").values()) <= 1
+    assert {told["pod_threads_peak"] for told in nodes(part)["nodes"]} == {640}
+    assert world.of("cadvisor").total() < world.summaries.total()
 
 
 async def test_a_kubelet_that_does_not_count_yet_is_asked_again():
