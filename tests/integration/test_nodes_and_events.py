@@ -90,10 +90,11 @@ def test_a_run_without_permission_for_events_and_kubelets_says_so_and_passes(
     ]  # fmt: skip
     subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": prefix}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": prefix}
-    for one in (
+    access: list[dict[str, Any]] = [
         {"kind": "ClusterRole", "rules": rules},
         {"kind": "ClusterRoleBinding", "roleRef": role, "subjects": [subject]},
-    ):
+    ]
+    for one in access:
         document = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": prefix}, **one}
         kubectl("create", "-f", "-", stdin=json.dumps(document))
     nodes = make_nodes(kubectl, kubelets, prefix)
