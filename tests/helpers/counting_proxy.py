@@ -37,6 +37,7 @@ class Faults:
     connection is dropped, in the middle of whatever it sends. `expire_watches`: so many watches are answered 410.
     `die_after`: from the n-th request on, every connection is dropped, watches included.
     `processes`: every node looks like a real one, whose kubelet counts that many in each of its pods.
+    `metrics`: what the API server's /metrics gives instead of figures: "missing", "garbage" or "silence".
     """
 
     refuse_every: int = 0
@@ -46,6 +47,7 @@ class Faults:
     expire_watches: int = 0
     die_after: int = 0
     processes: int = 0
+    metrics: str = ""
 
 
 class CountingProxy:
@@ -110,6 +112,8 @@ class CountingProxy:
         body = await request.read()
         if self._faults.delay_seconds:
             await asyncio.sleep(self._faults.delay_seconds)
+        if self._faults.metrics and request.path == "/metrics":
+            return await self._metrics()
         if self._faults.processes and (node := _NODE.fullmatch(request.path)):
             return await self._node(node["name"], node["endpoint"])
         lose = False
@@ -142,6 +146,13 @@ class CountingProxy:
         names = ("namespace", "name", "uid")
         rows = [{"podRef": {key: pod["metadata"][key] for key in names}, "process_stats": count} for pod in pods]
         return web.json_response({"node": {"nodeName": name}, "pods": rows})
+
+    async def _metrics(self) -> web.Response:
+        if self._faults.metrics == "missing":
+            return _status(404, "NotFound", "the server could not find the requested resource")
+        if self._faults.metrics == "silence":
+            await asyncio.Event().wait()  # until the client goes away
+        return web.Response(body=b"<html>not what you asked for</html>")
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
         self.watches += 1
