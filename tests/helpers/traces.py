@@ -19,6 +19,13 @@ SYSCTLS = (
     "vm/panic_on_oom",
 )
 # Where containerd, libcni and the kubelet write by themselves.
+# What a node starts. Each process of a cluster is marked in its environment, so one without a mark got away.
+PROGRAMS = (
+    "busybox", "conntrack", "containerd", "containerd-shim", "coredns", "etcd", "host-local", "kube-apiserver",
+    "kube-controller", "kube-proxy", "kube-scheduler", "kubelet", "kubestress-cni", "kwok", "nft", "pause", "runc",
+    "unshare",
+)  # fmt: skip
+MARK = b"KUBESTRESS_LOCAL_CLUSTER="
 FOLDERS = ("/run", "/var/lib", "/var/log", "/opt", "/etc/cni", "/usr/libexec", "/var/run/netns")
 
 
@@ -31,7 +38,9 @@ class Traces:
     routes: frozenset[str]
     rules: frozenset[str]
     cgroups: frozenset[str]
+    #: Network, mount and pid namespaces: whatever runs in a pod is in new ones.
     namespaces: frozenset[str]
+    unmarked: frozenset[str]
     sysctls: frozenset[str]
     folders: frozenset[str]
 
@@ -44,7 +53,8 @@ class Traces:
             routes=frozenset(_lines("ip", "route", "show", "table", "all")),
             rules=frozenset(_rules()),
             cgroups=frozenset(str(path) for path in Path("/sys/fs/cgroup").rglob("*kubestress*")),
-            namespaces=frozenset(_network_namespaces()),
+            namespaces=frozenset(_namespaces()),
+            unmarked=frozenset(_unmarked()),
             sysctls=frozenset(f"{name} {Path('/proc/sys', name).read_text()}" for name in SYSCTLS),
             folders=frozenset(str(path) for folder in FOLDERS for path in Path(folder).glob("*")),
         )
@@ -69,12 +79,31 @@ def _rules() -> list[str]:
     return rules + (_lines("iptables-save") if shutil.which("iptables-save") else [])
 
 
-def _network_namespaces() -> set[str]:
+def _processes() -> list[Path]:
+    return [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _namespaces() -> set[str]:
     found = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
+    for entry in _processes():
+        for kind in ("net", "mnt", "pid"):
             try:
-                found.add(os.readlink(entry / "ns" / "net"))
+                found.add(os.readlink(entry / "ns" / kind))
             except OSError:
                 continue
+    return found
+
+
+def _unmarked() -> set[str]:
+    """Processes by pid and command that no living cluster claims and that only a cluster starts."""
+    found = set()
+    for entry in _processes():
+        try:
+            name = (entry / "comm").read_text().strip()
+            # Empty for a process that has ended and only waits for its parent to ask.
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            if command and name.startswith(PROGRAMS) and MARK not in (entry / "environ").read_bytes():
+                found.add(f"{entry.name} {command}")
+        except OSError:
+            continue
     return found

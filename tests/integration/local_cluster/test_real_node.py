@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.commands import command_environment
 from helpers.local_cluster import Driver, processes_of
 from helpers.traces import Traces
 
@@ -285,6 +287,33 @@ def test_absent_with_live_pods_leaves_the_machine_as_it_was(witness: Kubectl, no
     assert not processes_of(node.data_dir)
     assert not node.data_dir.exists()
     assert not node.ok(state="absent")["changed"]
+
+
+def test_absent_in_the_middle_of_a_run_leaves_the_machine_as_it_was(
+    node: Driver, own_kubectl: Kubectl, before: Traces, tmp_path: Path
+) -> None:
+    """Build pods compile, StatefulSets are killed and restarted, and requests are on their way."""
+    kubeconfig = node.ok()["kubeconfig"]
+    settings = {"run_results_dir": str(tmp_path), "build_jobs_time_scale": 1, "kubestress_kubeconfig": kubeconfig}
+    command = ["ansible-playbook", "kubestress.core.smoke", "-e", json.dumps(settings)]
+    with subprocess.Popen(
+        command, env=command_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as run:
+        try:
+            until(lambda: compiling(own_kubectl), seconds=90)
+            assert run.poll() is None
+            node.ok(state="absent")
+            assert run.poll() is None
+        finally:
+            os.killpg(run.pid, signal.SIGKILL)
+    assert Traces.now().left(before) == {}
+    assert not processes_of(node.data_dir)
+
+
+def compiling(kubectl: Kubectl) -> bool:
+    """Whether a build pod holds its processes now."""
+    pods = from_kubelet(kubectl, "stats/summary")["pods"]
+    return any(pod.get("process_stats", {}).get("process_count", 0) > 60 for pod in pods)
 
 
 @pytest.mark.parametrize("killed", ["node", "containerd", "kube-apiserver"])

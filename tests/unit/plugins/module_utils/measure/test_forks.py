@@ -19,7 +19,7 @@ fork failed: resource temporarily unavailable: phase compile, starting a sleeper
         "/bin/sh: 1: Cannot fork",
         "bash: fork: retry: Resource temporarily unavailable",
         "-bash: fork: Resource temporarily unavailable",
-        'netplugin failed with no error message: fork/exec /opt/cni/bin/bridge: resource temporarily unavailable',
+        "netplugin failed with no error message: fork/exec /opt/cni/bin/bridge: resource temporarily unavailable",
         "mount failed: fork/exec /usr/bin/mount: resource temporarily unavailable",
         "runtime: failed to create new OS thread (have 12 already; errno=11)",
         "runtime/cgo: pthread_create failed: Resource temporarily unavailable",

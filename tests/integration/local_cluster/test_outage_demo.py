@@ -1,0 +1,167 @@
+"""The outage in small: fork failures with too low a limit, none after the fix, and a machine that stays usable."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.commands import Completed
+from helpers.local_cluster import processes_of
+from helpers.traces import Traces
+
+PLAYBOOK = "kubestress.core.outage_demo"
+NETWORK = "10.231.7.12/30"
+PID_MAX = 700
+MINUTES = 5
+
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux") or os.geteuid() != 0, reason="a real node needs Linux and root"
+)
+
+
+@dataclass
+class Machine:
+    """Starts a process again and again, and notes how long that took and how many processes and threads there are."""
+
+    fork_seconds: list[float] = field(default_factory=list)
+    tasks: list[int] = field(default_factory=list)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def watch(self) -> None:
+        """Until told to stop."""
+        while not self._stop.wait(0.25):
+            began = time.monotonic()
+            subprocess.run(["true"], check=True)
+            self.fork_seconds.append(time.monotonic() - began)
+            self.tasks.append(int(Path("/proc/loadavg").read_text().split()[3].split("/")[1]))
+
+    def stop(self) -> None:
+        """End the watch."""
+        self._stop.set()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What one run of the playbook printed, left behind and did to the machine."""
+
+    done: Completed
+    seconds: float
+    results: Path
+    machine: Machine
+    before: Traces
+    after: Traces
+
+    def summary(self, name: str) -> dict[str, Any]:
+        (path,) = self.results.glob(f"outage-*-{name}/summary.json")
+        return json.loads(path.read_text())
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="module")
+def shown(
+    state: Path, cluster_free_playbook: Callable[..., Completed], tmp_path_factory: pytest.TempPathFactory
+) -> Shown:
+    results = tmp_path_factory.mktemp("results")
+    variables = {"outage_demo_node_network": NETWORK, "run_results_dir": str(results)}
+    before = Traces.now()
+    machine = Machine()
+    watcher = threading.Thread(target=machine.watch)
+    watcher.start()
+    began = time.monotonic()
+    try:
+        done = cluster_free_playbook(PLAYBOOK, extra_vars=variables, env={"XDG_STATE_HOME": str(state)})
+    finally:
+        machine.stop()
+        watcher.join()
+    return Shown(done, time.monotonic() - began, results, machine, before, Traces.now())
+
+
+def test_it_ends_well_and_in_time(shown: Shown) -> None:
+    assert shown.done.rc == 0, shown.done.output
+    assert shown.seconds < MINUTES * 60
+
+
+def test_with_the_limit_forks_fail(shown: Shown) -> None:
+    """In the pods, in words that their containers or the node's programs printed, and with a node that says so."""
+    limited = shown.summary("limited")
+    assert limited["verdict"] == "failed"
+    failed = limited["pods"]["causes"].get("fork failed", 0)
+    events = sum(row["fork_failures"] for row in limited["events"]["warnings"])
+    assert failed + events > 0
+    failures = [json.loads(line) for line in next(shown.results.glob("*-limited/failures.jsonl")).open()]
+    messages = [one["message"].lower() for one in failures if one["reason"] == "fork failed"]
+    assert len(messages) == failed
+    assert all("resource temporarily unavailable" in message for message in messages)
+    (node,) = limited["nodes"]["nodes"]
+    # What a kubelet counts is a moment old; near the limit is what can be asked for.
+    assert node["threads_peak"] > 0.8 * PID_MAX
+    assert limited["events"]["total"] > 0
+
+
+def test_after_the_fix_none_fails(shown: Shown) -> None:
+    fixed = shown.summary("fixed")
+    assert (fixed["verdict"], fixed["reasons"]) == ("passed", [])
+    assert (fixed["pods"]["succeeded"], fixed["pods"]["failed"]) == (14, 0)
+    assert sum(row["fork_failures"] for row in fixed["events"]["warnings"]) == 0
+    (node,) = fixed["nodes"]["nodes"]
+    assert node["conditions"] == []
+    assert PID_MAX < node["threads_peak"] < 4096
+
+
+def test_both_are_shown_beside_each_other(shown: Shown) -> None:
+    output = shown.done.stdout
+    assert re.search(r"limited +fixed\n", output)
+    assert re.search(r"verdict +failed +passed\n", output)
+    assert re.search(r"that tell of failed forks +[0-9]+ +0\n", output)
+    for name in ("limited", "fixed"):
+        (folder,) = shown.results.glob(f"outage-*-{name}")
+        assert str(folder) in output
+
+
+def test_the_machine_stayed_usable(shown: Shown) -> None:
+    """A process could be started at any moment, and there were never more than the node may have in addition."""
+    machine = shown.machine
+    assert len(machine.fork_seconds) > 100
+    assert statistics.median(machine.fork_seconds) < 0.25
+    assert max(machine.fork_seconds) < 10
+    # The control plane, Ansible, and the fixed run with its 14 pods of 72 processes and a shim's threads.
+    assert max(machine.tasks) - machine.tasks[0] < 3000
+
+
+def test_the_machine_is_as_it_was(shown: Shown, state: Path) -> None:
+    assert shown.after.left(shown.before) == {}
+    assert not processes_of(state)
+    assert list(state.rglob("outage_demo")) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--check"], "outage_demo has no check mode"),
+        (["-e", "outage_demo_pid_max=100"], "outage_demo_pid_max is 100; allowed are 500 to 4000"),
+        (["-e", "outage_demo_pods=many"], "outage_demo_pods is many; allowed are 1 to 40"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    arguments: list[str], message: str, state: Path, cluster_free_playbook: Callable[..., Completed], tmp_path: Path
+) -> None:
+    variables = {"outage_demo_node_network": NETWORK, "run_results_dir": str(tmp_path)}
+    done = cluster_free_playbook(PLAYBOOK, *arguments, extra_vars=variables, env={"XDG_STATE_HOME": str(state)})
+    assert done.rc != 0
+    assert message in " ".join(done.output.split())
+    assert list(tmp_path.iterdir()) == []
