@@ -19,7 +19,7 @@ from .forks import fork_failure
 MAX_GROUPS = 200
 #: Rows of the document.
 MAX_ROWS = 50
-#: Events whose count is remembered. An older one that changes counts once more.
+#: Events whose count is remembered, at least half as many. An older one that changes counts once more.
 MAX_KNOWN = 20_000
 _MAX_MESSAGE = 300
 _OTHERS = ("(others)", "")
@@ -41,8 +41,9 @@ class EventBook:
 
     def __init__(self) -> None:
         self._groups: dict[tuple[str, str], _Group] = {}
-        #: Hashes instead of uids: half the memory.
+        #: Counts by hash of the uid, which takes half the memory: the newer half, and the older, which goes as a whole.
         self._known: dict[int, int] = {}
+        self._older: dict[int, int] = {}
         self.total = 0
         #: When the newest of them was last seen (RFC 3339), by the server's clock; "" before the first one.
         self.newest = ""
@@ -56,12 +57,15 @@ class EventBook:
         key = hash(event["metadata"].get("uid"))
         if change == "DELETED":
             self._known.pop(key, None)
+            self._older.pop(key, None)
             return 0
         count, last = _count(event), _last(event)
-        known = self._known.pop(key, None)
-        self._known[key] = count  # the newest is last
-        if len(self._known) > MAX_KNOWN:
-            del self._known[next(iter(self._known))]
+        known = self._known.get(key)
+        if known is None:
+            known = self._older.get(key)
+            if len(self._known) >= MAX_KNOWN // 2:
+                self._older, self._known = self._known, {}
+        self._known[key] = count
         if since and known is None and last is not None and _second(last) < _second(since):
             return 0
         if last is not None and last > self.newest:

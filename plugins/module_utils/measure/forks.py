@@ -30,4 +30,7 @@ _TELLS = re.compile(
 
 def fork_failure(text: str) -> str:
     """The last line of the text that tells so, which knows most of it; empty if none does."""
+    lower = text.lower()
+    if "fork" not in lower and "thread" not in lower:
+        return ""  # nearly every Event, of which a storm brings thousands a second
     return next((line.strip() for line in reversed(text.splitlines()) if _TELLS.search(line)), "")

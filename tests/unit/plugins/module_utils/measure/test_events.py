@@ -103,7 +103,7 @@ def test_memory_is_bounded(monkeypatch):
     book = EventBook()
     for number in range(100):
         book.observe("ADDED", event(f"e{number}", reason=f"R{number}", message="x" * 10_000))
-    assert (book.total, len(book._known), book.groups) == (100, 10, 6)
+    assert (book.total, len(book._known) + len(book._older), book.groups) == (100, 10, 6)
     rows = book.rows()
     assert [(row["reason"], row["count"]) for row in rows] == [("(others)", 95), ("R0", 1), ("R1", 1)]
     assert max(len(row["example"]["message"]) for row in rows) == 300
