@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_NOT_REAL = "ran nothing: nothing was really killed, and what they show of processes and memory is no evidence"
+_NOT_REAL = "ran nothing, nothing was really killed, and what they show of processes and memory is no evidence"
 
 
 def simulated_statement(summary: Mapping[str, Any], *, kinds: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:

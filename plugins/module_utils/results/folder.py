@@ -193,7 +193,8 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file in the same manner. Raises ResultsError naming path and cause."""
     temporary = _beside(path)
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        # Half of a surrogate pair, which JSON can hold and UTF-8 cannot, must not cost the file.
+        with temporary.open("w", encoding="utf-8", errors="replace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -30,7 +30,8 @@ def junit_xml(summary: Mapping[str, Any], *, slo_required: bool = False) -> str:
     """
     promises = promises_of(summary, slo_required=slo_required)
     seconds = seconds_between(summary["started"], summary["finished"])
-    root = ET.Element("testsuites", name=f"kubestress run {summary['run_id']}")
+    # Without attributes: the schemas in use agree on none.
+    root = ET.Element("testsuites")
     suites = [_run_suite(summary, promises, seconds)]
     for name in dict.fromkeys(promise.suite for promise in promises):
         cases = [_case(promise) for promise in promises if promise.suite == name]
@@ -38,9 +39,6 @@ def junit_xml(summary: Mapping[str, Any], *, slo_required: bool = False) -> str:
     for number, suite in enumerate(suites):
         suite.set("id", str(number))
         root.append(suite)
-    for count in ("tests", "failures", "errors", "skipped"):
-        root.set(count, str(sum(int(suite.get(count, "0")) for suite in suites)))
-    root.set("time", _seconds(seconds))
     ET.indent(root)
     text: str = ET.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'

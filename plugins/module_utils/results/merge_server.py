@@ -50,6 +50,7 @@ def merged_api_server(observations: Sequence[Observation]) -> dict[str, Any] | N
         "inflight": {name: largest(one.get(name) for one in inflight) for name in ("mutating_max", "read_only_max")},
         "etcd": _merged(told, "etcd", ("operation", "type"), _etcd_row),
         "objects": _objects(told),
+        "storage_bytes": _before_and_after([one["storage_bytes"] for one in told if one.get("storage_bytes")]),
         "cpu_seconds": total(one.get("cpu_seconds") for one in told),
         "resident_bytes_max": largest(one.get("resident_bytes_max") for one in told),
     }
@@ -127,6 +128,10 @@ def _objects(told: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
             entry = merged.setdefault(resource, {"before": counts.get("before"), "after": None})
             entry["after"] = counts.get("after")
     return merged
+
+
+def _before_and_after(counts: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    return {"before": counts[0].get("before"), "after": counts[-1].get("after")} if counts else None
 
 
 def merged_events(observations: Sequence[Observation]) -> dict[str, Any] | None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -60,17 +59,17 @@ def merged_load(loads: Sequence[Document], *, origin: float) -> dict[str, Any] |
     if not lines:
         return None
     starts = [max(0.0, (epoch_seconds(line["started"]) or origin) - origin) for line in lines]
-    ends = [start + line["bin_seconds"] * _length(line) for start, line in zip(starts, lines, strict=True)]
+    # A bin of a batch that lies on two of the axis goes to the one that has its middle.
+    middles = [start + line["bin_seconds"] * (_length(line) - 0.5) for start, line in zip(starts, lines, strict=True)]
     bin_seconds = max(line["bin_seconds"] for line in lines)
-    while max(ends) / bin_seconds > MAX_BINS:
+    while max(middles) / bin_seconds >= MAX_BINS:
         bin_seconds *= 2
-    count = math.ceil(max(ends) / bin_seconds)
+    count = int(max(middles) // bin_seconds) + 1
     series: Series = {name: [None] * count for line in lines for name in line["series"]}
     for start, line in zip(starts, lines, strict=True):
         for name, values in line["series"].items():
             for number, value in enumerate(values):
-                # Where a bin of a batch lies on two of the axis, the one that has its middle gets it.
-                at = min(count - 1, int((start + (number + 0.5) * line["bin_seconds"]) // bin_seconds))
+                at = int((start + (number + 0.5) * line["bin_seconds"]) // bin_seconds)
                 series[name][at] = _joined(name, series[name][at], value)
     return {"bin_seconds": bin_seconds, "series": series}
 

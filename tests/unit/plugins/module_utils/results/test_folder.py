@@ -129,6 +129,11 @@ def test_a_failed_write_leaves_the_old_text_and_no_rest(tmp_path, monkeypatch):
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.json"]
 
 
+def test_a_text_that_utf_8_cannot_hold_is_written_all_the_same(tmp_path):
+    write_json(tmp_path / "x.json", {"message": "half a pair: \ud800"})
+    assert read_json(tmp_path / "x.json") == {"message": "half a pair: ?"}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [(None, "cannot read .*x.json: No such file"), ('{"a": ', "is not whole JSON"), ("[1]", "holds no JSON object")],
