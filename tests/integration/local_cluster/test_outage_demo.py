@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.commands import Completed
+from helpers.commands import Completed, run
 from helpers.local_cluster import processes_of
 from helpers.traces import Traces
 
@@ -131,6 +131,14 @@ def test_both_are_shown_beside_each_other(shown: Shown) -> None:
     for name in ("limited", "fixed"):
         (folder,) = shown.results.glob(f"outage-*-{name}")
         assert str(folder) in output
+
+
+def test_the_summaries_can_be_shown_again_as_the_guide_says(shown: Shown) -> None:
+    paths = {name: next(shown.results.glob(f"outage-*-{name}/summary.json")) for name in ("limited", "fixed")}
+    runs = [{"name": name, "summary_path": str(path)} for name, path in paths.items()]
+    done = run("ansible", "localhost", "-m", "kubestress.core.side_by_side", "-a", json.dumps({"runs": runs}))
+    assert done.rc == 0, done.output
+    assert re.search(r"verdict +failed +passed\n", done.stdout)
 
 
 def test_the_machine_stayed_usable(shown: Shown) -> None:
