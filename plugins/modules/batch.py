@@ -247,7 +247,7 @@ requests:
 rate:
   description:
     - Objects per second, peak of requests in flight against its limit, and the seconds in which that limit was reached.
-    - Failed attempts and retries by cause. Seconds that requests waited for a place and for the rate, over all requests.
+    - Failed attempts and retries by cause. Seconds that requests waited for a place and for the rate, all together.
   returned: always
   type: dict
   sample:
@@ -263,15 +263,40 @@ client:
     {"cpu_seconds": 1.3, "wall_seconds": 3.4, "cpu_share": 0.38, "busy_seconds": 0, "loop_lag_p99_ms": 8.1,
      "loop_lag_max_ms": 31.0, "cores": 4}
 jobs:
-  description: Jobs complete and failed; most Job pods active at once, and the ceiling that the plan allows.
+  description:
+    - Jobs complete and failed; most Job pods active at once, and the ceiling that the plan allows.
+    - How long the Jobs that ended took, in seconds, and how many of their pods failed and were replaced.
   returned: always
   type: dict
-  sample: {"complete": 20, "failed": 0, "peak_active_pods": 30, "ceiling_active_pods": 30}
+  sample:
+    {"complete": 20, "failed": 0, "peak_active_pods": 30, "ceiling_active_pods": 30, "pods_retried": 1,
+     "duration": {"count": 20, "p50_s": 61, "p90_s": 74, "p95_s": 80, "p99_s": 83, "max_s": 83}}
 pods:
-  description: Pods succeeded, failed and restarted, start-up percentiles in seconds, and causes of failures.
+  description:
+    - Pods succeeded, failed and restarted, start-up percentiles in seconds, and causes of failures.
+    - RV(pods.startup) has the stages of their start by group (stateless, stateful, job, other), RV(pods.worst) the ten
+      that took longest or never became ready, with the cause.
   returned: always
   type: dict
-  sample: {"succeeded": 200, "failed": 1, "startup_p50_s": 0.9, "startup_p99_s": 1.6, "causes": {"OOMKilled": 1}}
+  sample:
+    succeeded: 200
+    failed: 1
+    startup_p50_s: 0.9
+    startup_p99_s: 1.6
+    startup: {"job": {"total": {"count": 201, "p50_s": 1, "p90_s": 2, "p95_s": 2, "p99_s": 4, "max_s": 4}}}
+    never_ready: 0
+    worst:
+      - {"namespace": "a-1", "name": "b-1-x7k2p", "group": "job", "node": "n-3", "total_s": 4, "waited_s": null,
+         "stages": {"scheduled": 0, "initialized": 0, "started": 4, "ready": 0},
+         "cause": "4 of 4 s from initialized to started"}
+    causes: {"OOMKilled": 1}
+statefulsets:
+  description:
+    - Of StatefulSets' pods those that were killed for memory, restarts, and kills, as kubelets report them.
+    - Null where pods are not watched.
+  returned: always
+  type: dict
+  sample: {"pods_killed": 4, "restarts": 8, "oom_kills": 10}
 not_ready:
   description: The first 20 objects that are not ready, with their causes.
   returned: always

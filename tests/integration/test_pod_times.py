@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from datetime import datetime
@@ -79,6 +80,7 @@ def test_figures_are_those_of_the_objects_own_times(
         fragments=[NAMESPACES, deployments(12, simulate=slow), jobs(6, parallelism=2, completions=4)],
     )
     assert not result["failed"], result["msg"]
+    assert "histogram" not in json.dumps(result), "what grows stays in the files"
     document = measured(tmp_path)
     startup = document["pods"]["startup"]
 
@@ -129,6 +131,7 @@ def test_figures_are_those_of_the_objects_own_times(
         results_dir=str(tmp_path), fragments=[NAMESPACES, deployments(12, simulate=slow)],
     )  # fmt: skip
     assert not again["failed"], again["msg"]
+    assert set(measured(tmp_path)["pods"]["startup"]) == {"stateless"}, "pods of Jobs are not this batch's"
     listed = measured(tmp_path)["pods"]["startup"]["stateless"]
     for stage, values in stages.items():
         check(stage, listed[stage], values)

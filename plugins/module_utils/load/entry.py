@@ -146,17 +146,18 @@ async def _checked(settings: BatchSettings) -> dict[str, Any]:
 
 def _bounded(document: dict[str, Any]) -> dict[str, Any]:
     """The measurements without histograms and with at most RETURNED_ROWS of each list."""
-    result = {key: value for key, value in document.items() if key not in _IN_FILES_ONLY}
-    result["requests"] = {
-        verb: {kind: {k: v for k, v in row.items() if k != "histogram"} for kind, row in kinds.items()}
-        for verb, kinds in document["requests"].items()
-    }
-    result["pods"] = {key: value for key, value in document["pods"].items() if key != "startup_histogram"}
+    result = {key: _without_histograms(value) for key, value in document.items() if key not in _IN_FILES_ONLY}
     result["not_ready_total"] = len(document["not_ready"])
     result["not_ready"] = document["not_ready"][:RETURNED_ROWS]
     rows = document["objects"].values()
     result["changed"] = any(row.get(word) for row in rows for word in ("created", "patched", "deleted"))
     return result
+
+
+def _without_histograms(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_histograms(entry) for key, entry in value.items() if not key.endswith("histogram")}
+    return value
 
 
 def failure_reasons(document: dict[str, Any]) -> list[str]:

@@ -271,14 +271,16 @@ class Tracker:
 
     def _pod_event(self, _kind: str, event: Event, from_list: bool) -> None:
         pod = event.object
+        role = (pod["metadata"].get("labels") or {}).get(LABEL_ROLE, "")
+        fragment = self._fragments.get(role)
+        if fragment is None:
+            return  # of another batch of this run, which has counted it
         failure = self.pods.observe(event.type, pod, from_list=from_list)
         if self._catching_up:
             self._changed.set()
-        role = (pod["metadata"].get("labels") or {}).get(LABEL_ROLE, "")
         if failure is not None:
             self._on_failed_pod(failure, role)
-        fragment = self._fragments.get(role)
-        if fragment is not None and fragment.expect == "restarts":
+        if fragment.expect == "restarts":
             self._killed_sets.take_pod(pod)
 
     async def _find_vanished(self, kind: str, watch: ListWatch, names: frozenset[Key]) -> None:
