@@ -23,6 +23,7 @@ OUTPUT = CHECKOUT / "build" / "bench.json"
 #: In the order in which they are run: the headline finds the server as empty as a user would.
 ON_PLANE: dict[str, Callable[[Plane, Sizes], list[table.Row]]] = {
     "headline": parts.headline,
+    "observe": parts.observe,
     "playbook": parts.playbook,
     "cleanup": parts.cleanup,
     "creation": parts.creation,

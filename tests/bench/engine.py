@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.exchange import Traffic
 from ansible_collections.kubestress.core.plugins.module_utils.load.batch import Batch
 from ansible_collections.kubestress.core.plugins.module_utils.load.batch_settings import BatchSettings
 from ansible_collections.kubestress.core.plugins.module_utils.load.entry import failure_reasons
+from ansible_collections.kubestress.core.plugins.module_utils.observe.arguments import Intervals
 
 from bench.task import Clock, Task
 from bench.workload import compiled
+
+#: Seconds between two readings of the API server's metrics: three times as often as by default, so that a run of some
+#: seconds has readings in its middle.
+OBSERVED_EVERY_SECONDS = 5.0
 
 
 class IncompleteError(Exception):
@@ -19,6 +26,11 @@ class IncompleteError(Exception):
 
 async def work(task: Task) -> dict[str, Any]:
     """Run the batch; the fields of Measured but for the memory."""
+    with TemporaryDirectory(prefix="kubestress-bench-") as folder:
+        return await _worked(task, results_dir=None if task.observe is None else Path(folder))
+
+
+async def _worked(task: Task, *, results_dir: Path | None) -> dict[str, Any]:
     settings = BatchSettings(
         auth={"host": task.server, "api_key": task.token, "ca_cert": task.ca_file},
         run_id=task.run_id,
@@ -28,6 +40,8 @@ async def work(task: Task) -> dict[str, Any]:
         parallel=task.namespaces_parallel,
         max_concurrent=task.in_flight,
         wait=task.wait,
+        results_dir=results_dir,
+        observe=Intervals(api_seconds=OBSERVED_EVERY_SECONDS) if task.observe else None,
     )
     clock = Clock()
     begin = Traffic.begin

@@ -31,6 +31,7 @@ RSS_MB_MANY = 80
 FLATNESS = 1.10
 HEADLINE_SHARE = 1.05
 PLAYBOOK_SECONDS = 3.0
+OBSERVED_SHARE = 0.97
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +100,50 @@ def headline(plane: Plane, sizes: Sizes) -> list[Row]:
             "ms",
             goal=CPU_MS_PER_OBJECT,
             note=f"watching included; the bare loop: {statistics.median(m.cpu_ms_per_object for m in bare):.2f} ms",
+        ),
+    ]
+
+
+def observe(plane: Plane, sizes: Sizes) -> list[Row]:
+    """The headline's work, observed and not, in turn: what it costs the load to be watched."""
+    found: dict[bool, list[Measured]] = {True: [], False: []}
+    server: dict[bool, list[float]] = {True: [], False: []}
+    for client, pair in _in_turn(sizes.pairs):
+        observed = client == "engine"
+        plane.wait_until_quiet()
+        run_id = f"{'observed' if observed else 'alone'}-{RUN}-{pair}"
+        before = plane.cpu_seconds()
+        done = measure(
+            plane,
+            client="engine",
+            run_id=run_id,
+            fragments=workload.headline(),
+            namespaces=workload.names(run_id, sizes.headline_namespaces),
+            observe=observed,
+        )
+        found[observed].append(done)
+        server[observed].append(1000 * (plane.cpu_seconds() - before) / done.objects)
+    watched, alone = found[True], found[False]
+    spans = [one.seconds - other.seconds for one, other in zip(watched, alone, strict=True)]
+    cpu = statistics.median(m.cpu_ms_per_object for m in alone)
+    return [
+        median_row("observe: objects a second, not observed", [m.rate for m in alone], "/s"),
+        median_row("observe: objects a second, observed", [m.rate for m in watched], "/s"),
+        median_row(
+            "observe: observed / not observed",
+            [one.rate / other.rate for one, other in zip(watched, alone, strict=True)],
+            "",
+            goal=OBSERVED_SHARE,
+            at_least=True,
+            note=f"median of {sizes.pairs} pairs; the whole batch, readings before and after included, took "
+            f"{1000 * statistics.median(spans):+.0f} ms",
+        ),
+        median_row(
+            "observe: CPU per object, observed",
+            [m.cpu_ms_per_object for m in watched],
+            "ms",
+            note=f"not observed: {cpu:.2f} ms; the control plane's: {statistics.median(server[True]):.2f} and "
+            f"{statistics.median(server[False]):.2f} ms",
         ),
     ]
 

@@ -12,7 +12,8 @@ class Task:
     """What a client is to do.
 
     `client` is engine or reference; `existing` says that the namespaces are there already; `wait` that the work ends
-    when everything is ready, not when everything is stored.
+    when everything is ready, not when everything is stored. `observe`: whether the engine observes beside its work, and
+    keeps what it measures in files; with False it keeps them, and with None not even that.
     """
 
     client: str
@@ -26,6 +27,7 @@ class Task:
     wait: bool = True
     in_flight: int = 50
     namespaces_parallel: int = 10
+    observe: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Set
 
 from ..cluster.client import Cluster
 from ..measure.pods import PodBook
+from .api_server import ApiServerPart
 from .arguments import Intervals
 from .events import EventPart
 from .nodes import NodePart
@@ -24,6 +25,7 @@ def standard_parts(
     the series' times, by the monotonic clock.
     """
     return [
+        ApiServerPart(cluster, interval_seconds=intervals.api_seconds, started=started),
         NodePart(cluster, pods, interval_seconds=intervals.node_seconds, started=started),
         EventPart(cluster, namespaces=namespaces, nodes=pods.nodes_of_pods, wanted=intervals.events),
     ]
