@@ -494,7 +494,7 @@ def failed() -> Documents:
             "node": None,
             "total_s": None,
             "stages": {},
-            "cause": "ImagePullBackOff: Back-off pulling registry.example/with/a/long/path/to/image:tag-of-many-letters",
+            "cause": "ImagePullBackOff: Back-off pulling registry.example/with/a/long/path/to/image:tag-of-letters",
         },
     )
     summary["namespaces"] = [

@@ -17,13 +17,13 @@ _MAX_NODES = 200
 _NEAR = 0.8
 
 
-def events_section(summary: Mapping[str, Any]) -> Section:
-    """Warning events by reason."""
+def events_section(summary: Mapping[str, Any], *, start: Any) -> Section:
+    """Warning events by reason, at times counted from `start` (RFC 3339)."""
     events = summary.get("events")
     if not events or events.get("source") == "none":
         cause = at(events, "cause") or "events were not watched"
         return Section(id="events", title="Events", tables=[], lead=f"No data: {cause}.", tone=FAINT)
-    start, found = summary.get("started"), events.get("warnings") or []
+    found = events.get("warnings") or []
     rows = [
         [
             words(one.get("reason")),
@@ -49,23 +49,31 @@ def events_section(summary: Mapping[str, Any]) -> Section:
     lead = (
         f"{things(total, 'warning')} of {things(len(found), 'reason')}." if found else "The cluster warned of nothing."
     )
+    forks = sum(one.get("fork_failures") or 0 for one in found)
+    lead += (
+        f" {things(forks, 'of them tells', 'of them tell')} of processes that could not be started." if forks else ""
+    )
     watched = events.get("total")
     if watched is not None:
         lead += f" {things(watched, 'event')} in all."
     return Section(id="events", title="Events", tables=[table] if rows else [], lead=lead, tone=WARN if found else GOOD)
 
 
-def nodes_section(summary: Mapping[str, Any]) -> Section:
-    """What kubelets told of nodes: peaks against limits, and conditions."""
-    nodes = summary.get("nodes")
-    if not nodes or nodes.get("source") == "none":
-        cause = at(nodes, "cause") or "kubelets were not asked"
-        return Section(id="nodes", title="Nodes", tables=[], lead=f"No data: {cause}.", tone=FAINT)
+def nodes_section(summary: Mapping[str, Any], *, start: Any) -> Section:
+    """What kubelets told of nodes: peaks against limits, and conditions at times counted from `start` (RFC 3339)."""
+    nodes = summary.get("nodes") or {}
     found = nodes.get("nodes") or []
-    tables = [_nodes(found), _conditions(summary, found)]
+    conditions = _conditions(found, start)
+    if nodes.get("source", "none") == "none":
+        # Conditions are the API server's, which tells them also of nodes whose kubelets tell nothing.
+        tables = [conditions] if conditions.rows else []
+        lead = f"No data of their load: {nodes.get('cause') or 'kubelets were not asked'}."
+        return Section(id="nodes", title="Nodes", tables=tables, lead=lead, tone=FAINT)
+    tables = [_nodes(found), conditions]
     troubled = sum(1 for one in found if one.get("conditions"))
     told = sum(1 for one in found if one.get("samples"))
-    lead = f"{told:,} of {things(len(found), 'node')} told of their load"
+    seen = max(nodes.get("seen") or 0, len(found))
+    lead = f"{told:,} of {things(len(found), 'node')} told of their load" + _of_seen(seen, len(found))
     if nodes.get("not_asked"):
         lead += f"; {nodes['not_asked']:,} more were not asked, to keep requests few"
     if troubled:
@@ -74,8 +82,11 @@ def nodes_section(summary: Mapping[str, Any]) -> Section:
     return Section(id="nodes", title="Nodes", tables=shown, lead=lead + ".", tone=WARN if troubled else PLAIN)
 
 
+def _of_seen(seen: int, listed: int) -> str:
+    return f" (of {seen:,} seen, those nearest to their limits are listed)" if seen > listed else ""
+
+
 def _nodes(found: list[Mapping[str, Any]]) -> Table:
-    ordered = sorted(found, key=lambda one: -(one.get("threads_peak") or 0))
     rows = [
         [
             words(one.get("name"), code=True),
@@ -85,15 +96,16 @@ def _nodes(found: list[Mapping[str, Any]]) -> Table:
             figure(one.get("max_threads")),
             _against(one.get("pod_threads_peak"), one.get("pod_pids_limit")),
             figure(one.get("pod_pids_limit")),
+            figure(one.get("pod_processes_peak")),
             figure(one.get("cpu_cores_peak"), number),
             figure(one.get("memory_bytes_peak"), size),
             figure(one.get("pods_peak")),
         ]
-        for one in ordered[:_MAX_NODES]
+        for one in found[:_MAX_NODES]
     ]
-    note = "Threads are those of the whole node; a limit is the lowest of those that bind."
+    note = "The nodes nearest to a limit come first. Threads are what limits of the kernel and of kubelets count."
     if len(found) > _MAX_NODES:
-        note += f" The {_MAX_NODES:,} highest of {count(len(found))}; all are in summary.json."
+        note += f" The first {_MAX_NODES:,} of {count(len(found))}; all are in summary.json."
     return Table(
         id="node-peaks",
         title="Peaks and limits",
@@ -103,8 +115,9 @@ def _nodes(found: list[Mapping[str, Any]]) -> Table:
             "#Samples",
             "#Threads, peak",
             "#Threads, limit",
-            "#In one pod, peak",
-            "#In one pod, limit",
+            "#Threads in one pod, peak",
+            "#Threads in one pod, limit",
+            "#Processes in one pod, peak",
             "#CPU cores, peak",
             "#Memory, peak",
             "#Pods, peak",
@@ -127,8 +140,7 @@ def _against(peak: float | None, limit: float | None) -> Cell:
     return figure(peak, tone=BAD if peak >= limit else WARN if peak >= _NEAR * limit else PLAIN)
 
 
-def _conditions(summary: Mapping[str, Any], found: list[Mapping[str, Any]]) -> Table:
-    start = summary.get("started")
+def _conditions(found: list[Mapping[str, Any]], start: Any) -> Table:
     rows = [
         [
             words(one.get("name"), code=True),

@@ -33,6 +33,15 @@ def seconds(value: float | None) -> str:
     return milliseconds(None if value is None else value * 1000)
 
 
+def stamps(value: float | None) -> str:
+    """A duration between two times of whole seconds, which a histogram has made uneven: 0.997 is "1 s"."""
+    if value is None:
+        return NO_DATA
+    # Percentiles lie within 1 % of a value that was measured, and what was measured was whole.
+    near = round(value)
+    return f"{near:,} s" if abs(value - near) <= 0.0101 * near else f"{number(round(value, 1))} s"
+
+
 def length(value: float | None) -> str:
     """How long something took, as in the table at a run's end: "41.2 s", "5 min 3 s"."""
     return NO_DATA if value is None else duration_text(value)

@@ -32,30 +32,41 @@ def levels_section(summary: Mapping[str, Any]) -> Section:
     table = Table(
         id="slo",
         title="Kubernetes' service levels",
-        columns=columns("Met", "Service level", "Request", "Scope", "#Measured", "#p99", "#Allowed", "~In words"),
+        columns=columns("Met", "Service level", "Request", "Scope", "#Measured", "#p99", "#Allowed"),
         rows=rows,
         note="A service level speaks of a whole day; this tells of the run's window only.",
-        empty="None were measured.",
+        shown=8,
     )
-    return Section(id="levels", title="Service levels", tables=[table] if rows else [], lead=lead, tone=tone)
+    stated = [one for one in levels if one.get("statement")]
+    in_words = Table(
+        id="slo-words",
+        title="The same in words",
+        columns=columns("Met", "~Statement"),
+        rows=[[_met(one), words(one["statement"])] for one in stated],
+        folded=True,
+    )
+    return Section(id="levels", title="Service levels", tables=[table, in_words] if rows else [], lead=lead, tone=tone)
 
 
 _LEVEL_ORDER = {False: 0, True: 1, None: 2}
 _MET = {True: ("met", GOOD), False: ("not met", BAD), None: (NO_DATA, FAINT)}
 
 
-def _level(one: Mapping[str, Any]) -> list[Cell]:
+def _met(one: Mapping[str, Any]) -> Cell:
     text, tone = _MET[one.get("met")]
+    return Cell(text=text, tone=tone)
+
+
+def _level(one: Mapping[str, Any]) -> list[Cell]:
     request = " ".join(str(part) for part in (one.get("verb"), one.get("resource")) if part)
     return [
-        Cell(text=text, tone=tone),
+        _met(one),
         words(one.get("name")),
         words(request),
         words(one.get("scope") or ""),
         figure(one.get("count")),
         figure(one.get("p99_s"), seconds, tone=BAD if one.get("met") is False else PLAIN),
         figure(one.get("limit_s"), seconds),
-        words(one.get("statement") or ""),
     ]
 
 

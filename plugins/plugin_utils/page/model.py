@@ -45,6 +45,8 @@ class Table:
     empty: str = ""
     #: Shown only when opened: what few people look for.
     folded: bool = False
+    #: Rows that are seen before one asks for all of them.
+    shown: int = 15
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,8 @@
   const root = document.documentElement;
   const data = JSON.parse(document.getElementById("data").textContent);
   const NO_DATA = "no data";
-  const ROWS_SHOWN = 15;
+  // A table that is hardly longer than what is shown of it is shown whole.
+  const ROWS_MORE = 5;
 
   // --- figures as text ----------------------------------------------------------------------------------------------
 
@@ -28,7 +29,8 @@
 
   const clip = (table) => {
     const rows = [...table.tBodies[0].rows];
-    rows.forEach((row, index) => { row.hidden = table.dataset.all !== "yes" && rows.length > ROWS_SHOWN + 5 && index >= ROWS_SHOWN; });
+    const shown = Number(table.dataset.shown);
+    rows.forEach((row, index) => { row.hidden = table.dataset.all !== "yes" && rows.length > shown + ROWS_MORE && index >= shown; });
   };
 
   const sortBy = (table, index) => {
@@ -65,13 +67,13 @@
     });
     const amount = table.tBodies[0].rows.length;
     clip(table);
-    if (amount <= ROWS_SHOWN + 5) return;
+    if (amount <= Number(table.dataset.shown) + ROWS_MORE) return;
     const more = document.createElement("button");
     more.type = "button";
     more.className = "more";
     const label = () => {
       const all = table.dataset.all === "yes";
-      more.textContent = all ? `Show the first ${ROWS_SHOWN}` : `Show all ${amount} rows`;
+      more.textContent = all ? `Show the first ${table.dataset.shown}` : `Show all ${amount} rows`;
       more.setAttribute("aria-expanded", String(all));
     };
     more.addEventListener("click", () => { table.dataset.all = table.dataset.all === "yes" ? "no" : "yes"; clip(table); label(); });

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .formats import count, figure, number, seconds, things, words
-from .model import BAD, FAINT, GOOD, NO_DATA, PLAIN, WARN, Section, Table, at, columns
+from .formats import count, figure, seconds, stamps, things, words
+from .model import BAD, FAINT, GOOD, NO_DATA, PLAIN, WARN, Cell, Section, Table, at, columns
 
 #: The stages of a pod's start, in their order.
 _STAGES = {
@@ -22,6 +22,8 @@ _STAGES = {
 }
 _GROUPS = {"stateless": "stateless", "stateful": "StatefulSet", "job": "Job", "other": "other"}
 _PERCENTILES = ("p50_s", "p90_s", "p95_s", "p99_s", "max_s")
+#: What never happened sorts as longer than all that did; JSON and HTML have no infinity.
+_LONGEST = 1e99
 _MAX_NAMESPACES = 200
 _MAX_FAILED_PODS = 200
 
@@ -45,7 +47,7 @@ def _startup(summary: Mapping[str, Any]) -> Table:
             words(_GROUPS.get(group, group)),
             words(_STAGES.get(stage, stage)),
             figure(one.get("count")),
-            *(figure(one.get(name), seconds) for name in _PERCENTILES),
+            *(figure(one.get(name), seconds if stage == "watched" else stamps) for name in _PERCENTILES),
         ]
         for group in groups
         for stage, one in sorted(found[group].items(), key=lambda item: _stage_order(item[0]))
@@ -76,7 +78,7 @@ def _jobs(summary: Mapping[str, Any]) -> Table:
     ]
     names = {"p50_s": "p50", "p90_s": "p90", "p95_s": "p95", "p99_s": "p99", "max_s": "longest"}
     duration = jobs.get("duration") or {}
-    rows += [(f"Time from start to end, {name}", figure(duration.get(key), seconds)) for key, name in names.items()]
+    rows += [(f"Time from start to end, {name}", figure(duration.get(key), stamps)) for key, name in names.items()]
     known = [[words(name), cell] for name, cell in rows if cell.text != NO_DATA]
     return Table(
         id="jobs",
@@ -110,7 +112,7 @@ def failures_section(summary: Mapping[str, Any]) -> Section:
     tables = [_causes(summary), _namespaces(failing), _failed_pods(failing)]
     shown = [table for table in tables if table.rows]
     failed_objects = sum(one.get("failed") or 0 for one in (summary.get("objects") or {}).values())
-    if not summary.get("objects"):
+    if not summary.get("objects") and at(summary, "pods", "failed") is None:
         lead, tone = "No data: no batch left measurements.", FAINT
     elif not shown and not failed_objects:
         lead, tone = "Nothing failed.", GOOD
@@ -176,7 +178,7 @@ def worst_section(summary: Mapping[str, Any]) -> Section:
             words(pod.get("namespace"), code=True),
             words(_GROUPS.get(str(pod.get("group")), pod.get("group"))),
             words(pod.get("node") or "none", code=bool(pod.get("node")), tone=PLAIN if pod.get("node") else WARN),
-            figure(pod.get("total_s"), seconds) if pod.get("total_s") is not None else words("never", tone=BAD),
+            _in_all(pod),
             words(_stages(pod.get("stages"))),
             words(pod.get("cause") or ""),
         ]
@@ -198,7 +200,15 @@ def worst_section(summary: Mapping[str, Any]) -> Section:
     return Section(id="worst-pods", title="Worst pods", tables=[table] if rows else [], lead=lead, tone=tone)
 
 
+def _in_all(pod: Mapping[str, Any]) -> Cell:
+    """How long it took; of one that never started, how long it had waited. That sorts as longer than all others."""
+    if pod.get("total_s") is not None:
+        return figure(pod["total_s"], stamps)
+    waited = pod.get("waited_s")
+    return Cell(text="never" if waited is None else f"never, in {stamps(waited)}", sort=_LONGEST, tone=BAD)
+
+
 def _stages(stages: Mapping[str, Any] | None) -> str:
     known = [(stage, value) for stage, value in (stages or {}).items() if isinstance(value, int | float)]
     known.sort(key=lambda item: _stage_order(item[0]))
-    return ", ".join(f"{stage} {number(value)} s" for stage, value in known)
+    return ", ".join(f"{stage} {stamps(value)}" for stage, value in known)

@@ -55,7 +55,8 @@ def render_page(*, summary: Mapping[str, Any], timeline: Mapping[str, Any] | Non
         "phases": phases,
         "marks": _marks_table(marks),
         "no_plots": _no_plots(timeline),
-        "sections": _sections(summary, run),
+        # Everywhere on the page, times are counted from where the plots begin.
+        "sections": _sections(summary, run, at(timeline, "started") or summary.get("started")),
         "data": {
             "end": _end_seconds(summary, phases, plots),
             "phases": phases,
@@ -67,7 +68,7 @@ def render_page(*, summary: Mapping[str, Any], timeline: Mapping[str, Any] | Non
     return _template().render(context) + "\n"
 
 
-def _sections(summary: Mapping[str, Any], run: Mapping[str, Any]) -> list[Section]:
+def _sections(summary: Mapping[str, Any], run: Mapping[str, Any], start: Any) -> list[Section]:
     """What stands below the timeline, in the order of what is asked first."""
     return [
         failures_section(summary),
@@ -75,8 +76,8 @@ def _sections(summary: Mapping[str, Any], run: Mapping[str, Any]) -> list[Sectio
         pods_section(summary),
         worst_section(summary),
         server_section(summary),
-        events_section(summary),
-        nodes_section(summary),
+        events_section(summary, start=start),
+        nodes_section(summary, start=start),
         run_section(summary, run),
         validity_section(summary),
     ]

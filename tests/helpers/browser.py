@@ -1,0 +1,14 @@
+"""The system's Chromium, for tests of what people see."""
+
+from __future__ import annotations
+
+import shutil
+
+#: What Chromium is called on PATH, by distribution.
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+MISSING = f"none of {', '.join(NAMES)} is on PATH (Debian package chromium)"
+
+
+def find() -> str | None:
+    """Return the path of a Chromium, or None."""
+    return next((path for path in map(shutil.which, NAMES) if path), None)
