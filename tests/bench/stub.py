@@ -126,7 +126,10 @@ class Cluster:
 
     def _tell(self, plural: str, kind: str, obj: Object) -> None:
         version = next(self._versions)
-        obj["metadata"]["resourceVersion"] = str(version)
+        metadata = obj["metadata"]
+        metadata["resourceVersion"] = str(version)
+        if "managedFields" in metadata:
+            metadata["managedFields"] = metadata.pop("managedFields")  # the last of the metadata, as Kubernetes has it
         line = json.dumps({"type": kind, "object": obj}, separators=(",", ":")).encode() + b"\n"
         self._recent[plural].append((version, line))
         for queue in self._watchers[plural]:

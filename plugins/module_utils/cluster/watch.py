@@ -177,7 +177,7 @@ def _decoded(line: bytes) -> Any:
     end = line.find(b"}]}", begin) if begin >= 0 else -1
     if end >= 0:
         try:
-            return json.loads(line[:begin] + line[end + 2 :])
+            return json.loads(str(line[:begin] + line[end + 2 :], "utf-8"))  # from bytes it guesses their encoding
         except ValueError:
             pass
     return json.loads(line)

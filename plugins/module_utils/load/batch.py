@@ -18,6 +18,7 @@ from ..measure.recorder import Recorder, now_rfc3339
 from .batch_settings import BatchSettings
 from .deadlines import Deadlines
 from .explain import explained
+from .garbage import collected_seldom
 from .gone import wait_until_gone
 from .jinja import TemplateError
 from .journal import Journal
@@ -145,7 +146,7 @@ class Batch:
             await self._start_watching()
         self.began = self._moved = time.monotonic()
         self.deadlines = Deadlines(self.settings.fragments, self.scheduler, self.standings, began=self.began)
-        with told_of_signals(self._abort):
+        with told_of_signals(self._abort), collected_seldom():
             ticker = asyncio.create_task(self._tick())
             runner = asyncio.create_task(self.runner.run())
             runner.add_done_callback(lambda _task: self.tracker.signal())

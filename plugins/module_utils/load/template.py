@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from .jinja import MARKER, Deferred, JsonText, Source, TemplateError
 
 Values = Mapping[str, Any]
+_Filler = Callable[[Values], str]
 
 #: Kinds whose objects carry a pod template, and the way to it.
 _POD_TEMPLATE: dict[str, tuple[str, ...]] = {
@@ -44,14 +45,24 @@ class _Leaf:
     __slots__ = ("parts", "plain")
 
     def __init__(self, parts: list[str | Deferred | Any], *, plain: bool) -> None:
-        self.parts = parts
+        # What holds for every object becomes text now, not anew for each of them.
+        self.parts: list[Any] = parts if plain else [part if isinstance(part, Deferred) else _text(part) for part in parts]
         self.plain = plain
 
+    @property
+    def same(self) -> tuple[Any, ...]:
+        """What two leaves have in common that give the same value for the same object."""
+        parts = ((part,) if isinstance(part, str) else getattr(part, "name", None) or id(part) for part in self.parts)
+        return (self.plain, *parts)
+
     def value(self, values: Values) -> Any:
-        evaluated = [part.evaluate(values) if isinstance(part, Deferred) else part for part in self.parts]
         if self.plain:
-            return _native(evaluated[0])
-        return "".join(_text(part) for part in evaluated)
+            (part,) = self.parts
+            return _native(part.evaluate(values) if isinstance(part, Deferred) else part)
+        text = ""
+        for part in self.parts:
+            text += part if isinstance(part, str) else _text(part.evaluate(values))
+        return text
 
 
 def _native(value: Any) -> Any:
@@ -149,7 +160,7 @@ class _Document:
         self.api_version: str = tree["apiVersion"]
         self.kind: str = tree["kind"]
         self._name = tree["metadata"]["name"]
-        pieces: list[str | Callable[[Values], str]] = []
+        pieces: list[str | _Gap] = []
         try:
             _emit(tree, pieces)
         except TypeError as error:
@@ -160,13 +171,22 @@ class _Document:
                 self._pieces[-1] += piece
             else:
                 self._pieces.append(piece)
-        self._gaps = [(place, piece) for place, piece in enumerate(self._pieces) if not isinstance(piece, str)]
+        # A name stands in an object's labels and selectors again and again: it is made once for all its places.
+        places: dict[Any, list[int]] = {}
+        fillers: dict[Any, _Filler] = {}
+        for place, piece in enumerate(self._pieces):
+            if not isinstance(piece, str):
+                places.setdefault(piece.same, []).append(place)
+                fillers.setdefault(piece.same, piece.fill)
+        self._gaps = [(fill, places[same]) for same, fill in fillers.items()]
 
     def render(self, values: Values) -> Rendered:
         pieces = self._pieces.copy()
         try:
-            for place, fill in self._gaps:
-                pieces[place] = fill(values)
+            for fill, places in self._gaps:
+                text = fill(values)
+                for place in places:
+                    pieces[place] = text
         except TypeError as error:
             raise TemplateError(
                 f"template {self._template_name}: a value cannot be written as JSON: {error}"
@@ -177,15 +197,23 @@ class _Document:
         return Rendered(self.api_version, self.kind, name, "".join(pieces).encode())
 
 
-def _emit(node: Any, pieces: list[str | Callable[[Values], str]]) -> None:
+@dataclass(slots=True, frozen=True)
+class _Gap:
+    """A place of the JSON text that is filled per object. Gaps that are the `same` get the same text."""
+
+    same: tuple[Any, ...]
+    fill: _Filler
+
+
+def _emit(node: Any, pieces: list[str | _Gap]) -> None:
     if isinstance(node, _Leaf):
-        pieces.append(_filler(node))
+        pieces.append(_Gap(node.same, _filler(node)))
     elif isinstance(node, dict):
         pieces.append("{")
         for number, (key, value) in enumerate(node.items()):
             pieces.append("," if number else "")
             if isinstance(key, _Leaf):
-                pieces.append(_quoted_text_of(key))
+                pieces.append(_Gap(("key", *key.same), _quoted_text_of(key)))
             else:
                 pieces.append(_quoted(key if isinstance(key, str) else json.dumps(key)))
             pieces.append(":")
@@ -201,11 +229,11 @@ def _emit(node: Any, pieces: list[str | Callable[[Values], str]]) -> None:
         pieces.append(json.dumps(node))
 
 
-def _quoted_text_of(leaf: _Leaf) -> Callable[[Values], str]:
+def _quoted_text_of(leaf: _Leaf) -> _Filler:
     return lambda values: _quoted(_text(leaf.value(values)))
 
 
-def _filler(leaf: _Leaf) -> Callable[[Values], str]:
+def _filler(leaf: _Leaf) -> _Filler:
     """The quickest function that fills one gap."""
     first = leaf.parts[0]
     if leaf.plain or len(leaf.parts) == 1:
