@@ -211,9 +211,12 @@ class NodeLoad:
 
     @property
     def need(self) -> tuple[float, float, float]:
-        """Sorts nodes: the largest share of its threads used, then the most threads, then the most CPU."""
+        """Sorts nodes: the largest share of a limit used, its own or a pod's, then most threads, then most CPU."""
         threads = self.peaks.get("threads", 0)
-        return (threads / self.max_threads if self.max_threads else 0.0, threads, self.peaks.get("cpu_cores", 0))
+        # A pod has no fewer threads than processes.
+        of_pod = self.peaks.get("pod_threads", self.peaks.get("pod_processes", 0))
+        shares = [peak / limit for peak, limit in ((threads, self.max_threads), (of_pod, self.pod_pids_limit)) if limit]
+        return (max(shares, default=0.0), threads, self.peaks.get("cpu_cores", 0))
 
     def row(self) -> dict[str, Any]:
         """The node as a document; None is "no data".

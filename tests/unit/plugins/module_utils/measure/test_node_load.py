@@ -85,15 +85,18 @@ def test_the_limit_of_a_pod(limit, unlimited, row):
     assert (load.row()["pod_pids_limit"], load.row()["pod_pids_limit_cause"]) == row
 
 
-def test_the_node_nearest_to_its_threads_needs_attention_first():
+def test_the_node_nearest_to_a_limit_needs_attention_first():
     def load(name: str, threads: int | None, maximum: int | None) -> NodeLoad:
         node = NodeLoad(name=name)
         node.observe(0, Summary(max_threads=maximum, threads=threads, pods=(), cpu_cores=1.0))
         return node
 
     loads = [load("none", None, None), load("half", 50, 100), load("many", 900, 9000), load("unlimited", 5000, None)]
-    assert [one.name for one in sorted(loads, key=lambda one: one.need, reverse=True)] == [
-        "half", "many", "unlimited", "none",
+    pod = load("pod", 10, 100)
+    pod.pod_pids_limit = 80
+    pod.observe(1, Summary(max_threads=100, threads=10, pods=pods(60, 2)))
+    assert [one.name for one in sorted([*loads, pod], key=lambda one: one.need, reverse=True)] == [
+        "pod", "half", "many", "unlimited", "none",
     ]  # fmt: skip
 
 
