@@ -180,3 +180,41 @@ def test_retries_kills_and_what_never_starts(kubeconfig: Path, kubectl, run_id: 
     # Later restarts went unseen: the batch was over.
     assert 4 <= sets["restarts"] <= sum(restarts)
     assert sets["restarts"] <= sets["oom_kills"] <= sets["restarts"] + 4
+
+
+def test_where_pods_may_not_be_watched_nothing_is_said_of_them(
+    kubeconfig: Path, kubectl, run_id: str, prefix: str, tmp_path: Path
+):
+    rule = {
+        "apiGroups": ["", "apps"],
+        "verbs": ["create", "get", "list", "watch"],
+        "resources": ["namespaces", "serviceaccounts", "configmaps", "deployments"],
+    }
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": prefix}
+    subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": prefix}
+    access: list[dict[str, Any]] = [
+        {"kind": "ClusterRole", "rules": [rule]},
+        {"kind": "ClusterRoleBinding", "roleRef": role, "subjects": [subject]},
+    ]
+    for one in access:
+        document = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": prefix}, **one}
+        kubectl("create", "-f", "-", stdin=json.dumps(document))
+    try:
+        result = run_batch(
+            kubeconfig=str(kubeconfig),
+            impersonate_user=prefix,
+            run_id=run_id,
+            namespaces=[f"{prefix}-1"],
+            results_dir=str(tmp_path),
+            fragments=[NAMESPACES, deployments(2)],
+        )
+    finally:
+        kubectl("delete", "clusterrolebinding", prefix)
+        kubectl("delete", "clusterrole", prefix)
+    assert not result["failed"], result["msg"]
+    written = measured(tmp_path)
+    assert any("Pods cannot be watched" in warning for warning in written["warnings"])
+    pods = written["pods"]
+    unknown = ("restarts", "oom_kills", "never_ready", "clock_backwards", "startup_p50_s", "startup_p99_s")
+    assert [pods[name] for name in unknown] == [None] * len(unknown)
+    assert (pods["startup"], pods["worst"], written["statefulsets"]) == ({}, [], None)

@@ -90,10 +90,10 @@ def _objects(batch: Batch) -> dict[str, dict[str, int]]:
 def _pods(batch: Batch) -> dict[str, Any]:
     pods, jobs = batch.tracker.pods, batch.tracker.jobs
     # Of pods that may not be watched nothing is known, and 0 would be an invention.
-    unseen = {} if batch.tracker.sees_pods else {"restarts": None, "oom_kills": None, "never_ready": None}
+    unseen = () if batch.tracker.sees_pods else ("restarts", "oom_kills", "never_ready", "clock_backwards")
     return {
         **pods.figures(),
-        **unseen,
+        **dict.fromkeys(unseen),
         # Finished Jobs' own counts reach back over an interruption, when their pods are gone; what the watch saw
         # includes pods without a Job. Neither can count too many.
         "succeeded": max(pods.succeeded, jobs.pods_succeeded.total()),
