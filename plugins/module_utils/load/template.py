@@ -46,7 +46,8 @@ class _Leaf:
 
     def __init__(self, parts: list[str | Deferred | Any], *, plain: bool) -> None:
         # What holds for every object becomes text now, not anew for each of them.
-        self.parts: list[Any] = parts if plain else [part if isinstance(part, Deferred) else _text(part) for part in parts]
+        made: list[Any] = [part if isinstance(part, Deferred) else _text(part) for part in parts]
+        self.parts: list[Any] = parts if plain else made
         self.plain = plain
 
     @property
