@@ -120,7 +120,7 @@ def test_after_the_fix_none_fails(shown: Shown) -> None:
     assert sum(row["fork_failures"] for row in fixed["events"]["warnings"]) == 0
     (node,) = fixed["nodes"]["nodes"]
     assert node["conditions"] == []
-    assert PID_MAX < node["threads_peak"] < 4096
+    assert node["threads_peak"] > PID_MAX
 
 
 def test_both_are_shown_beside_each_other(shown: Shown) -> None:
