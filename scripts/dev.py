@@ -20,7 +20,7 @@ CHECKOUT = devenv.CHECKOUT
 sys.path.insert(0, str(CHECKOUT / "tests"))
 
 import real_node  # noqa: E402  (the line above is what makes it and what follows importable)
-from helpers import collection, control_plane  # noqa: E402
+from helpers import browser, collection, control_plane  # noqa: E402
 
 # What naming a cluster for `make demo` and `make bench` means: kubectl's own variable, or the collection's.
 CLUSTER_VARIABLES = ("KUBECONFIG", "K8S_AUTH_KUBECONFIG", "K8S_AUTH_HOST")
@@ -41,6 +41,8 @@ SKIPPED_SANITY_TESTS = ("pslint",)
 # A scenario mostly waits for the cluster: three at once take a third of the time, on two cores too.
 MOLECULE_WORKERS = "3"
 DEMO_NAME = "demo"
+# What shows report.html to its tests, by the command that the package brings.
+BROWSER_PACKAGES = {"chromium": "chromium"}
 
 
 # --- a cluster to work on -------------------------------------------------------------------------------------------
@@ -92,6 +94,12 @@ def test_cluster() -> Iterator[None]:
             raise ClusterFailedError(str(error)) from error
         finally:
             os.environ.pop(control_plane.TEST_KUBECONFIG, None)
+
+
+def prepare_browser() -> None:
+    """Have a Chromium for the tests of report.html, unless one is on PATH by any of its names."""
+    if browser.find() is None:
+        real_node.install_debian_packages(BROWSER_PACKAGES)
 
 
 # --- targets --------------------------------------------------------------------------------------------------------
@@ -161,6 +169,7 @@ def unit(extra: list[str]) -> None:
 
 def integration(extra: list[str]) -> None:
     """Run the integration tests on a control plane of their own."""
+    prepare_browser()
     real_node.prepare()
     with test_cluster():
         pytest("tests/integration", extra)
@@ -169,6 +178,7 @@ def integration(extra: list[str]) -> None:
 def test(extra: list[str]) -> None:
     """Run everything; what fails does not keep the rest from running, and pytest's closing line comes last."""
     failed = run_all([*lint_steps(), ("ansible-test sanity", lambda: sanity([]))])
+    prepare_browser()
     try:
         real_node.prepare()
         with test_cluster():

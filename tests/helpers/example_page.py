@@ -290,7 +290,7 @@ def summary_document(*, seconds: float = 312, scale: int = 1, seed: int = 7, **c
         "events": {
             "source": "watch",
             "cause": None,
-            "total": 3120,
+            "total": 31,
             "warnings": [
                 {
                     "reason": reason,

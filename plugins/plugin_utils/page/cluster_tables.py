@@ -45,7 +45,7 @@ def events_section(summary: Mapping[str, Any], *, start: Any) -> Section:
         rows=rows,
         note="Times are counted from the start of the run.",
     )
-    total = sum(one.get("count") or 0 for one in found)
+    total = events.get("total") or sum(one.get("count") or 0 for one in found)
     lead = (
         f"{things(total, 'warning')} of {things(len(found), 'reason')}." if found else "The cluster warned of nothing."
     )
@@ -53,9 +53,6 @@ def events_section(summary: Mapping[str, Any], *, start: Any) -> Section:
     lead += (
         f" {things(forks, 'of them tells', 'of them tell')} of processes that could not be started." if forks else ""
     )
-    watched = events.get("total")
-    if watched is not None:
-        lead += f" {things(watched, 'event')} in all."
     return Section(id="events", title="Events", tables=[table] if rows else [], lead=lead, tone=WARN if found else GOOD)
 
 

@@ -266,3 +266,15 @@ def test_run_in_which_nothing_failed_says_so() -> None:
 def test_rows_are_bounded_and_the_rest_is_told() -> None:
     text = Reader(render_page(**example_page.huge())).text("failures")
     assert "The first 200 of 1,540 namespaces with failures; all are in summary.json." in text
+
+
+def test_times_are_counted_from_where_the_plots_begin() -> None:
+    reader = read(timeline=example_page.timeline_document(started=example_page.rfc3339(10)))
+    assert "BackOff Pod 24 0:02 3:10" in reader.text("events")
+
+
+def test_pressure_is_told_of_nodes_whose_kubelets_tell_nothing() -> None:
+    nodes = example_page.nodes(3) | {"source": "none", "cause": "forbidden: get nodes/proxy"}
+    text = read(summary=summary(nodes=nodes)).text("nodes")
+    assert "No data of their load: forbidden: get nodes/proxy." in text
+    assert "PIDPressure True" in text
