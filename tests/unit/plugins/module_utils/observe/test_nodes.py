@@ -429,6 +429,7 @@ async def test_rows_and_series_are_bounded_and_the_highest_peaks_stay(monkeypatc
     for number in range(6):
         world.run_pod(f"n{number}-build", f"n{number}")
     world.answer = lambda node: web.json_response({"node": {"rlimit": {"maxpid": 100, "curproc": 10 + int(node[1])}}})
+    world.cgroups = lambda: web.Response(status=404)
     async with observing(world) as part:
         await world.until(lambda: len(world.of("configz")) == 6)
     found = nodes(part)
