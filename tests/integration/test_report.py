@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 import pty
-import signal
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from helpers.commands import Completed, command_environment
+from helpers.processes import kill_tree
 from jsonschema import Draft202012Validator, FormatChecker
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((CHECKOUT / "docs" / "summary.schema.json").read_text())
@@ -196,7 +198,6 @@ def test_a_killed_run_can_still_be_reported(run, tmp_path, run_id, variables, ku
         env=command_environment({"K8S_AUTH_KUBECONFIG": str(kubeconfig)}),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,
     )
     attempt = tmp_path / "results" / run_id / "attempts" / "1"
     try:
@@ -206,8 +207,7 @@ def test_a_killed_run_can_still_be_reported(run, tmp_path, run_id, variables, ku
             assert process.poll() is None, "the playbook ended by itself"
             time.sleep(0.2)
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        kill_tree(process)
     book = tmp_path / "report.yml"
     book.write_text(REPORT_ONLY)
     done = ansible_playbook(book, extra_vars={"results_dir": str(attempt)})
@@ -217,6 +217,113 @@ def test_a_killed_run_can_still_be_reported(run, tmp_path, run_id, variables, ku
     assert "the batch did not come to its end" in summary["reasons"][0]
     assert summary["objects"]["Job"]["created"] >= 1
     assert "verdict   ABORTED" in done.stdout
+
+
+# --- the playbook report ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def killed_run(tmp_path: Path, run_id: str, prefix: str, kubeconfig: Path) -> Path:
+    """Return the folder of a run of a whole playbook that was killed, with all its processes, in the middle."""
+    chosen = {
+        "run_id": run_id,
+        "run_results_dir": str(tmp_path / "results"),
+        "namespaces_prefix": prefix,
+        # The builds take minutes: the middle is long.
+        "build_jobs_time_scale": 5,
+        "observe_api_interval": 1,
+    }
+    process = subprocess.Popen(
+        ["ansible-playbook", "kubestress.core.smoke", "-e", json.dumps(chosen)],
+        env=command_environment({"K8S_AUTH_KUBECONFIG": str(kubeconfig)}),
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    folder = tmp_path / "results" / run_id
+    try:
+        deadline = time.monotonic() + 120
+        while not (list(folder.glob("attempts/1/batches/*.json")) and _was_scraped(folder)):
+            assert time.monotonic() < deadline, "nothing measured was on disk while the playbook worked"
+            assert process.poll() is None, "the playbook ended by itself"
+            time.sleep(0.2)
+    finally:
+        kill_tree(process)
+    return folder
+
+
+def _was_scraped(folder: Path) -> bool:
+    found = [json.loads(path.read_text()) for path in folder.glob("attempts/1/observations/*.json")]
+    return any((one["api_server"].get("scrapes") or 0) > 1 for one in found)
+
+
+def test_what_a_killed_playbook_had_measured_is_rendered_without_a_cluster(killed_run, run_id, cluster_free_playbook):
+    assert not (killed_run / "summary.json").exists()
+    chosen = {"run_id": run_id, "run_results_dir": str(killed_run.parent)}
+    done = cluster_free_playbook("kubestress.core.report", extra_vars=chosen)
+    assert done.rc == 0, done.output
+
+    summary = summary_of(killed_run)
+    assert (summary["verdict"], summary["attempt"]) == ("aborted", 1)
+    assert "the batch did not come to its end; what it measured until then is here" in summary["reasons"][0]
+    assert summary["objects"]["Deployment"]["created"] == 6
+    assert summary["requests"]["create"]["Deployment"]["count"] >= 6
+    assert summary["api_server"]["source"] == "metrics"
+    assert summary["validity"]["trust"] == "poor"
+    timeline = json.loads((killed_run / "timeline.json").read_text())
+    assert sum(value or 0 for value in timeline["load"]["series"]["requests"]) > 40
+    assert timeline["api_server"]["t"]
+
+    cases = ElementTree.parse(killed_run / "junit.xml").getroot().iter("testcase")
+    ended = {case.attrib["name"]: [child.tag for child in case] for case in cases}
+    assert ended["the run comes to its end"] == ["error"]
+    assert ended["every Deployment is stored"] == []
+    samples = {
+        (sample.name, sample.labels.get("verdict")): sample.value
+        for family in text_string_to_metric_families((killed_run / "metrics.prom").read_text())
+        for sample in family.samples
+    }
+    assert samples["kubestress_run_verdict", "aborted"] == 1
+    assert "aborted" in (killed_run / "report.html").read_text()
+    for name in ("summary.json", "timeline.json", "report.html", "junit.xml", "metrics.prom"):
+        assert (killed_run / "attempts" / "1" / name).read_text() == (killed_run / name).read_text()
+    assert [path.name for path in (killed_run / "attempts").iterdir()] == ["1"]
+    assert f"  page      {killed_run / 'report.html'}" in done.stdout
+
+    # Again, and less of it: the same answer, whenever it is asked for.
+    again = cluster_free_playbook("kubestress.core.report", extra_vars={**chosen, "report_formats": "junit, metrics"})
+    assert again.rc == 0, again.output
+    assert summary_of(killed_run) == summary
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"run_id": "r9"}, "run_id: there is no run 'r9' in {results}; there are r1"),
+        ({"run_id": ""}, "run_id: not given; name the run to report on"),
+        ({"run_results_dir": "/no/such/folder"}, "run_results_dir: there is no folder /no/such/folder"),
+        ({"report_attempt": 3}, "report_attempt: run r1 has no attempt 3; there are: 1"),
+        ({"report_formats": "pdf"}, "value of formats must be one or more of: html, junit, metrics"),
+    ],
+)
+def test_the_playbook_names_what_is_wrong(wrong, told, cluster_free_playbook, tmp_path):
+    results = tmp_path / "results"
+    (results / "r1" / "attempts" / "1").mkdir(parents=True)
+    done = cluster_free_playbook(
+        "kubestress.core.report", extra_vars={"run_id": "r1", "run_results_dir": str(results), **wrong}
+    )
+    assert done.rc != 0
+    assert told.format(results=results) in done.output
+    assert [path.name for path in results.rglob("*") if path.is_file()] == []
+
+
+def test_formats_that_there_are_not_are_refused_before_anything_is_created(cluster_free_playbook, tmp_path):
+    chosen = {"report_formats": "html,pdf", "report_slo_required": "perhaps", "run_results_dir": str(tmp_path / "x")}
+    done = cluster_free_playbook("kubestress.core.smoke", extra_vars=chosen)
+    assert done.rc != 0
+    assert "report_formats: 'pdf' is not allowed; choose one of html, junit, metrics" in done.output
+    assert "report_slo_required: 'perhaps' is not true or false" in done.output
+    assert not (tmp_path / "x").exists()
 
 
 def test_a_run_that_never_reached_the_cluster(run, tmp_path, run_id, ansible_playbook, variables):
