@@ -66,13 +66,15 @@ class Pods(Protocol):
 class _Node:
     """`asked` and `alone_until` are numbers of rounds, `read_at` seconds by the monotonic clock.
 
-    `uncounted` are summaries in a row without a figure. `refuses`: the Node may not be read.
+    `uncounted` are summaries in a row without a figure, `silences` reasons in a row to ask later. `refuses`: the Node
+    may not be read.
     """
 
     load: NodeLoad
     asked: int = -1
     alone_until: int = -1
     uncounted: int = 0
+    silences: int = 0
     read_at: float = -math.inf
     refuses: bool = False
     configured: bool = False
@@ -250,7 +252,7 @@ class NodePart:
         except Unreadable as error:
             summary, cause = None, f"{SUMMARY}: the answer is {error}"
         if summary is not None and node.load.observe(now, summary):
-            node.uncounted, node.load.cause = 0, None
+            node.uncounted, node.silences, node.load.cause = 0, 0, None
             self._sampler.observe(name, summary.pods)
             self._parsed += 1
             self._parse_seconds += time.thread_time() - began
@@ -262,7 +264,10 @@ class NodePart:
         # A kubelet takes some seconds until it counts the first pods of a node; any other silence lasts.
         node.uncounted += summary is not None
         if summary is None or node.uncounted >= _LEFT_ALONE:
-            node.alone_until, node.uncounted = self._round + _LEFT_ALONE, 0
+            node.silences += 1
+            # One that has told something is slow rather than silent, and is so just when there is something to be seen.
+            pause = min(2 ** (node.silences - 1) - 1, _LEFT_ALONE) if node.told else _LEFT_ALONE
+            node.alone_until, node.uncounted = self._round + pause, 0
         if summary is None and node.told:
             node.read_at = min(node.read_at, time.monotonic() - _NODE_AGAIN_SECONDS)  # it may be NotReady by now
 

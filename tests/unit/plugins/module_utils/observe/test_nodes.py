@@ -363,6 +363,17 @@ async def test_one_silent_node_among_others_is_left_alone():
     assert nodes(part)["cause"] is None
 
 
+async def test_a_kubelet_that_told_and_misses_its_moment_is_asked_again_soon():
+    """As on a machine under load, which is just when there is something to be seen."""
+    world = World()
+    world.run_pod("n1-build", "n1")
+    world.answer = lambda node: world.counting(node) if world.summaries[node] % 3 else web.Response(status=503)
+    async with observing(world) as part:
+        await world.until(lambda: world.summaries["n1"] >= 9)
+        assert part._round <= world.summaries["n1"] + 2
+    assert row(part, "n1")["samples"] >= 6
+
+
 # --- the budget -------------------------------------------------------------------------------------------------------
 
 
