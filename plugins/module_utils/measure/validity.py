@@ -138,8 +138,8 @@ def _retries(summary: Mapping[str, Any]) -> Statement:
 def _watches(summary: Mapping[str, Any]) -> Statement:
     about = "watches"
     breaks = summary["rate"].get("watch_breaks") or {}
-    if not summary["objects"]:
-        return _said(about, NO_DATA, "No batch watched its objects")
+    if not summary["objects"] and summary["pods"]["succeeded"] is None:
+        return _said(about, NO_DATA, "Nobody watched what became of the objects")
     if not sum(breaks.values()):
         return _said(about, GOOD, "No watch was interrupted")
     text = f"Watches were interrupted ({_counted(breaks)}) and taken up again"

@@ -62,7 +62,7 @@ def _merged_requests(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def merged_rate(batches: Sequence[Batch]) -> dict[str, Any]:
     """Objects per second over the batches' own creation times, peaks, waiting on our own limits, failures by cause."""
-    rates = [batch.get("rate", {}) for batch in batches]
+    rates = [(batch.get("rate") or {}) for batch in batches]
     objects, seconds = 0.0, 0.0
     for batch, rate in zip(batches, rates, strict=True):
         created = total(row.get("created") for row in batch.get("objects", {}).values())
@@ -80,7 +80,10 @@ def merged_rate(batches: Sequence[Batch]) -> dict[str, Any]:
         "requests": total(rate.get("requests") for rate in rates),
         "retries": merged_counts(rate.get("retries") for rate in rates),
         "errors": merged_counts(rate.get("errors") for rate in rates),
-        "watch_breaks": merged_counts(rate.get("watch_breaks") for rate in rates),
+        # An observer that watched alone has no rate; its watches are its own.
+        "watch_breaks": merged_counts(
+            batch.get("watch_breaks") or rate.get("watch_breaks") for batch, rate in zip(batches, rates, strict=True)
+        ),
     }
 
 
@@ -112,7 +115,7 @@ def _share(cpu_seconds: float | None, wall_seconds: float | None) -> float | Non
 
 def merged_jobs(batches: Sequence[Batch]) -> dict[str, Any]:
     """Jobs complete and failed, how long they took, and the most build pods active at once against their ceiling."""
-    jobs = [batch.get("jobs", {}) for batch in batches]
+    jobs = [(batch.get("jobs") or {}) for batch in batches]
     durations = [one["duration"] for one in jobs if one.get("duration")]
     return {
         "complete": total(one.get("complete") for one in jobs),
@@ -132,7 +135,7 @@ def merged_statefulsets(batches: Sequence[Batch]) -> dict[str, Any] | None:
 
 def merged_pods(batches: Sequence[Batch]) -> dict[str, Any]:
     """Pods succeeded and failed, start-up percentiles, the slowest, causes of failure, restarts and kills."""
-    pods = [batch.get("pods", {}) for batch in batches]
+    pods = [(batch.get("pods") or {}) for batch in batches]
     p50, p99 = _startup_seconds(pods)
     return {
         "succeeded": total(one.get("succeeded") for one in pods),
@@ -181,7 +184,7 @@ def _worst(pods: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def merged_processes(batches: Sequence[Batch]) -> dict[str, Any]:
     """Processes of a build pod as its kubelet counted them; source "none" where no kubelet told, with the cause."""
-    every = [batch.get("processes", {}).get("per_build_pod", {}) for batch in batches]
+    every = [(batch.get("processes") or {}).get("per_build_pod") or {} for batch in batches]
     found = [one for one in every if one.get("samples")]
     if not found:
         causes = list(dict.fromkeys(one["cause"] for one in every if one.get("cause")))

@@ -76,7 +76,7 @@ def _figures(evidence: Evidence) -> dict[str, Any]:
     return {
         "objects": merged_objects(batches),
         "requests": merged_requests(batches),
-        "rate": merged_rate(batches),
+        "rate": merged_rate(loads),
         "client": merged_client(batches),
         "jobs": merged_jobs(loads),
         "statefulsets": merged_statefulsets(loads),

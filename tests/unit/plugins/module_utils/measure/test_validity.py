@@ -89,7 +89,7 @@ def rate(**changed: Any) -> dict[str, Any]:
         ("retries", rate(retries={"429": 40, "timeout": 1}), "limited", "(40 x 429, 1 x timeout)"),
         ("retries", {**rate(retries={}, requests=None), "requests": {}}, "no data", "No request was counted"),
         ("watches", rate(watch_breaks={"connection": 3}), "limited", "interrupted (3 x connection)"),
-        ("watches", {"objects": {}}, "no data", "No batch watched"),
+        ("watches", {"objects": {}, "pods": {}}, "no data", "Nobody watched"),
         ("etcd", {}, "no data", "cannot be seen through the API server"),
         ("etcd", rate(errors={"etcd": 2}), "limited", "errors of etcd"),
     ],

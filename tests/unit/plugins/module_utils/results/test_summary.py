@@ -333,13 +333,31 @@ def test_required_service_levels_that_nobody_could_judge_fail_with_the_cause():
 def test_an_observation_alone_is_a_run_of_its_own(folder):
     (folder.batches_dir).rmdir()
     folder.observations_dir.mkdir()
-    alone = observation(pods=batch()["pods"], jobs={"complete": 2, "failed": 0}, timeline=batch()["timeline"])
+    course = {"timeline": batch()["timeline"], "watch_breaks": {"connection": 2}}
+    alone = observation(pods=batch()["pods"], jobs={"complete": 2, "failed": 0}, **course)
     write_json(folder.observations_dir / "001-theirs.json", alone)
     summary = summarize(folder)
     assert (summary["verdict"], summary["reasons"]) == ("passed", [])
     assert summary["finished"] == "2026-11-21T04:01:03.000Z"
     assert (summary["objects"], summary["jobs"]["complete"], summary["pods"]["succeeded"]) == ({}, 2, 8)
-    assert summary["rate"]["objects_per_second"] is None
+    assert (summary["rate"]["objects_per_second"], summary["rate"]["watch_breaks"]) == (None, {"connection": 2})
+
+
+def test_of_jobs_that_may_not_be_watched_an_observation_alone_has_no_figures(folder):
+    folder.observations_dir.mkdir()
+    pods = {name: value for name, value in batch()["pods"].items() if name != "worst"}
+    course = {**batch()["timeline"], "series": {"pods_running": [1, 2, 3]}}
+    alone = observation(
+        pods=pods, jobs=None, statefulsets=None, timeline=course, warnings=["Jobs cannot be watched: no"]
+    )
+    write_json(folder.observations_dir / "001-theirs.json", alone)
+    summary = summarize(folder)
+    assert (summary["jobs"]["complete"], summary["jobs"]["duration"], summary["statefulsets"]) == (None, None, None)
+    assert summary["pods"]["succeeded"] == 8
+    assert summary["validity"]["statements"][-1]["text"] == "Jobs cannot be watched: no."
+    assert summary["validity"]["statements"][1] == {
+        "about": "load generator", "state": "no data", "text": "How busy the load generator was is not known.",
+    }  # fmt: skip
 
 
 def test_an_observation_alone_that_was_killed_is_an_aborted_run(folder):
