@@ -20,7 +20,7 @@ _SUFFIX_LENGTH = 5
 _NOT_HASHED = frozenset(
     {"run_id", "run_log_file", "run_log_level", "run_profile_required", "run_results_dir", "run_unknown_variables"}
 )
-_NOT_HASHED_PREFIXES = ("cleanup_", "preflight_", "report_")
+_NOT_HASHED_PREFIXES = ("cleanup_", "observe_", "preflight_", "report_")
 
 
 def new_run_id(now: datetime) -> str:

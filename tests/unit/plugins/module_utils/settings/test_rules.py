@@ -34,6 +34,10 @@ RIGHT = {
     "build_jobs_time_scale": 1.0,
     "build_jobs_wait_timeout": 0,
     "run_user_id": None,
+    "observe_api_interval": 0.0,
+    "observe_node_interval": 5.0,
+    "observe_name": "observe",
+    "observe_namespaces": ["shop"],
 }
 
 
@@ -56,6 +60,11 @@ def test_right_settings_have_no_problems():
         ({"build_jobs_processes": 86}, "build_jobs_processes: 86 is not allowed; it must be 60 to 85"),
         ({"build_jobs_wait_timeout": -1}, "it must be 1 to 2,419,200, or 0 for the derived one"),
         ({"run_user_id": 0}, "run_user_id: 0 is not allowed; it must be 1 to 4,294,967,294"),
+        ({"observe_api_interval": 0.5}, "0.5 is not allowed; it must be 1 to 3,600, or 0 for only before and after"),
+        ({"observe_node_interval": 4000}, "4000 is not allowed; it must be 1 to 3,600, or 0 for never"),
+        ({"observe_max_seconds": 0}, "observe_max_seconds: 0 is not allowed; it must be 1 to 2,592,000"),
+        ({"observe_name": "a/b"}, "observe_name: 'a/b' is not allowed; lower-case letters"),
+        ({"observe_namespaces": ["Shop"]}, "observe_namespaces: 'Shop' is no namespace's name"),
         ({"run_id": "Nightly"}, "run_id: 'Nightly' is not allowed; lower-case letters"),
         ({"run_id": "a" * 64}, "at most 63 characters"),
         ({"run_id": "a.b"}, "run_id: 'a.b' is not allowed"),

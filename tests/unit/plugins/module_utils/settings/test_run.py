@@ -25,6 +25,7 @@ def test_run_ids():
         {"run_results_dir": "/x"},
         {"run_log_level": "DEBUG"},
         {"cleanup_on_completion": True},
+        {"observe_api_interval": 1.0},
         {"preflight_accept_risk": True},
     ],
 )
