@@ -274,7 +274,7 @@ jobs:
 pods:
   description:
     - Pods succeeded, failed and restarted, start-up percentiles in seconds, and causes of failures.
-    - RV(pods.startup) has the stages of their start by group (stateless, stateful, job, other), RV(pods.worst) the ten
+    - C(pods.startup) has the stages of their start by group (stateless, stateful, job, other), C(pods.worst) the ten
       that took longest or never became ready, with the cause.
   returned: always
   type: dict
