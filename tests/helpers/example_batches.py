@@ -60,6 +60,7 @@ def batch(**changed: Any) -> dict[str, Any]:
         "run_id": "r1",
         "roles": ["deployments", "build_jobs"],
         "started": "2026-11-21T04:00:02.000Z",
+        "began": "2026-11-21T04:00:02.500Z",
         "finished": "2026-11-21T04:01:02.500Z",
         "aborted": None,
         "objects": {"Deployment": counts(30), "Job": counts(4)},

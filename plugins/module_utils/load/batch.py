@@ -144,7 +144,8 @@ class Batch:
         self.deleted: set[tuple[str, str, str, str]] = set()
         if watching:
             await self._start_watching()
-        self.began = self._moved = time.monotonic()
+        self.began_at, self.began = now_rfc3339(), time.monotonic()
+        self._moved = self.began
         self.deadlines = Deadlines(self.settings.fragments, self.scheduler, self.standings, began=self.began)
         with told_of_signals(self._abort), collected_seldom():
             ticker = asyncio.create_task(self._tick())

@@ -54,6 +54,8 @@ def measurements(batch: Batch, *, partial: bool) -> dict[str, Any]:
         "pods": _pods(batch),
         "statefulsets": tracker.pods.stateful_figures() if tracker.sees_pods else None,
         "namespaces": [_namespace(batch, name) for name in settings.namespaces] if settings.requested["Job"] else [],
+        # What the phases count from: connecting and the first lists come before it.
+        "began": batch.began_at,
         "phases": [
             {"role": role, "start_seconds": round(begin, 3), "seconds": round(end - begin, 3)}
             for role, (begin, end) in batch.phases.items()

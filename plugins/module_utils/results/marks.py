@@ -23,14 +23,14 @@ def phases_of(evidence: Evidence, *, origin: float) -> list[dict[str, Any]]:
         {"role": phase["role"], "start_s": round(start, 1), "end_s": round(start + phase["seconds"], 1)}
         for batch in evidence.batches
         for phase in batch.get("phases") or ()
-        # Phases count from when the batch began to send; so does its timeline.
         for start in [_work_began(batch, origin) + (phase.get("start_seconds") or 0.0)]
     ]
     return sorted(phases, key=lambda phase: phase["start_s"])
 
 
 def _work_began(batch: Document, origin: float) -> float:
-    began = (batch.get("timeline") or {}).get("started") or batch["started"]
+    """What its phases count from; of older measurements only when it connected is known, a little before."""
+    began = batch.get("began") or batch["started"]
     return (epoch_seconds(began) or origin) - origin
 
 

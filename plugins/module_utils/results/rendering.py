@@ -163,7 +163,8 @@ def _ending(summary: Mapping[str, Any], path: str, page: str | None) -> list[Lin
     seconds = seconds_between(summary["started"], summary["finished"])
     length = "" if seconds is None else f" after {duration_text(seconds)}"
     lines.append(Line(f"  verdict   {summary['verdict'].upper()}{length}", tone))
-    lines += [Line(part) for part in wrapped(f"counts    {counts_line(summary)}", indent=2, hanging=10)]
+    if summary["objects"]:
+        lines += [Line(part) for part in wrapped(f"counts    {counts_line(summary)}", indent=2, hanging=10)]
     # Not wrapped and not cut: a path is there to be copied.
     return [*lines, Line(f"  results   {path}"), *([Line(f"  page      {page}")] if page else [])]
 
