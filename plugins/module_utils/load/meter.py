@@ -22,8 +22,8 @@ from ..measure.latency import bucket_of
 from ..measure.recorder import now_rfc3339
 from ..measure.timeline import PodCounts, Timeline
 
-#: Seconds between two looks at the event loop's lag; 20 a second cost a two-thousandth of a core.
-_LOOK_SECONDS = 0.05
+#: Seconds between two looks at the event loop's lag; ten a second cost less than a thousandth of a core.
+_LOOK_SECONDS = 0.1
 
 
 def _cores() -> int:
