@@ -21,6 +21,11 @@ def rfc3339(seconds: float) -> str:
     return f"2026-11-{21 + whole // 86400:02}T{whole // 3600 % 24:02}:{whole // 60 % 60:02}:{whole % 60:02}.000Z"
 
 
+def counts(requested: int, *, ready: int) -> dict[str, int]:
+    """Return the row of one kind of which all were stored."""
+    return {"requested": requested, "created": requested, "unchanged": 0, "failed": 0, "ready": ready}
+
+
 def latency_row(rng: random.Random, count: int, middle_ms: float, errors: int = 0) -> dict[str, Any]:
     """Return the row of one verb and kind."""
     sketch = LatencySketch()

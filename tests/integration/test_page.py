@@ -84,6 +84,27 @@ def visit(chromium: Browser, pages: dict[str, Path]) -> Iterator[Opener]:
         assert complaints.found == []
 
 
+@pytest.fixture
+def real_page(
+    pages: dict[str, Path], ansible_playbook: Callable[..., Any], run_id: str, prefix: str, tmp_path: Path
+) -> Iterator[str]:
+    """Return the name of a page that a real run has made."""
+    settings = {
+        "run_id": run_id,
+        "run_results_dir": str(tmp_path),
+        "namespaces_prefix": prefix,
+        "namespaces_total": 1,
+        "statefulsets_enabled": False,
+        "build_jobs_per_namespace": 1,
+        "build_jobs_active_per_namespace": 1,
+    }
+    done = ansible_playbook("kubestress.core.smoke", extra_vars=settings)
+    assert done.rc == 0, done.output
+    pages["real"] = tmp_path / run_id / "report.html"
+    yield "real"
+    del pages["real"]
+
+
 def open_all(page: Page) -> None:
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
 
@@ -101,6 +122,21 @@ def test_page_is_quiet_and_asks_nobody(name: str, scheme: str, visit: Opener) ->
     assert (drawn > 5) == (name != "aborted")
 
 
+def serious(page: Page) -> list[str]:
+    """Return a line for each rule of axe that is broken seriously, with the first element that does."""
+    return [
+        f"{one['id']} ({one['impact']}): {one['nodes'][0]['html'][:200]}"
+        for one in Axe().run(page).response["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+def test_axe_sees_what_is_wrong(visit: Opener) -> None:
+    page = visit("aborted")
+    page.evaluate("document.querySelector('.note, .lead').style.color = '#dddddd'")
+    assert [line.split(" (")[0] for line in serious(page)] == ["color-contrast"]
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -114,12 +150,7 @@ def test_page_is_quiet_and_asks_nobody(name: str, scheme: str, visit: Opener) ->
 def test_axe_finds_nothing_serious(name: str, options: dict[str, Any], visit: Opener) -> None:
     page = visit(name, **options)
     open_all(page)
-    found = [
-        f"{one['id']} ({one['impact']}): {one['nodes'][0]['html'][:200]}"
-        for one in Axe().run(page).response["violations"]
-        if one["impact"] in ("serious", "critical")
-    ]
-    assert found == []
+    assert serious(page) == []
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -145,6 +176,17 @@ def test_verdict_is_seen_before_anything_is_scrolled(name: str, word: str, visit
 def test_text_that_looks_like_markup_stays_text(visit: Opener) -> None:
     page = visit("failed")
     assert page.locator("#causes td", has_text="<script>alert(1)</script>").count() == 1
+
+
+@pytest.mark.slow
+def test_page_of_a_real_run(real_page: str, visit: Opener) -> None:
+    page = visit(real_page)
+    assert page.locator("#verdict h2").inner_text() == "Passed"
+    assert page.locator("#plot-load canvas").count() == page.locator("#plot-pods canvas").count() == 1
+    assert page.locator("#sli tbody tr").count() > 0
+    assert page.locator("#startup tbody tr").count() > 0
+    open_all(page)
+    assert serious(page) == []
 
 
 # --- by keyboard -----------------------------------------------------------------------------------------------------

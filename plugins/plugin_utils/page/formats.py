@@ -101,7 +101,7 @@ def seconds_from(start: Any, text: Any) -> float | None:
 def counted(counts: Mapping[str, Any] | None, *, most: int = 20) -> str:
     """Counts by cause, "3 × 429, 1 × timeout", most first and at most `most` of them; "" where there are none."""
     found = sorted(((value, name) for name, value in (counts or {}).items() if value), reverse=True)
-    rest = [f"{len(found) - most:,} more causes"] if len(found) > most else []
+    rest = [f"{len(found) - most:,} more"] if len(found) > most else []
     return ", ".join([f"{value:,} × {name}" for value, name in found[:most]] + rest)
 
 

@@ -48,7 +48,8 @@ def key_figures(summary: Mapping[str, Any]) -> list[Figure]:
 
 
 def _objects(summary: Mapping[str, Any]) -> Figure:
-    kinds = (summary.get("objects") or {}).values()
+    objects = summary.get("objects") or {}
+    kinds = objects.values()
     if not kinds:
         return Figure(name="Objects stored", value=NO_DATA, detail="no batch left measurements", tone=FAINT)
     total = {name: sum(one.get(name) or 0 for one in kinds) for name in ("requested", "created", "unchanged", "failed")}
@@ -57,9 +58,17 @@ def _objects(summary: Mapping[str, Any]) -> Figure:
     parts = [f"{ready:,} ready" if any(one.get("ready") is not None for one in kinds) else "readiness: no data"]
     parts += [f"{total['failed']:,} failed"] if total["failed"] else []
     parts += [f"{total['unchanged']:,} there before"] if total["unchanged"] else []
-    whole = stored == total["requested"] and ready >= stored
+    # Jobs are ready when they are complete, which has a figure of its own.
+    unready = [kind for kind, one in objects.items() if kind != "Job" and _short(one)]
+    parts += [f"not all ready: {', '.join(unready)}"] if unready else []
+    whole = stored == total["requested"] and not unready
     value = f"{stored:,} of {total['requested']:,}"
     return Figure(name="Objects stored", value=value, detail=", ".join(parts), tone=GOOD if whole else BAD)
+
+
+def _short(counts: Mapping[str, Any]) -> bool:
+    stored = (counts.get("created") or 0) + (counts.get("unchanged") or 0)
+    return counts.get("ready") is not None and counts["ready"] < stored
 
 
 def _rate(summary: Mapping[str, Any]) -> Figure:

@@ -178,7 +178,14 @@
       const y = u.valToPos(limit.value, "y", true);
       if (y < top - 1 || y > bottom) return;
       line(context, [left, y], [right, y], palette.red, [8, 4]);
-      label(context, `${limit.name}: ${figure(spec.unit, limit.value)}`, right - 4 * px, y + 13 * px, palette.red, "right");
+      const text = `${limit.name}: ${figure(spec.unit, limit.value)}`;
+      context.font = `${11 * px}px system-ui, sans-serif`;
+      const width = context.measureText(text).width;
+      context.globalAlpha = 0.8;
+      context.fillStyle = palette.card;
+      context.fillRect(right - width - 7 * px, y + 2 * px, width + 6 * px, 15 * px);
+      context.globalAlpha = 1;
+      label(context, text, right - 4 * px, y + 13 * px, palette.red, "right");
     });
     context.restore();
   };
@@ -204,7 +211,7 @@
       width,
       height: 230,
       padding: [18, 26, 0, 0],
-      scales: { x: { time: false, range: () => zoom || whole }, y: spec.log ? { distr: 3 } : { range: range(spec) } },
+      scales: { x: { time: false, range: () => zoom || whole }, y: spec.log ? { distr: 3, range: (u, low, high) => (low > 0 ? [low / 1.5, high * 1.5] : [1, 1000]) } : { range: range(spec) } },
       axes: [
         { ...axis, incrs: STEPS, space: 60, size: 30, values: (u, splits) => splits.map(clock) },
         {

@@ -161,8 +161,14 @@ def _failed_pods(failing: list[Mapping[str, Any]]) -> Table:
             [words(namespace, code=True), words(pod.get("name"), code=True), words(pod.get("reason"))]
             for namespace, pod in pods[:_MAX_FAILED_PODS]
         ],
-        note=_rest(len(pods), _MAX_FAILED_PODS, "failed pods"),
+        note=_pods_left_out(failing, min(len(pods), _MAX_FAILED_PODS)),
     )
+
+
+def _pods_left_out(failing: list[Mapping[str, Any]], shown: int) -> str:
+    """Namespaces list some of their failed pods, and count them all."""
+    total = sum(row.get("pods_failed") or 0 for row in failing)
+    return f"{shown:,} of {things(total, 'failed pod')}; all are in failures.jsonl." if total > shown else ""
 
 
 def _rest(amount: int, limit: int, what: str) -> str:

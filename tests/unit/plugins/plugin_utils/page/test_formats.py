@@ -68,7 +68,7 @@ def test_times_are_told_in_utc_and_relative() -> None:
 def test_counts_by_cause_are_most_first_and_bounded() -> None:
     counts = {"429": 3, "timeout": 12, "etcd": 0, "connection": 1}
     assert formats.counted(counts) == "12 × timeout, 3 × 429, 1 × connection"
-    assert formats.counted(counts, most=1) == "12 × timeout, 2 more causes"
+    assert formats.counted(counts, most=1) == "12 × timeout, 2 more"
     assert formats.counted(None) == ""
 
 

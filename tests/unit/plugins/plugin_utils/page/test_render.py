@@ -166,6 +166,8 @@ def test_simulated_nodes_are_told_where_nobody_judged() -> None:
     ("changed", "expected"),
     [
         ({}, "Objects stored ✓ 1,300 of 1,300"),
+        ({"objects": {"Deployment": example_page.counts(3, ready=2)}}, "✗ 3 of 3 2 ready, not all ready: Deployment"),
+        ({"objects": {"Job": example_page.counts(3, ready=2)}}, "Objects stored ✓ 3 of 3 2 ready"),
         ({}, "Jobs complete ✓ 60 of 60"),
         ({}, "Service levels met ✓ 4 of 4 in this run's window; 1 without data"),
         ({"objects": {}}, "Objects stored no data no batch left measurements"),
@@ -266,6 +268,7 @@ def test_run_in_which_nothing_failed_says_so() -> None:
 def test_rows_are_bounded_and_the_rest_is_told() -> None:
     text = Reader(render_page(**example_page.huge())).text("failures")
     assert "The first 200 of 1,540 namespaces with failures; all are in summary.json." in text
+    assert "200 of 7,700 failed pods; all are in failures.jsonl." in text
 
 
 def test_times_are_counted_from_where_the_plots_begin() -> None:
