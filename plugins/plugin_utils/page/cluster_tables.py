@@ -87,7 +87,6 @@ def _nodes(found: list[Mapping[str, Any]]) -> Table:
     rows = [
         [
             words(one.get("name"), code=True),
-            words(_remark(one), tone=FAINT),
             figure(one.get("samples")),
             _against(one.get("threads_peak"), one.get("max_threads")),
             figure(one.get("max_threads")),
@@ -97,6 +96,7 @@ def _nodes(found: list[Mapping[str, Any]]) -> Table:
             figure(one.get("cpu_cores_peak"), number),
             figure(one.get("memory_bytes_peak"), size),
             figure(one.get("pods_peak")),
+            words(_remark(one), tone=FAINT),
         ]
         for one in found[:_MAX_NODES]
     ]
@@ -108,7 +108,6 @@ def _nodes(found: list[Mapping[str, Any]]) -> Table:
         title="Peaks and limits",
         columns=columns(
             "Node",
-            "~Remark",
             "#Samples",
             "#Threads, peak",
             "#Threads, limit",
@@ -118,6 +117,7 @@ def _nodes(found: list[Mapping[str, Any]]) -> Table:
             "#CPU cores, peak",
             "#Memory, peak",
             "#Pods, peak",
+            "~Remark",
         ),
         rows=rows,
         note=note,

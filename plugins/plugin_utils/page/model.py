@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 #: How a figure or a row is meant. The template adds a symbol, because colour alone tells not everybody.
@@ -47,6 +47,14 @@ class Table:
     folded: bool = False
     #: Rows that are seen before one asks for all of them.
     shown: int = 15
+
+    def without_empty_columns(self) -> Table:
+        """The table without columns in which no row says anything: of what did not happen, nobody needs a column."""
+        kept = [index for index in range(len(self.columns)) if any(row[index].text for row in self.rows)]
+        if not self.rows or len(kept) == len(self.columns):
+            return self
+        rows = [[row[index] for index in kept] for row in self.rows]
+        return replace(self, columns=[self.columns[index] for index in kept], rows=rows)
 
 
 @dataclass(frozen=True, kw_only=True)

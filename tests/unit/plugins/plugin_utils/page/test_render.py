@@ -271,6 +271,13 @@ def test_rows_are_bounded_and_the_rest_is_told() -> None:
     assert "200 of 7,700 failed pods; all are in failures.jsonl." in text
 
 
+def test_column_of_what_did_not_happen_is_left_out() -> None:
+    quiet, loud = read().text("worst-pods"), Reader(render_page(**example_page.failed())).text("worst-pods")
+    assert "Stages" in quiet
+    assert "Cause" not in quiet
+    assert "Cause" in loud
+
+
 def test_times_are_counted_from_where_the_plots_begin() -> None:
     reader = read(timeline=example_page.timeline_document(started=example_page.rfc3339(10)))
     assert "BackOff Pod 24 0:02 3:10" in reader.text("events")
