@@ -26,7 +26,7 @@ def write_files(layout: Layout, pki: Pki, *, address: str, endpoint: str, parts:
     if address != LOOPBACK:
         pki.cover([address])
         pki.create_for_node(REAL_NODE_NAME, address)
-        for name in ("kubelet", "kube-proxy"):
+        for name in ("kubelet", "kube-proxy", "coredns"):
             write_certificate_kubeconfig(part_kubeconfig(pki, name), server=endpoint, pki=pki, name=name)
     write_kubeconfig(layout.kubeconfig, server=endpoint, pki=pki, identity=ADMIN)
     for identity in (CONTROLLER_MANAGER, SCHEDULER, KWOK):

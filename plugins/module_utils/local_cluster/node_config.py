@@ -29,6 +29,8 @@ KUBELET_PORT = 10250
 KUBELET_HEALTH_PORT = 10248
 PROXY_HEALTH_PORT = 10256
 CONTAINERD_METRICS_PORT = 10238
+DNS_HEALTH_PORT = 10254
+CLUSTER_DOMAIN = "cluster.local"
 
 
 @dataclass(frozen=True)
@@ -181,9 +183,10 @@ def kubelet_config(settings: Settings, files: NodeFiles, pki: Pki, *, cgroup: st
             # An image that was collected could not be pulled again.
             "imageGCHighThresholdPercent": 100,
             "imageGCLowThresholdPercent": 99,
-            # No DNS server here: names are not resolved, rather than slowly not resolved.
+            # No other server than the cluster's own: names of elsewhere are not resolved, rather than slowly not.
             "resolvConf": "",
-            "clusterDNS": [],
+            "clusterDNS": [settings.address],
+            "clusterDomain": CLUSTER_DOMAIN,
             "podLogsDir": str(files.pod_logs),
             "volumePluginDir": str(files.kubelet / "volume-plugins"),
             # Root may lack the capability to lower it.
@@ -215,6 +218,25 @@ def proxy_config(settings: Settings, kubeconfig: Path) -> str:
             "oomScoreAdj": 0,
         }
     )
+
+
+def dns_config(settings: Settings, kubeconfig: Path) -> str:
+    """CoreDNS' configuration: Services and nothing else, at the cluster's own address.
+
+    It waits but a second for an answer of the API server, whose first one is that it may not ask yet.
+    """
+    return f"""\
+{CLUSTER_DOMAIN}:53 in-addr.arpa:53 {{
+    bind {settings.address}
+    errors
+    health {settings.address}:{DNS_HEALTH_PORT}
+    kubernetes {CLUSTER_DOMAIN} in-addr.arpa {{
+        kubeconfig {kubeconfig}
+        startup_timeout 1s
+        ttl 5
+    }}
+}}
+"""
 
 
 def _json(document: dict[str, Any]) -> str:

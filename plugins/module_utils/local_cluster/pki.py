@@ -34,6 +34,8 @@ SCHEDULER = Identity("kube-scheduler", "system:kube-scheduler")
 KWOK = Identity("kwok", "kubestress-kwok", ("system:masters",))
 # As whom the API server asks a kubelet; bound to Kubernetes' own role for it.
 KUBELET_CLIENT = "kubestress-kubelet-client"
+# As whom the DNS server reads Services; there is a role of ours for it.
+DNS_CLIENT = "kubestress-coredns"
 IDENTITIES = (ADMIN, CONTROLLER_MANAGER, SCHEDULER, KWOK)
 
 
@@ -121,6 +123,7 @@ class Pki:
         clients = (
             ("kubelet", f"system:node:{node}", ("system:nodes",)),
             ("kube-proxy", "system:kube-proxy", ()),
+            ("coredns", DNS_CLIENT, ()),
             ("kubelet-client", KUBELET_CLIENT, ()),
         )
         for name, user, groups in clients:

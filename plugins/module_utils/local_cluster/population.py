@@ -11,12 +11,12 @@ from pathlib import Path
 from . import nodes
 from .api import Api
 from .errors import NotReadyError
-from .pki import ADMIN, KUBELET_CLIENT, Pki
+from .pki import ADMIN, Pki
+from .rights import grant
 from .settings import REAL_NODE_NAME, Settings
 from .waiting import wait_until
 
 DEFAULT_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
-BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 MAX_NAMED = 5
 
 
@@ -42,31 +42,11 @@ class Population:
         changes = self.changes()
         nodes.apply(self.api, changes, size=self.size, tainted=self.settings.real_node)
         if self.settings.real_node:
-            self._let_the_server_ask_the_kubelet()
+            grant(self.api)
         else:
             # One that is gone for good would be waited for by its pods.
             self.api.delete(f"{nodes.PATH}/{REAL_NODE_NAME}")
         return changes
-
-    def _let_the_server_ask_the_kubelet(self) -> None:
-        """Logs, exec, statistics: the kubelet's webhook asks whether the API server's own client may have them."""
-        if self.api.get(f"{BINDINGS}/{KUBELET_CLIENT}") is None:
-            self.api.post(
-                BINDINGS,
-                {
-                    "apiVersion": "rbac.authorization.k8s.io/v1",
-                    "kind": "ClusterRoleBinding",
-                    "metadata": {"name": KUBELET_CLIENT},
-                    "roleRef": {
-                        "apiGroup": "rbac.authorization.k8s.io",
-                        "kind": "ClusterRole",
-                        "name": "system:kubelet-api-admin",
-                    },
-                    "subjects": [
-                        {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": KUBELET_CLIENT},
-                    ],
-                },
-            )
 
     def wait_usable(self, *, check_parts: Callable[[], None], logs: Path) -> None:
         """Ready is when a pod could be created and would start: the account that it needs, and its node, are there.

@@ -30,7 +30,7 @@ from .pki import Pki
 from .settings import REAL_NODE_NAME, Settings
 from .simulated import part_kubeconfig, simulated_tier
 
-NODE_PARTS = (NODE, "containerd", "kubelet", "kube-proxy")
+NODE_PARTS = (NODE, "coredns", "containerd", "kubelet", "kube-proxy")
 LABEL_VALUE = "real"
 SCRIPTS = ("init.sh", "enter.sh", "cgroup.sh")
 PID_MAX = Path("/proc/sys/kernel/pid_max")
@@ -60,7 +60,7 @@ class RealTier:
         """In the order in which they are started."""
         control_plane = simulated_tier(self.settings, self.layout, self.pki, self.programs)
         inside = [dataclasses.replace(part, inside=Inside.NETWORK, after=(*part.after, NODE)) for part in control_plane]
-        return [self._node(), *inside, self._containerd(), self._kubelet(), self._proxy()]
+        return [self._node(), *inside, self._dns(), self._containerd(), self._kubelet(), self._proxy()]
 
     def _node(self) -> Part:
         sources = self.settings.sources_dir / "node"
@@ -112,6 +112,20 @@ class RealTier:
             forks=True,
             before=self._link_plugins,
             afterwards=self._import_images,
+        )
+
+    def _dns(self) -> Part:
+        """In the network only: what the pods do to the node does not take it along."""
+        config = self.layout.config / "Corefile"
+        return Part(
+            name="coredns",
+            command=(str(self.programs["coredns"]), f"-conf={config}"),
+            ready_url=f"http://{self.settings.address}:{node_config.DNS_HEALTH_PORT}/health",
+            after=("kube-apiserver",),
+            files={config: node_config.dns_config(self.settings, part_kubeconfig(self.pki, "coredns"))},
+            server=self.settings.endpoint,
+            inside=Inside.NETWORK,
+            replaceable=True,
         )
 
     def _kubelet(self) -> Part:

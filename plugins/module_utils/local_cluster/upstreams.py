@@ -80,12 +80,14 @@ KUBERNETES = Upstream(
 )
 ETCD = Upstream(folder="etcd", module="go.etcd.io/etcd/server/v3", packages={"etcd": "go.etcd.io/etcd/server/v3"})
 KWOK = Upstream(folder="kwok", module="sigs.k8s.io/kwok", packages={"kwok": "sigs.k8s.io/kwok/cmd/kwok"})
+# Its main package is ours: CoreDNS with a few plug-ins only.
+COREDNS = Upstream(folder="coredns", module="github.com/coredns/coredns", packages={"coredns": "."})
 
-UPSTREAMS = (ETCD, KUBERNETES, KWOK)
+UPSTREAMS = (ETCD, KUBERNETES, KWOK, COREDNS)
 UPSTREAM_OF = {binary: upstream for upstream in UPSTREAMS for binary in upstream.packages}
 
 # What a real node needs of them beside the control plane.
-NODE_PROGRAMS = ("kubelet", "kube-proxy", "agnhost")
+NODE_PROGRAMS = ("kubelet", "kube-proxy", "agnhost", "coredns")
 # What the simulated tier runs.
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 

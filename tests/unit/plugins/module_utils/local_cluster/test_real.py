@@ -51,7 +51,7 @@ def test_control_plane_is_in_the_network_and_the_node_in_all(tmp_path: Path) -> 
     made = parts(tmp_path)
     assert {name: part.inside for name, part in made.items()} == {
         "node": None,
-        **dict.fromkeys(CONTROL_PLANE, Inside.NETWORK),
+        **dict.fromkeys((*CONTROL_PLANE, "coredns"), Inside.NETWORK),
         **dict.fromkeys(("containerd", "kubelet", "kube-proxy"), Inside.NODE),
     }
     assert all("node" in part.after for name, part in made.items() if name in CONTROL_PLANE)
@@ -69,6 +69,16 @@ def test_etcd_has_no_address_that_pods_reach_but_for_its_health(tmp_path: Path) 
     command = parts(tmp_path)["etcd"].command
     assert "--listen-client-urls=http://127.0.0.1:22379" in command
     assert "--listen-metrics-urls=http://10.231.0.2:22379" in command
+
+
+def test_names_are_resolved_by_a_server_of_the_clusters_own(tmp_path: Path) -> None:
+    made = parts(tmp_path)
+    (text,) = made["coredns"].files.values()
+    assert "bind 10.231.0.2" in text
+    assert "kubernetes cluster.local in-addr.arpa" in text
+    assert "forward" not in text, "nothing leads out of that network"
+    kubelet = config_of(made["kubelet"])
+    assert (kubelet["clusterDNS"], kubelet["clusterDomain"]) == (["10.231.0.2"], "cluster.local")
 
 
 def test_kubelet_asks_the_api_server(tmp_path: Path) -> None:
