@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
 import threading
-from typing import Any
+from typing import Any, TextIO
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -47,11 +48,12 @@ class ProgressAction(ActionBase):
             return result
         with tempfile.TemporaryDirectory(prefix="kubestress-") as folder:
             path = os.path.join(folder, "progress")
-            with open(path, "w", encoding="utf-8"):
-                pass
+            file = open(path, "w+", encoding="utf-8")  # noqa: SIM115 (the thread closes it)
+            # The module tests this lock: where it is free, the playbook is gone and its load must end.
+            fcntl.flock(file, fcntl.LOCK_EX)
             ended = threading.Event()
             log = RunLog.of_play(task_vars)
-            thread = threading.Thread(target=_show, args=(path, ended, log), daemon=True)
+            thread = threading.Thread(target=_show, args=(file, ended, log), daemon=True)
             thread.start()
             try:
                 arguments["progress_file"] = path
@@ -65,12 +67,17 @@ class ProgressAction(ActionBase):
         return getattr(self._connection, "transport", "") == "local" and not self._play_context.become
 
 
-def _show(path: str, ended: threading.Event, log: RunLog | None) -> None:
-    """Display the file's new whole lines until the task has ended, and then the rest; into the run's log, too."""
-    with open(path, encoding="utf-8") as file:
+def _show(file: TextIO, ended: threading.Event, log: RunLog | None) -> None:
+    """Display the file's new whole lines until the task has ended, and then the rest; into the run's log, too.
+
+    Ends early, and lets go of the file, when the process that started this one is gone: an ansible-playbook that is
+    killed leaves its worker behind.
+    """
+    parent = os.getppid()
+    with file:
         rest = ""
         while True:
-            last_look = ended.wait(_LOOK_SECONDS)
+            last_look = ended.wait(_LOOK_SECONDS) or os.getppid() != parent
             *lines, rest = (rest + file.read()).split("\n")
             for line in lines:
                 display.display(f"  {line}", color="bright blue")

@@ -26,6 +26,8 @@ def kill_tree(process: subprocess.Popen[bytes]) -> None:
 
     Ansible's workers have sessions of their own: the process group is not enough.
     """
+    if process.poll() is not None:
+        return
     # Stopped first, so that nothing is started between the look and the kill.
     process.send_signal(signal.SIGSTOP)
     for pid in [process.pid, *descendants(process.pid)]:

@@ -7,14 +7,14 @@ import os
 import pty
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from helpers.commands import Completed, command_environment
-from helpers.processes import kill_tree
+from helpers.processes import descendants, kill_tree
 from jsonschema import Draft202012Validator, FormatChecker
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
@@ -191,7 +191,9 @@ def test_jobs_that_fail_are_named_with_their_pods_reasons(run, tmp_path, run_id,
     assert "verdict   FAILED" in done.stdout
 
 
-def test_a_killed_run_can_still_be_reported(run, tmp_path, run_id, variables, kubeconfig, ansible_playbook):
+@pytest.fixture
+def at_work(run, tmp_path, run_id, variables, kubeconfig) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """Yield a playbook in the middle of its batch, which takes two minutes, and the folder of its attempt."""
     path = unsafe(variables(duration="120s", jobs=3), tmp_path / "variables.json")
     process = subprocess.Popen(
         ["ansible-playbook", str(tmp_path / "book.yml"), "-e", f"@{path}"],
@@ -206,8 +208,29 @@ def test_a_killed_run_can_still_be_reported(run, tmp_path, run_id, variables, ku
             assert time.monotonic() < deadline, "the batch wrote no measurements while it worked"
             assert process.poll() is None, "the playbook ended by itself"
             time.sleep(0.2)
+        yield process, attempt
     finally:
         kill_tree(process)
+
+
+def test_a_batch_ends_when_its_playbook_is_killed(at_work):
+    process, attempt = at_work
+    below = set(descendants(process.pid))
+    assert below
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 60
+    while alive := [pid for pid in below if Path(f"/proc/{pid}").exists()]:
+        assert time.monotonic() < deadline, f"still at work: {alive}"
+        time.sleep(0.2)
+    (batch,) = (json.loads(path.read_text()) for path in (attempt / "batches").glob("*.json"))
+    assert batch["aborted"] == "the playbook that ran this batch is gone"
+    assert batch["finished"]
+
+
+def test_a_killed_run_can_still_be_reported(at_work, tmp_path, run_id, ansible_playbook):
+    process, attempt = at_work
+    kill_tree(process)
     book = tmp_path / "report.yml"
     book.write_text(REPORT_ONLY)
     done = ansible_playbook(book, extra_vars={"results_dir": str(attempt)})

@@ -32,10 +32,9 @@ from .progress import Progress
 from .runner import Runner
 from .scheduler import Scheduler
 from .signals import told_of_signals
+from .ticker import show, tick
 from .tracker import Tracker
 
-#: Seconds between two writings of the measurements while the batch works, so that a killed run keeps them.
-_SNAPSHOT_SECONDS = 10.0
 #: Seconds without anything under way or awaited after which a batch is a fault of ours, and ends with that word.
 _STALL_SECONDS = 60.0
 #: Seconds that the watch of pods may lag behind those of the objects that made them, when all of these are ready.
@@ -88,7 +87,7 @@ class Batch:
             finally:
                 self.recorder.close()
                 self.ledger.close()
-            return self._write()
+            return self.write()
 
     async def _resources(self, discovery: Discovery) -> dict[tuple[str, str], Resource]:
         kinds = {kind for fragment in self.settings.fragments for kind in fragment.kinds}
@@ -147,8 +146,8 @@ class Batch:
         self.began_at, self.began = now_rfc3339(), time.monotonic()
         self._moved = self.began
         self.deadlines = Deadlines(self.settings.fragments, self.scheduler, self.standings, began=self.began)
-        with told_of_signals(self._abort), collected_seldom():
-            ticker = asyncio.create_task(self._tick())
+        with told_of_signals(self.abort), collected_seldom():
+            ticker = asyncio.create_task(tick(self))
             runner = asyncio.create_task(self.runner.run())
             runner.add_done_callback(lambda _task: self.tracker.signal())
             try:
@@ -169,7 +168,7 @@ class Batch:
                 await asyncio.gather(ticker, runner, return_exceptions=True)
                 await self.tracker.stop()
                 self.worked_seconds = time.monotonic() - self.began
-                self._show(last=True)
+                show(self, last=True)
 
     async def _start_watching(self) -> None:
         settings = self.settings
@@ -188,7 +187,7 @@ class Batch:
         """Until all is sent and settled, a time is over, the watch is broken, or somebody wants us to stop."""
         while not (runner.done() and not self.standings.unready()):
             if self.tracker.broken is not None:
-                self._abort(f"what became of the objects can no longer be watched: {self.tracker.broken}")
+                self.abort(f"what became of the objects can no longer be watched: {self.tracker.broken}")
             if self.aborted or (runner.done() and runner.exception()):
                 break
             await self.tracker.changed(min(1.0, self.deadlines.seconds_to_next(sent=runner.done())))
@@ -208,7 +207,7 @@ class Batch:
         if isinstance(group, BaseExceptionGroup):
             faults, rest = group.split(TemplateError)
             if faults is not None and rest is None:
-                self._abort(str(faults.exceptions[0]))
+                self.abort(str(faults.exceptions[0]))
                 return
         runner.result()
 
@@ -217,7 +216,7 @@ class Batch:
         if sent or self.standings.unready() or not self.scheduler.resting:
             self._moved = time.monotonic()
         elif time.monotonic() - self._moved > _STALL_SECONDS:
-            self._abort(
+            self.abort(
                 f"nothing has moved for {_STALL_SECONDS:g} s and nothing is waited for; this is a fault of batch"
             )
 
@@ -225,42 +224,18 @@ class Batch:
         for fragment in self.deadlines.over(sent=sent):
             seconds = f"{fragment.ready_timeout_seconds:g} s"
             if fragment.active and not sent:
-                self._abort(f"{fragment.role}: not all sent and finished after {seconds}")
+                self.abort(f"{fragment.role}: not all sent and finished after {seconds}")
             self.standings.give_up(fragment.role, f"not ready after {seconds}")
         whole = self.settings.wait_timeout_seconds
         if whole and time.monotonic() >= self.began + whole:
-            self._abort(f"the batch was not done after {whole:g} s")
+            self.abort(f"the batch was not done after {whole:g} s")
             self.standings.give_up(None, f"not ready after {whole:g} s")
 
-    def _abort(self, reason: str) -> None:
+    def abort(self, reason: str) -> None:
+        """Send nothing more; what is in flight gets its answer."""
         self.aborted = self.aborted or reason
         self.scheduler.stop()
         self.tracker.signal()
-
-    async def _tick(self) -> None:
-        """Progress lines and snapshots of what was measured."""
-        next_snapshot = time.monotonic() + _SNAPSHOT_SECONDS
-        while True:
-            await asyncio.sleep(min(self.progress.seconds_to_next, max(0.0, next_snapshot - time.monotonic())) + 0.01)
-            self._show()
-            if time.monotonic() >= next_snapshot:
-                self.worked_seconds = time.monotonic() - self.began
-                self._write(partial=True)
-                next_snapshot = time.monotonic() + _SNAPSHOT_SECONDS
-
-    def _show(self, *, last: bool = False) -> None:
-        jobs = self.tracker.jobs
-        ended = jobs.complete.total() + jobs.failed.total()
-        pods = self.tracker.pods
-        detail = f"{ended} Jobs ended, {pods.active_job_pods} Job pods active" if self.settings.requested["Job"] else ""
-        self.progress.show(
-            done=self.recorder.done,
-            failed=self.recorder.failures.total(),
-            retries=self.cluster.traffic.retries.total(),
-            unready=self.standings.unready(),
-            detail=detail,
-            last=last,
-        )
 
     # -- what is heard -----------------------------------------------------------------------------------------------
 
@@ -283,7 +258,8 @@ class Batch:
                 loop = asyncio.get_running_loop()
                 loop.call_later(seconds, self.tracker.namespaces.give_up, operation.name, seconds)
 
-    def _write(self, *, partial: bool = False) -> dict[str, Any]:
+    def write(self, *, partial: bool = False) -> dict[str, Any]:
+        """Put the measurements on disk, finished or as they are now; the document."""
         document = measurements(self, partial=partial)
         if self.measurement_file is not None:
             self.measurement_file.write(document)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -35,6 +36,22 @@ class Progress:
     def seconds_to_next(self) -> float:
         """Until the next line is due; long where none is ever shown."""
         return max(0.0, self._next - time.monotonic()) if self._path is not None else _LAST_PAUSE_SECONDS
+
+    def is_abandoned(self) -> bool:
+        """Whether nobody shows the lines any more: who does holds a lock on the file, however he ends.
+
+        Never where there is no file, that is with another connection than a local one, or with `async`.
+        """
+        if self._path is None:
+            return False
+        try:
+            with self._path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except FileNotFoundError:
+            pass
+        return True
 
     def show(self, *, done: int, failed: int, retries: int, unready: int, detail: str = "", last: bool = False) -> None:
         """Write a line if one is due, or if it is the last."""

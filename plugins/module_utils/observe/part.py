@@ -28,4 +28,4 @@ class Part(Protocol):
         """The reading after the load. Called once, after `run` has ended, also where `begin` failed."""
 
     def document(self) -> dict[str, Any]:
-        """This part's keys of the observation, as JSON takes them: {"api_server": {…}}. Quick: no I/O."""
+        """Its keys of the observation, as JSON takes them: {"api_server": {…}}. Quick: no I/O."""

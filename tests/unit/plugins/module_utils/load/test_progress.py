@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,18 @@ def test_without_a_file_there_is_silence(clock: Clock):
 )
 def test_durations_are_written_as_people_do(seconds: float, text: str):
     assert duration(seconds) == text
+
+
+def test_a_file_that_nobody_holds_is_abandoned(tmp_path: Path):
+    path = tmp_path / "progress"
+    progress = Progress(path, total=1, what="objects")
+    with path.open("w") as shown:
+        fcntl.flock(shown, fcntl.LOCK_EX)
+        assert not progress.is_abandoned()
+    assert progress.is_abandoned()
+    path.unlink()
+    assert progress.is_abandoned()
+
+
+def test_where_nothing_is_shown_nothing_is_abandoned():
+    assert not Progress(None, total=1, what="objects").is_abandoned()
