@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import signal
@@ -112,8 +113,7 @@ def demo(extra: list[str]) -> None:
     """
     with_real_node = real_node.wanted()
     cluster = chosen_cluster(with_real_node=with_real_node) | colours()
-    settings = real_node.DEMO_SETTINGS if with_real_node else {}
-    chosen = [word for name, value in settings.items() for word in ("-e", f"{name}={value}")]
+    chosen = ("-e", json.dumps(real_node.DEMO_SETTINGS)) if with_real_node else ()
     # Names of its own, so that a run somebody has on the same cluster is not in the way.
     run_id, prefix = ("-e", f"run_id={DEMO_NAME}"), ("-e", f"namespaces_prefix={DEMO_NAME}")
     run("ansible-playbook", "kubestress.core.cleanup", *run_id, env=cluster)

@@ -26,8 +26,10 @@ PACKAGES = {
 # Where system programs lie also when the PATH does not say so.
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 # Phases long enough for a kubelet to count the processes in them, the Services asked, the kubelet asked every second.
-DEMO_SETTINGS = {
+DEMO_SETTINGS: dict[str, object] = {
     "build_jobs_time_scale": 0.5,
+    # Eight builds at a time leave a machine of two cores some CPU, which its kubelet needs to count them.
+    "build_jobs_limits": {"cpu": "150m", "memory": "256Mi"},
     "deployments_service_enabled": True,
     "connectivity_enabled": True,
     "connectivity_interval": 2,

@@ -25,9 +25,12 @@ NETWORK = "10.231.7.12/30"
 PID_MAX = 700
 MINUTES = 5
 
-pytestmark = pytest.mark.skipif(
-    not sys.platform.startswith("linux") or os.geteuid() != 0, reason="a real node needs Linux and root"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not sys.platform.startswith("linux") or os.geteuid() != 0, reason="a real node needs Linux and root"
+    ),
+]
 
 
 @dataclass
