@@ -19,9 +19,9 @@ from .latency import middle_of
 MAX_BINS = 1200
 POD_SERIES = ("pods_pending", "pods_running", "pods_succeeded", "pods_failed")
 _SUMS = ("requests", "errors", "retries")
-_Row = dict[str, float | int | None]
+_Row = dict[str, float | int | None]  # pylint: disable=unsupported-binary-operation
 #: Counts of pods by "pending", "running", "succeeded", "failed", or None where nobody watches pods.
-PodCounts = Callable[[], Mapping[str, int] | None]
+PodCounts = Callable[[], Mapping[str, int] | None]  # pylint: disable=unsupported-binary-operation
 
 
 class Timeline:

@@ -31,7 +31,7 @@ _HELD_BACK = 0.1
 _SKEW_SEEN_MS, _SKEW_LARGE_MS = 1_000, 10_000
 
 Statement = dict[str, str]
-Part = Mapping[str, Any] | None
+Part = Mapping[str, Any] | None  # pylint: disable=unsupported-binary-operation
 
 
 def validity_of(
