@@ -118,6 +118,8 @@ def batch(**changed: Any) -> dict[str, Any]:
             ],
             "restarts": 0,
             "oom_kills": 0,
+            "never_ready": 0,
+            "clock_backwards": 0,
             "causes": {},
         },
         "namespaces": [

@@ -58,6 +58,7 @@ def validity_of(
         _kubelets(nodes),
         _events(summary.get("events")),
         _skew(summary.get("skew")),
+        *_nodes_clocks(summary["pods"].get("clock_backwards")),
         *simulated_statement(summary, kinds=kinds),
         *(_said("warning", LIMITED, text) for text in warnings),
     ]
@@ -225,3 +226,10 @@ def _skew(skew: Part) -> Statement:
     state = GOOD if apart < _SKEW_SEEN_MS else LIMITED if apart < _SKEW_LARGE_MS else POOR
     reading = "" if state == GOOD else ": times of the two are not to be compared"
     return _said(about, state, text + bounds + reading)
+
+
+def _nodes_clocks(backwards: int | None) -> Iterator[Statement]:
+    """Stages of pods that ended before they began, by the times that two machines wrote into them."""
+    if backwards:
+        text = f"{backwards:,} stages of pods end before they begin, by their own times: the nodes' clocks disagree"
+        yield _said("clocks of nodes", LIMITED, text + ", and such a stage counts as 0 s")

@@ -147,6 +147,8 @@ def merged_pods(batches: Sequence[Batch]) -> dict[str, Any]:
         "causes": merged_counts(one.get("causes") for one in pods),
         "restarts": total(one.get("restarts") for one in pods),
         "oom_kills": total(one.get("oom_kills") for one in pods),
+        "never_ready": total(one.get("never_ready") for one in pods),
+        "clock_backwards": total(one.get("clock_backwards") for one in pods),
     }
 
 

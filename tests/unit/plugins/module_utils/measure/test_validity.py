@@ -90,6 +90,7 @@ def rate(**changed: Any) -> dict[str, Any]:
         ("retries", {**rate(retries={}, requests=None), "requests": {}}, "no data", "No request was counted"),
         ("watches", rate(watch_breaks={"connection": 3}), "limited", "interrupted (3 x connection)"),
         ("watches", {"objects": {}, "pods": {}}, "no data", "Nobody watched"),
+        ("clocks of nodes", {"pods": {"clock_backwards": 3}}, "limited", "3 stages of pods end before they begin"),
         ("etcd", {}, "no data", "cannot be seen through the API server"),
         ("etcd", rate(errors={"etcd": 2}), "limited", "errors of etcd"),
     ],

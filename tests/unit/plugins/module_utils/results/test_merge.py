@@ -94,6 +94,13 @@ def test_jobs_how_long_they_took_and_their_ceiling():
     assert merged_jobs([batch(jobs={})])["duration"] is None
 
 
+def test_pods_that_never_were_ready_and_clocks_that_disagree_add_up():
+    merged = merged_pods([batch(pods={"never_ready": 2, "clock_backwards": 1}), batch(pods={"never_ready": 3})])
+    assert (merged["never_ready"], merged["clock_backwards"]) == (5, 1)
+    unseen = merged_pods([batch(pods={})])
+    assert (unseen["never_ready"], unseen["clock_backwards"]) == (None, None)
+
+
 def test_kills_of_statefulsets_add_up():
     killed = {"pods_killed": 3, "restarts": 5, "oom_kills": 4}
     assert merged_statefulsets([batch(statefulsets=killed), batch(statefulsets=killed)]) == {
