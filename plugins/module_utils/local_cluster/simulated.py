@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from .api import Api
 from .layout import Layout
 from .parts import Part
-from .pki import Pki
+from .pki import ADMIN, Pki
 from .settings import LOOPBACK, Settings
 
 # Far above what a small machine reaches: the control plane itself is to be measured, not its clients' own brakes, which
@@ -48,6 +49,8 @@ NODE_LEASE_SECONDS = 40
 # Stages played at once; 4 is kwok's default and too few for hundreds of pods that start in the same second.
 KWOK_PARALLELISM = 16
 
+NODE_LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+
 NODE_ANNOTATION = "kwok.x-k8s.io/node"
 NODE_ANNOTATION_VALUE = "fake"
 
@@ -60,7 +63,7 @@ def simulated_tier(settings: Settings, layout: Layout, pki: Pki, binaries: Mappi
         _api_server(settings, pki, binaries["kube-apiserver"], address),
         _controller_manager(settings, layout, pki, binaries["kube-controller-manager"], address),
         _scheduler(settings, layout, pki, binaries["kube-scheduler"], address),
-        _kwok(settings, layout, binaries["kwok"], address),
+        _kwok(settings, layout, pki, binaries["kwok"], address),
     ]
 
 
@@ -216,7 +219,7 @@ def _scheduler(settings: Settings, layout: Layout, pki: Pki, program: Path, addr
     )
 
 
-def _kwok(settings: Settings, layout: Layout, program: Path, address: str) -> Part:
+def _kwok(settings: Settings, layout: Layout, pki: Pki, program: Path, address: str) -> Part:
     config = layout.config / "kwok.yaml"
     # Copies, so that the cluster does not depend on the place that the collection was installed in.
     stages = {
@@ -243,4 +246,10 @@ def _kwok(settings: Settings, layout: Layout, program: Path, address: str) -> Pa
         files={config: kwok_config(), **stages},
         server=settings.endpoint,
         replaceable=True,
+        before=lambda: _free_nodes(settings, pki),
     )
+
+
+def _free_nodes(settings: Settings, pki: Pki) -> None:
+    """Drop the leases of a kwok that has ended: the next one has another name and would wait for them to run out."""
+    Api(settings.endpoint, ca=pki.ca_certificate, token=pki.token(ADMIN)).delete(NODE_LEASES)

@@ -281,6 +281,10 @@ def test_simulated_only_needs_a_restart_and_leaves_no_node(witness: Kubectl, nod
     assert "end the real node" in result["changes"]
     assert [item["metadata"]["name"] for item in witness("get", "nodes")["items"]] == ["simulated-0001"]
     assert "taints" not in witness("get", "nodes")["items"][0]["spec"]
+    # At once: what kept the simulated nodes' leases until now has left none behind.
+    create(witness, shell("pretended", "sleep 1000"))
+    witness("wait", "--for=condition=Ready", "--timeout=20s", "pod/pretended", parse=False)
+    witness("delete", "pod", "pretended", "--now", parse=False)
     assert Traces.now().left(before) == {}
     assert "real_node is False, asked for is True" in node.failure()
     node.ok(restart=True)
