@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +195,7 @@ def test_service_reaches_the_pod_also_from_itself(witness: Kubectl) -> None:
 def test_a_service_is_found_by_its_name(witness: Kubectl) -> None:
     """In its own namespace and whole; and a name that there is none of is not, at once."""
     for target in ("web:80", "web.default.svc.cluster.local:80", "kubernetes.default:443"):
-        until(lambda target=target: reached(witness, "client", target), seconds=20)
+        until(partial(reached, witness, "client", target), seconds=20)
     assert not reached(witness, "client", "no-such-service:80")
 
 
