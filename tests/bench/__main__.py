@@ -17,7 +17,7 @@ sys.path.insert(0, str(CHECKOUT / "tests"))
 
 from bench import parts, table  # noqa: E402  (the line above is what makes it importable)
 from bench.parts import QUICK, Sizes  # noqa: E402
-from bench.plane import Plane, fresh_plane  # noqa: E402
+from bench.plane import MAX_PAIRS, Plane, fresh_plane  # noqa: E402
 
 OUTPUT = CHECKOUT / "build" / "bench.json"
 #: In the order in which they are run: the headline finds the server as empty as a user would.
@@ -80,8 +80,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=OUTPUT, help="where the figures go (%(default)s)")
     parser.add_argument("--strict", action="store_true", help="end with 1 if a goal is missed")
     chosen = parser.parse_args()
-    if chosen.pairs < 1:
-        parser.error(f"--pairs: {chosen.pairs}; 1 or more is needed")
+    if not 1 <= chosen.pairs <= MAX_PAIRS:
+        parser.error(f"--pairs: {chosen.pairs}; allowed are 1 to {MAX_PAIRS}")
     return chosen
 
 
