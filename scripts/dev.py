@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import ansible_test_home
 import devenv
-from steps import ClusterFailedError, TargetFailedError, fail_if_any, lint_steps, run, run_all
+from steps import TargetFailedError, fail_if_any, lint_steps, run, run_all
 
 CHECKOUT = devenv.CHECKOUT
 sys.path.insert(0, str(CHECKOUT / "tests"))
@@ -41,6 +41,8 @@ NOT_FOR_SANITY = (
 SKIPPED_SANITY_TESTS = ("pslint",)
 # A scenario mostly waits for the cluster: three at once take a third of the time, on two cores too.
 MOLECULE_WORKERS = "3"
+# As many as processors, but each that needs a control plane starts one of its own.
+PYTEST_WORKERS = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup")
 DEMO_NAME = "demo"
 # What shows report.html to its tests, by the command that the package brings.
 BROWSER_PACKAGES = {"chromium": "chromium"}
@@ -69,7 +71,7 @@ def chosen_cluster(*, with_real_node: bool | None) -> dict[str, str]:
         hint = (
             f"if it has a real node: {real_node.VARIABLE}=true uses it, {real_node.VARIABLE}=false restarts it without"
         )
-        raise ClusterFailedError(f"{error} ({hint})" if with_real_node is None else str(error)) from error
+        raise TargetFailedError(f"{error} ({hint})" if with_real_node is None else str(error)) from error
 
 
 def colours() -> dict[str, str]:
@@ -92,7 +94,7 @@ def test_cluster() -> Iterator[None]:
                 os.environ[control_plane.TEST_KUBECONFIG] = str(kubeconfig)
                 yield
         except control_plane.ControlPlaneError as error:
-            raise ClusterFailedError(str(error)) from error
+            raise TargetFailedError(str(error)) from error
         finally:
             os.environ.pop(control_plane.TEST_KUBECONFIG, None)
 
@@ -151,13 +153,15 @@ def molecule(extra: list[str]) -> None:
 def pytest(folder: str | None, arguments: Sequence[str]) -> None:
     """Run pytest on the folder, or on the paths among the arguments, with the collection importable.
 
-    Ends with 1 when it fails, so that nothing is printed after its closing line.
+    In several processes, unless somebody chose paths, or a cluster that all of them would change. Ends with 1 when it
+    fails, so that nothing is printed after its closing line.
     """
     search = {"PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]}
     chosen = any((CHECKOUT / argument.split("::")[0]).exists() for argument in arguments)
     folders = [folder] if folder and not chosen else []
+    workers = () if chosen or os.environ.get(control_plane.TEST_KUBECONFIG) else PYTEST_WORKERS
     try:
-        run(sys.executable, "-m", "pytest", *folders, *arguments, env=search)
+        run(sys.executable, "-m", "pytest", *workers, *folders, *arguments, env=search)
     except TargetFailedError:
         sys.exit(1)
 
@@ -168,31 +172,26 @@ def unit(extra: list[str]) -> None:
 
 
 def integration(extra: list[str]) -> None:
-    """Run the integration tests on a control plane of their own."""
+    """Run the integration tests on control planes of their own."""
     prepare_browser()
     real_node.prepare()
-    with test_cluster():
-        pytest("tests/integration", extra)
+    pytest("tests/integration", extra)
 
 
 def test(extra: list[str]) -> None:
     """Run everything; what fails does not keep the rest from running, and pytest's closing line comes last."""
-    failed = run_all([*lint_steps(), ("ansible-test sanity", lambda: sanity([]))])
-    prepare_browser()
-    try:
-        real_node.prepare()
-        with test_cluster():
-            failed += run_all([("molecule", lambda: molecule([]))])
-            test_last(failed=failed, arguments=extra)
-    except ClusterFailedError as error:
-        print(f"=== test cluster: FAILED: {error}", flush=True)
-        test_last(failed=[*failed, "test cluster", "molecule", "integration tests"], arguments=["tests/unit", *extra])
-
-
-def test_last(*, failed: list[str], arguments: list[str]) -> None:
-    """Run pytest so that it repeats the failed steps above its closing line (tests/conftest.py) and fails for them."""
+    failed = run_all(
+        [
+            *lint_steps(),
+            ("ansible-test sanity", lambda: sanity([])),
+            ("browser", prepare_browser),
+            ("real node", real_node.prepare),
+            ("molecule", lambda: molecule([])),
+        ]
+    )
+    # Repeated above pytest's closing line, which fails for them (tests/conftest.py).
     os.environ["KUBESTRESS_FAILED_STEPS"] = ", ".join(failed)
-    pytest(None, arguments)
+    pytest(None, extra)
 
 
 def bench(extra: list[str]) -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 
 from helpers import control_plane
-from steps import ClusterFailedError, TargetFailedError
+from steps import TargetFailedError
 
 VARIABLE = "REAL_NODE"
 # What a real node is made of, by a command or file that the package brings.
@@ -92,4 +92,4 @@ def prepare() -> None:
     try:
         control_plane.playbook({"local_cluster_state": "built", "local_cluster_real_node": True})
     except control_plane.ControlPlaneError as error:
-        raise ClusterFailedError(str(error)) from error
+        raise TargetFailedError(str(error)) from error

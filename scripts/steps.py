@@ -37,10 +37,6 @@ class TargetFailedError(Exception):
     """A target did not do what it is for; the message names what failed and the details stand above."""
 
 
-class ClusterFailedError(TargetFailedError):
-    """The test cluster did not start; what Ansible said stands in the message."""
-
-
 def run(*command: str | Path, env: dict[str, str] | None = None, cwd: Path = CHECKOUT) -> None:
     """Run a command with the environment's variables plus env; raise TargetFailedError unless it ends with 0."""
     completed = subprocess.run(command, cwd=cwd, env=os.environ | (env or {}), check=False)

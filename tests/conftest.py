@@ -26,13 +26,19 @@ from helpers import control_plane  # noqa: E402
 from helpers.commands import Completed, run  # noqa: E402
 
 FAILED_STEPS = "KUBESTRESS_FAILED_STEPS"
+INTEGRATION = CHECKOUT / "tests" / "integration"
+# They start clusters with real nodes, or compare the machine's mounts, cgroups and network before and after.
+ONE_AT_A_TIME = (INTEGRATION / "local_cluster", INTEGRATION / "test_build_script.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies under tests/integration."""
+    """Mark what lies under tests/integration, and say what one worker has to do: a file, or all that needs stillness."""
     for item in items:
-        if CHECKOUT / "tests" / "integration" in item.path.parents:
+        if INTEGRATION in item.path.parents:
             item.add_marker(pytest.mark.integration)
+        is_still = any(place == item.path or place in item.path.parents for place in ONE_AT_A_TIME)
+        group = "one at a time" if is_still else str(item.path.relative_to(CHECKOUT))
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import re
 import socket
 import subprocess
@@ -21,6 +23,8 @@ PORT_VARIABLES = (
     "local_cluster_scheduler_port",
     "local_cluster_kwok_port",
 )
+# Below what Linux and macOS give to outgoing connections, above the ports that services are known by.
+LISTENING_PORTS = range(20_000, 32_000)
 KUBECONFIG_LINE = re.compile(r'KUBECONFIG=([^"\n]+)')
 
 
@@ -29,12 +33,20 @@ class ControlPlaneError(Exception):
 
 
 def free_ports(count: int) -> list[int]:
-    """Return that many different loopback ports that nothing listens on right now."""
+    """Return that many different loopback ports that nothing listens on right now.
+
+    None of those that the system gives to connections: between now and the start of whoever is to listen, another
+    test's connection could take it.
+    """
     with ExitStack() as sockets:
-        bound = [sockets.enter_context(socket.socket()) for _port in range(count)]
-        for one in bound:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in bound]
+        found: list[int] = []
+        for port in random.sample(LISTENING_PORTS, k=len(LISTENING_PORTS)):
+            if len(found) == count:
+                break
+            with contextlib.suppress(OSError):
+                sockets.enter_context(socket.socket()).bind(("127.0.0.1", port))
+                found.append(port)
+        return found
 
 
 def playbook(variables: Mapping[str, object], *, shown: bool = True) -> str:

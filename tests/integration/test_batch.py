@@ -19,6 +19,7 @@ import yaml
 from ansible_collections.kubestress.core.plugins.modules.batch import EXAMPLES
 from helpers.batches import NAMESPACES, config_maps, deployments, failures, jobs, measured, obj, run_batch
 from helpers.commands import command_environment
+from helpers.waiting import until
 
 
 def create(kubectl: Callable[..., Any], *objects: dict[str, Any]) -> None:
@@ -452,11 +453,3 @@ def test_an_interruption_leaves_the_measurements_and_ends_soon(
     made = len(kubectl("get", "configmaps", "-A", "-l", f"kubestress.core/run-id={run_id}")["items"])
     assert 0 < made == document["objects"]["ConfigMap"]["created"] < 1000
     assert output.strip() == f"aborted: interrupted by {number.name}"
-
-
-def until(happened: Callable[[], Any], *, seconds: float = 30) -> None:
-    """Wait for a condition; fail the test if it does not come true."""
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.1)

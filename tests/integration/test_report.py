@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from xml.etree import ElementTree
 import pytest
 from helpers.commands import Completed, command_environment
 from helpers.processes import descendants, kill_tree
+from helpers.waiting import until
 from jsonschema import Draft202012Validator, FormatChecker
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
@@ -191,6 +191,16 @@ def test_jobs_that_fail_are_named_with_their_pods_reasons(run, tmp_path, run_id,
     assert "verdict   FAILED" in done.stdout
 
 
+def wait_while_running(process: subprocess.Popen[bytes], look: Callable[[], Any], *, seconds: float) -> None:
+    """Wait for a condition that only a process still at work brings about."""
+
+    def met() -> bool:
+        assert process.poll() is None, "the playbook ended by itself"
+        return bool(look())
+
+    until(met, seconds=seconds)
+
+
 @pytest.fixture
 def at_work(run, tmp_path, run_id, variables, kubeconfig) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """Yield a playbook in the middle of its batch, which takes two minutes, and the folder of its attempt."""
@@ -203,11 +213,7 @@ def at_work(run, tmp_path, run_id, variables, kubeconfig) -> Iterator[tuple[subp
     )
     attempt = tmp_path / "results" / run_id / "attempts" / "1"
     try:
-        deadline = time.monotonic() + 60
-        while not list((attempt / "batches").glob("*.json")):
-            assert time.monotonic() < deadline, "the batch wrote no measurements while it worked"
-            assert process.poll() is None, "the playbook ended by itself"
-            time.sleep(0.2)
+        wait_while_running(process, lambda: list((attempt / "batches").glob("*.json")), seconds=60)
         yield process, attempt
     finally:
         kill_tree(process)
@@ -219,10 +225,7 @@ def test_a_batch_ends_when_its_playbook_is_killed(at_work):
     assert below
     process.kill()
     process.wait()
-    deadline = time.monotonic() + 60
-    while alive := [pid for pid in below if Path(f"/proc/{pid}").exists()]:
-        assert time.monotonic() < deadline, f"still at work: {alive}"
-        time.sleep(0.2)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), seconds=60)
     (batch,) = (json.loads(path.read_text()) for path in (attempt / "batches").glob("*.json"))
     assert batch["aborted"] == "the playbook that ran this batch is gone"
     assert batch["finished"]
@@ -265,19 +268,16 @@ def killed_run(tmp_path: Path, run_id: str, prefix: str, kubeconfig: Path) -> Pa
     )
     folder = tmp_path / "results" / run_id
     try:
-        deadline = time.monotonic() + 120
-        while not (list(folder.glob("attempts/1/batches/*.json")) and _was_scraped(folder)):
-            assert time.monotonic() < deadline, "nothing measured was on disk while the playbook worked"
-            assert process.poll() is None, "the playbook ended by itself"
-            time.sleep(0.2)
+        wait_while_running(process, lambda: _was_measured(folder), seconds=120)
     finally:
         kill_tree(process)
     return folder
 
 
-def _was_scraped(folder: Path) -> bool:
+def _was_measured(folder: Path) -> bool:
+    """Whether both a batch's figures and a reading of the API server beside it are on disk."""
     found = [json.loads(path.read_text()) for path in folder.glob("attempts/1/observations/*.json")]
-    return any((one["api_server"].get("scrapes") or 0) > 1 for one in found)
+    return any(folder.glob("attempts/1/batches/*.json")) and any((one["api_server"].get("scrapes") or 0) > 1 for one in found)
 
 
 def test_what_a_killed_playbook_had_measured_is_rendered_without_a_cluster(killed_run, run_id, cluster_free_playbook):

@@ -17,6 +17,7 @@ import pytest
 from helpers.commands import command_environment
 from helpers.local_cluster import Driver, processes_of
 from helpers.traces import Traces
+from helpers.waiting import until
 
 Kubectl = Callable[..., Any]
 BUSYBOX = "registry.k8s.io/e2e-test-images/busybox:1.36.1-1"
@@ -79,14 +80,6 @@ def ready(kubectl: Kubectl, *names: str) -> None:
 def phase(kubectl: Kubectl, name: str, wanted: str) -> dict[str, Any]:
     kubectl("wait", f"--for=jsonpath={{.status.phase}}={wanted}", "--timeout=50s", f"pod/{name}", parse=False)
     return kubectl("get", "pod", name)["status"]["containerStatuses"][0]["state"]["terminated"]
-
-
-def until(look: Callable[[], Any], *, seconds: float = 40) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.2)
-    return found
 
 
 def from_kubelet(kubectl: Kubectl, path: str) -> Any:

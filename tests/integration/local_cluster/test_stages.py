@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime
 import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from helpers.local_cluster import Driver
+from helpers.waiting import until
 
 SIMULATE = "kubestress.core/simulate"
 DURATION = "kubestress.core/simulate-duration"
@@ -32,17 +32,6 @@ def namespace(own_kubectl: Kubectl, request: pytest.FixtureRequest) -> Iterator[
     until(lambda: own_kubectl("get", "serviceaccounts", "-n", name)["items"])
     yield name
     own_kubectl("delete", "namespace", name, "--wait=false", parse=False)
-
-
-def until(condition: Callable[[], Any], seconds: float = 30) -> Any:
-    """The first answer of `condition` that is true."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        answer = condition()
-        if answer:
-            return answer
-        time.sleep(0.1)
-    raise AssertionError(f"not within {seconds} s; last answer {condition()!r}")
 
 
 def pod(restart: str = "Always", annotations: dict[str, str] | None = None) -> Objects:
@@ -130,14 +119,14 @@ def test_a_job_ends_after_its_length(own_kubectl: Kubectl, namespace: str) -> No
 
 def test_a_job_without_annotation_ends_after_a_second(own_kubectl: Kubectl, namespace: str) -> None:
     create(own_kubectl, namespace, job(pod("Never")))
-    until(lambda: own_kubectl("get", "job", "j", "-n", namespace)["status"].get("succeeded") == 1, 10)
+    until(lambda: own_kubectl("get", "job", "j", "-n", namespace)["status"].get("succeeded") == 1, seconds=10)
 
 
 def test_a_pod_without_a_job_does_not_end(own_kubectl: Kubectl, namespace: str) -> None:
     create_pod(own_kubectl, namespace, "Never")
     until(lambda: status(own_kubectl, namespace)["phase"] == "Running")
     create(own_kubectl, namespace, job(pod("Never")))
-    until(lambda: own_kubectl("get", "job", "j", "-n", namespace)["status"].get("succeeded") == 1, 10)
+    until(lambda: own_kubectl("get", "job", "j", "-n", namespace)["status"].get("succeeded") == 1, seconds=10)
     assert status(own_kubectl, namespace)["phase"] == "Running"
 
 
@@ -158,7 +147,7 @@ def test_oom_killed_restarts_at_once_and_then_backs_off(own_kubectl: Kubectl, na
     held = status(own_kubectl, namespace)
     assert held["phase"] == "Running"
     assert conditions(held)["Ready"] == "False"
-    assert until(lambda: container(own_kubectl, namespace)["restartCount"] == 2, 20)
+    assert until(lambda: container(own_kubectl, namespace)["restartCount"] == 2, seconds=20)
 
 
 def test_a_statefulset_is_oom_killed_and_comes_back(own_kubectl: Kubectl, namespace: str) -> None:

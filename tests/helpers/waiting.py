@@ -1,0 +1,18 @@
+"""Waiting for a condition instead of for a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+_PAUSE_SECONDS = 0.1
+
+
+def until(look: Callable[[], Any], *, seconds: float = 40) -> Any:
+    """Look again and again; return the first answer that is true, and fail the test if there is none in time."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"not within {seconds:g} s; the last answer was {found!r}"
+        time.sleep(_PAUSE_SECONDS)
+    return found
