@@ -32,7 +32,7 @@ ONE_AT_A_TIME = (INTEGRATION / "local_cluster", INTEGRATION / "test_build_script
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies under tests/integration, and say what one worker has to do: a file, or all that needs stillness."""
+    """Mark what lies under tests/integration, and say what one process has to do: a file, or all of ONE_AT_A_TIME."""
     for item in items:
         if INTEGRATION in item.path.parents:
             item.add_marker(pytest.mark.integration)

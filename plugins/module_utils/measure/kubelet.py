@@ -24,14 +24,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .exposition import labels_of, samples
+
 #: What the kernel calls "max" comes as 0, as infinity, or as the largest number of its type.
 _NO_LIMIT_FROM = 2**62
 #: Of a pod's own cgroup: /kubepods/burstable/pod<uid>, or /kubepods.slice/…/kubepods-burstable-pod<uid>.slice with
 #: dashes of the uid written as underscores.
 _POD_SEGMENT = re.compile(r"(?:kubepods-(?:\w+-)?)?pod([0-9a-f_-]{16,})(?:\.slice)?")
 _ALL_PODS_SEGMENTS = ("kubepods", "kubepods.slice")
-_SAMPLE = re.compile(rb"^(container_processes|container_threads|container_threads_max)\{(.*)\} (\S+)(?: -?\d+)?$")
-_LABEL = re.compile(rb'(\w+)="((?:[^"\\]|\\.)*)"')
+_PROCESSES = "container_processes"
+_THREADS = "container_threads"
+_LIMIT = "container_threads_max"
 
 
 class Unreadable(ValueError):
@@ -179,70 +182,57 @@ def eviction_starts_at(threshold: str | None, max_threads: int | None) -> int | 
 
 
 def parse_cgroups(body: bytes) -> Cgroups:
-    """Out of the text of /metrics/cadvisor, of which a few lines are read. Raises Unreadable.
-
-    A parser of the whole format would read megabytes a node for three families of it.
-    """
+    """Out of the text of /metrics/cadvisor. Raises Unreadable."""
     found = Cgroups()
-    seen: dict[tuple[bytes, str], tuple[float, dict[bytes, bytes]]] = {}
-    for line in body.splitlines():
-        if line.startswith((b"container_processes{", b"container_threads")) and (match := _SAMPLE.match(line)):
-            labels, value = dict(_LABEL.findall(match[2])), _number(match[3])
-            if b"id" in labels and value is not None:
-                # One cgroup may be listed twice while its container is replaced.
-                seen[match[1], _text(labels[b"id"])] = (value, labels)
-    if not seen and b"container_" not in body:
+    told = False
+    for metric in (_PROCESSES, _THREADS, _LIMIT):
+        # One cgroup may be listed twice while its container is replaced.
+        by_path = {}
+        for series, value in samples(body, metric).items():
+            labels = labels_of(series)
+            if value >= 0 and "id" in labels:
+                by_path[labels["id"]] = (value, labels)
+        for path, (value, labels) in by_path.items():
+            _take(found, metric, path, value, labels)
+        told = told or bool(by_path)
+    if not told and b"container_" not in body:
         raise Unreadable("no metrics of cAdvisor")
-    for (metric, path), (value, labels) in seen.items():
-        _take(found, metric, path, value, labels)
     for cgroup in [*found.pods.values(), *([found.all_pods] if found.all_pods else [])]:
         # Without a count there is no pids controller, and "no limit" would be an invention.
         cgroup.unlimited = cgroup.unlimited and cgroup.threads is not None
     return found
 
 
-def _take(found: Cgroups, metric: bytes, path: str, value: float, labels: Mapping[bytes, bytes]) -> None:
+def _take(found: Cgroups, metric: str, path: str, value: float, labels: Mapping[str, str]) -> None:
     segments = path.strip("/").split("/")
     place = next((n for n, segment in enumerate(segments) if _POD_SEGMENT.fullmatch(segment)), None)
     if place is not None:
         match = _POD_SEGMENT.fullmatch(segments[place])
         uid = match[1].replace("_", "-") if match else ""
         cgroup = found.pods.setdefault(uid, Cgroup())
-        cgroup.namespace = cgroup.namespace or _text(labels.get(b"namespace", b""))
-        cgroup.name = cgroup.name or _text(labels.get(b"pod", b""))
+        cgroup.namespace = cgroup.namespace or labels.get("namespace", "")
+        cgroup.name = cgroup.name or labels.get("pod", "")
         itself = place == len(segments) - 1
     elif segments[-1] in _ALL_PODS_SEGMENTS:
         cgroup = found.all_pods = found.all_pods or Cgroup()
         itself = True
     else:
         return
-    if metric == b"container_processes":
+    if metric == _PROCESSES:
         # Counted in each cgroup alone, without those below it.
         cgroup.processes = (cgroup.processes or 0) + int(value) or None
-    elif itself and metric == b"container_threads":
+    elif itself and metric == _THREADS:
         cgroup.threads = count_of(value)
     elif itself:
         cgroup.unlimited = not 1 <= value < _NO_LIMIT_FROM
         cgroup.limit = None if cgroup.unlimited else int(value)
 
 
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "replace")
-
-
-def _number(text: bytes) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return None if math.isnan(value) or value < 0 else value
-
-
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"no JSON: {_text(body[:40]).strip()!r}") from error
+        raise Unreadable(f"no JSON: {body[:40].decode(errors='replace').strip()!r}") from error
     if not isinstance(document, dict):
         raise Unreadable(f"JSON, but no object: {type(document).__name__}")
     return document

@@ -252,7 +252,6 @@ def test_a_cgroup_whose_threads_nobody_counts_is_not_called_unlimited():
         'container_threads{container="x"} 5',
         "container_threads 5",
         f'container_threads_maximum{{id="{CGROUPFS}"}} 5',
-        f'container_threads{{id="{CGROUPFS}"}} 5 soon',
     ],
 )
 def test_a_broken_line_is_no_figure_and_hides_no_other(line):
