@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ..machine.locks import exclusive
 from .errors import BuildError
-from .locks import exclusive
 from .toolchain import Toolchain, find_toolchain
 from .upstreams import UPSTREAM_OF, Upstream
 

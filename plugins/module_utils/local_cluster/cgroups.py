@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..machine.waiting import wait_until
 from .errors import LocalClusterError
-from .waiting import wait_until
 
 MOUNTS = Path("/proc/self/mounts")
 REMOVAL_SECONDS = 20.0

@@ -11,13 +11,13 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
+from ..machine.locks import exclusive
 from . import host
 from .binaries import Binary
 from .decision import Decision, decide, describe_difference
 from .errors import LocalClusterError
 from .files import write_files
 from .layout import Layout
-from .locks import exclusive
 from .parts import Part
 from .pki import Pki
 from .population import Population, told

@@ -12,9 +12,9 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
+from ..machine.waiting import wait_until
 from .errors import LocalClusterError
 from .host import search_path
-from .waiting import wait_until
 
 INNER_LINK = "eth0"
 COMMAND_SECONDS = 20

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ..machine.waiting import wait_until
 from . import nodes
 from .api import Api
 from .errors import NotReadyError
 from .pki import ADMIN, Pki
 from .rights import grant
 from .settings import REAL_NODE_NAME, Settings
-from .waiting import wait_until
 
 DEFAULT_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 MAX_NAMED = 5

@@ -10,8 +10,9 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..machine.process import HAS_PROC, PROC, command_of
 from .errors import PortTakenError
-from .process import HAS_PROC, PROC, command_of, marker_of
+from .marks import marker_of
 from .settings import LOOPBACK
 
 LISTEN_STATE = "0A"

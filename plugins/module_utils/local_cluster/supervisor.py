@@ -11,14 +11,15 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
+from ..machine.process import Process, child_of, command_of, terminate
+from ..machine.waiting import wait_until
 from .api import Api
 from .errors import LocalClusterError, NotReadyError, PartCrashedError
 from .layout import Layout
+from .marks import MARKER_VARIABLE, marked
 from .namespaces import NODE, entering
 from .parts import Part
 from .pki import ADMIN, Pki
-from .process import MARKER_VARIABLE, Process, child_of, command_of, marked, terminate
-from .waiting import wait_until
 
 # Handed on to the parts. Not the proxies: nothing leaves this machine.
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TZ", "GOMAXPROCS", "GOGC", "GOMEMLIMIT", "GODEBUG", "GOTRACEBACK")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+from ..machine.process import Process, command_of, in_own_pid_namespace
 from . import host
 from .binaries import Binary
 from .decision import Decision
@@ -15,7 +16,6 @@ from .layout import Layout
 from .namespaces import NODE
 from .parts import Part
 from .pki import Pki
-from .process import Process, command_of, in_own_pid_namespace
 from .real import NODE_PARTS, RealTier
 from .settings import Settings
 from .simulated import simulated_tier

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..machine.locks import exclusive
 from .errors import BuildError
-from .locks import exclusive
 from .upstreams import numbers_of
 
 # The `go` line of our go.mod files.

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..cluster.errors import ClusterError
-from ..local_cluster.process import Process
-from ..local_cluster.waiting import wait_until
+from ..machine.process import Process
+from ..machine.waiting import wait_until
 from ..results.folder import ResultsError, read_json, write_json
 from .arguments import ObserveError
 

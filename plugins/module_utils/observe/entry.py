@@ -18,7 +18,7 @@ from ..cluster.arguments import auth_options
 from ..cluster.client import Cluster
 from ..cluster.connection import open_connection
 from ..cluster.errors import ClusterError
-from ..local_cluster.locks import exclusive
+from ..machine.locks import exclusive
 from ..results.folder import ResultsError, read_json
 from .arguments import Intervals, ObserveError
 from .detached import Started, Tell, start, stop

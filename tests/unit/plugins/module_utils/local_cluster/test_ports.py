@@ -8,7 +8,7 @@ import socket
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.errors import PortTakenError
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.ports import check_free, holder_of
-from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.process import HAS_PROC
+from ansible_collections.kubestress.core.plugins.module_utils.machine.process import HAS_PROC
 
 
 @pytest.fixture

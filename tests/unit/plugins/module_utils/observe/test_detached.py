@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import Forbidden
-from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.process import Process
-from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.waiting import wait_until
+from ansible_collections.kubestress.core.plugins.module_utils.machine.process import Process
+from ansible_collections.kubestress.core.plugins.module_utils.machine.waiting import wait_until
 from ansible_collections.kubestress.core.plugins.module_utils.observe import detached
 from ansible_collections.kubestress.core.plugins.module_utils.observe.arguments import ObserveError
 from ansible_collections.kubestress.core.plugins.module_utils.observe.detached import Started, Tell

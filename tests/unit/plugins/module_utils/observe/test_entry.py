@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.process import Process
+from ansible_collections.kubestress.core.plugins.module_utils.machine.process import Process
 from ansible_collections.kubestress.core.plugins.module_utils.observe.detached import Started
 from ansible_collections.kubestress.core.plugins.module_utils.observe.entry import ObserveFailed, run_module
 from ansible_collections.kubestress.core.plugins.modules.observe import ARGUMENTS

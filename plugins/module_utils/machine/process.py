@@ -20,12 +20,6 @@ from .waiting import wait_until
 
 PROC = Path("/proc")
 HAS_PROC = (PROC / "self" / "stat").exists()
-
-# Every process of a cluster carries this in its environment, with the data folder as value: so it is found again
-# even when the run that started it was killed before it could write the pid down.
-MARKER_VARIABLE = "KUBESTRESS_LOCAL_CLUSTER"
-
-
 CHILD_SECONDS = 5.0
 
 
@@ -101,28 +95,6 @@ def terminate(processes: list[Process], *, grace_seconds: float) -> None:
         raise TimeoutError(f"process {stuck} did not end within 10 s of SIGKILL")
 
 
-def marked(value: str) -> list[Process]:
-    """Every process of this user whose environment says that it belongs to the cluster `value`. Linux only."""
-    wanted = f"{MARKER_VARIABLE}={value}".encode()
-    found = []
-    for pid in _pids():
-        # A process that runs this very code was told the value by its caller, not started as a part.
-        if pid != os.getpid() and wanted in _environment_of(pid):
-            process = Process.of(pid)
-            if process:
-                found.append(process)
-    return found
-
-
-def marker_of(pid: int) -> str | None:
-    """The data folder of the cluster that a process belongs to, or None."""
-    prefix = f"{MARKER_VARIABLE}=".encode()
-    for entry in _environment_of(pid):
-        if entry.startswith(prefix):
-            return entry[len(prefix) :].decode(errors="replace")
-    return None
-
-
 def command_of(pid: int) -> str:
     """The program's name, or an empty text where it cannot be read."""
     try:
@@ -153,18 +125,19 @@ def _collect(pid: int) -> None:
         return
 
 
-def _pids() -> Iterator[int]:
+def pids() -> Iterator[int]:
+    """The numbers of all processes; none where there is no /proc."""
     if HAS_PROC:
         for entry in PROC.iterdir():
             if entry.name.isdigit():
                 yield int(entry.name)
 
 
-def _environment_of(pid: int) -> list[bytes]:
+def environment_of(pid: int) -> list[bytes]:
+    """NAME=value of a process when it was started; empty for another user's, and for one that has ended."""
     try:
         return (PROC / str(pid) / "environ").read_bytes().split(b"\0")
     except OSError:
-        # Another user's process, or one that has just ended: neither can be a part of ours.
         return []
 
 

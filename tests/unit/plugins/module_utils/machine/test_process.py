@@ -9,8 +9,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.local_cluster import process
-from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.process import Process, marked, terminate
+from ansible_collections.kubestress.core.plugins.module_utils.machine.process import Process, terminate
 
 FOREVER = "import signal; signal.pause()"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); signal.pause()"
@@ -84,15 +83,3 @@ def test_terminate_kills_what_does_not_listen(children):
     assert known.alive
     terminate([known], grace_seconds=0.1)
     assert not known.alive
-
-
-@pytest.mark.skipif(not process.HAS_PROC, reason="other processes' environment can only be read from /proc")
-def test_marked_processes_are_found_without_a_file(children, tmp_path):
-    mark = {process.MARKER_VARIABLE: str(tmp_path)}
-    ours = launch(children, "print(1, flush=True); " + FOREVER, env={**os.environ, **mark}, stdout=subprocess.PIPE)
-    other = {process.MARKER_VARIABLE: f"{tmp_path}-other"}
-    launch(children, "print(1, flush=True); " + FOREVER, env={**os.environ, **other}, stdout=subprocess.PIPE)
-    for child in children:
-        child.stdout.readline()
-    assert [found.pid for found in marked(str(tmp_path))] == [ours.pid]
-    assert process.marker_of(ours.pid) == str(tmp_path)
