@@ -286,6 +286,22 @@ def test_a_timeout_names_what_is_not_ready_and_why(kubeconfig: Path, tmp_path: P
     assert measured(tmp_path)["objects"] == result["objects"]
 
 
+def test_a_role_that_nobody_waits_for_neither_holds_up_nor_fails_the_batch(kubeconfig: Path, run_id: str, prefix: str):
+    """Its kind is watched all the same, for the sake of the other role."""
+    never_ready = deployments(2, simulate={"simulate": "image-pull-failure"}, ready=False, role="unwatched")
+    never_ready["steps"] = [[obj("Deployment", "u-{{ index }}", spec=never_ready["steps"][1][0]["definition"]["spec"])]]
+    began = time.monotonic()
+    result = run_batch(
+        kubeconfig=str(kubeconfig),
+        run_id=run_id,
+        namespaces=[f"{prefix}-1"],
+        fragments=[NAMESPACES, never_ready, deployments(2)],
+    )
+    assert not result["failed"], result["msg"]
+    assert time.monotonic() - began < 60
+    assert counts(result, "Deployment") == (4, 4, 0, 0, 4)
+
+
 def test_objects_that_lie_in_no_namespace_are_waited_for_and_removed(
     kubeconfig: Path, kubectl, run_id: str, prefix: str
 ):

@@ -228,7 +228,8 @@ class Tracker:
         obj = event.object
         key = key_of(obj)
         role = (obj["metadata"].get("labels") or {}).get(LABEL_ROLE, "")
-        if role not in self._fragments:
+        # The watch is there for all roles that make this kind; not each of them may want to be waited for.
+        if role not in self._fragments or not self._fragments[role].ready:
             return
         known = self.standings.entry(kind, key, role)
         if kind == "StatefulSet" and self._fragments[role].expect == "restarts":
