@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +13,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.cluster.client imp
 from ansible_collections.kubestress.core.plugins.module_utils.observe.api_server import ApiServerPart
 from helpers.batches import NAMESPACES, config_maps, measured, run_batch
 from helpers.counting_proxy import counting_proxy
+from helpers.posting import posted, row_of
 
 DELAY_SECONDS = 1.0
 
@@ -26,38 +25,6 @@ def namespace(kubectl: Any, prefix: str) -> Iterator[str]:
     kubectl("wait", "--for=create", "configmap/kube-root-ca.crt", "-n", prefix, "--timeout=60s")
     yield prefix
     kubectl("delete", "namespace", prefix, "--wait=false")
-
-
-async def posted(kubeconfig: Path, namespace: str, *, count: int, host: str = "") -> tuple[list[float], dict[str, Any]]:
-    """POST ConfigMaps, five at a time, with an ApiServerPart beside: the client's seconds, sorted, and the document."""
-    options = {"host": host} if host else {"kubeconfig": str(kubeconfig)}
-    async with await Cluster.open(options) as cluster:
-        part = ApiServerPart(cluster, interval_seconds=1, started=time.monotonic())
-        await part.begin()
-        beside = asyncio.create_task(part.run())
-        places = asyncio.Semaphore(5)
-
-        group = secrets.token_hex(3)
-
-        async def post(number: int) -> float:
-            body = json.dumps({"metadata": {"name": f"posted-{group}-{number}"}}).encode()
-            async with places:
-                reply = await cluster.request("POST", f"/api/v1/namespaces/{namespace}/configmaps", body=body)
-                assert reply.status == 201
-                return reply.seconds
-
-        seconds = await asyncio.gather(*(post(number) for number in range(count)))
-        beside.cancel()
-        await asyncio.gather(beside, return_exceptions=True)
-        await part.end()
-        return sorted(seconds), part.document()
-
-
-def row_of(api_server: dict[str, Any]) -> dict[str, Any]:
-    """Return the row of POST configmaps."""
-    assert api_server["source"] == "metrics", api_server["cause"]
-    (row,) = [one for one in api_server["sli"] if (one["verb"], one["resource"]) == ("POST", "configmaps")]
-    return row
 
 
 def percentile(seconds: list[float], percent: float) -> float:
@@ -74,7 +41,7 @@ def observation(results_dir: Path) -> dict[str, Any]:
 async def test_client_and_server_agree_as_far_as_buckets_allow(kubeconfig: Path, namespace: str):
     slack_seconds = 0.1
     for _attempt in range(5):
-        seconds, document = await posted(kubeconfig, namespace, count=300)
+        seconds, document = await posted(namespace, count=300, kubeconfig=str(kubeconfig))
         row = row_of(document["api_server"])
         # Namespaces that earlier tests left to be removed lose their kube-root-ca.crt, which is posted once more.
         others = row["count"] - 300
@@ -93,7 +60,7 @@ async def test_client_and_server_agree_as_far_as_buckets_allow(kubeconfig: Path,
 
 async def test_a_delay_on_the_way_is_the_clients_alone(kubeconfig: Path, namespace: str):
     with counting_proxy(kubeconfig, delay_seconds=DELAY_SECONDS) as proxy:
-        seconds, document = await posted(kubeconfig, namespace, count=40, host=proxy.url)
+        seconds, document = await posted(namespace, count=40, host=proxy.url)
     row = row_of(document["api_server"])
     assert row["count"] >= 40
     assert seconds[0] >= DELAY_SECONDS
