@@ -31,6 +31,7 @@ INTEGRATION = CHECKOUT / "tests" / "integration"
 ONE_AT_A_TIME = (INTEGRATION / "local_cluster", INTEGRATION / "test_build_script.py")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what lies under tests/integration, and say what one process has to do: a file, or all of ONE_AT_A_TIME."""
     for item in items:

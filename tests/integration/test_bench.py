@@ -16,12 +16,11 @@ from bench.plane import Plane, stub_server
 from bench.table import Row, text
 from bench.workload import OBJECTS_PER_NAMESPACE, headline, names
 from helpers.commands import CHECKOUT
-from helpers.control_plane import TEST_KUBECONFIG
 
 
 @pytest.fixture
-def plane() -> Plane:
-    return Plane.from_kubeconfig(Path(os.environ[TEST_KUBECONFIG]))
+def plane(kubeconfig: Path) -> Plane:
+    return Plane.from_kubeconfig(kubeconfig)
 
 
 def run_bench(*arguments: str, plane: Plane, output: Path) -> tuple[str, dict]:
