@@ -16,7 +16,7 @@ class ActionModule(ProgressAction):
 
     def module_arguments(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """The task's arguments, with each fragment's `template` files read into `content`."""
-        arguments = dict(self._task.args)
+        arguments = super().module_arguments(task_vars)
         fragments = arguments.get("fragments")
         if not isinstance(fragments, list):
             return arguments  # the module says what is wrong, as for every other option

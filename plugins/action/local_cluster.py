@@ -9,24 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
+from ansible_collections.kubestress.core.plugins.plugin_utils.module_action import ModuleAction
 
 SOURCES = Path(__file__).resolve().parents[2] / "roles" / "local_cluster" / "files"
 
 
-class ActionModule(ActionBase):
-    """Runs the module with `sources_dir` filled in."""
+class ActionModule(ModuleAction):
+    """Runs the module with `sources_dir` filled in. It makes a cluster, so that there is no connection to complete."""
 
-    _supports_async = True
-    _supports_check_mode = True
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The module's result.
+    def module_arguments(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """The task's arguments with the folder.
 
         :raises AnsibleActionFail: on another machine, where this collection's files are not.
         """
-        result = super().run(tmp, task_vars)
-        del tmp
         arguments = dict(self._task.args)
         if not arguments.get("sources_dir"):
             # By the connection's name, not by its type: the option names the machine on which the files have to be.
@@ -36,12 +31,4 @@ class ActionModule(ActionBase):
                     "folder to that machine and name it with sources_dir"
                 )
             arguments["sources_dir"] = str(SOURCES)
-        result.update(
-            self._execute_module(
-                module_name="kubestress.core.local_cluster",
-                module_args=arguments,
-                task_vars=task_vars,
-                wrap_async=self._task.async_val,
-            )
-        )
-        return result
+        return arguments

@@ -5,22 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible.plugins.action import ActionBase
-from ansible_collections.kubestress.core.plugins.plugin_utils.connection import with_connection
+from ansible_collections.kubestress.core.plugins.plugin_utils.module_action import ModuleAction
 
 
-class ActionModule(ActionBase):
-    """Runs the module of the same name. `async` is refused: the module returns at once and leaves a process behind."""
+class ActionModule(ModuleAction):
+    """`async` is refused: the module returns at once and leaves a process behind."""
 
-    TRANSFERS_FILES = False
     _supports_async = False
-    _supports_check_mode = True
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The module's result."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        arguments = with_connection(self._task.args, task_vars or {}, template=self._templar.template)
-        result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
-        return result

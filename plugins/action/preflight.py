@@ -7,31 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.kubestress.core.plugins.module_utils.results.folder import ResultsError, RunFolder
 from ansible_collections.kubestress.core.plugins.module_utils.results.table import Line
-from ansible_collections.kubestress.core.plugins.plugin_utils.connection import with_connection
+from ansible_collections.kubestress.core.plugins.plugin_utils.module_action import ModuleAction
 from ansible_collections.kubestress.core.plugins.plugin_utils.show import show_lines
 
 
-class ActionModule(ActionBase):
+class ActionModule(ModuleAction):
     """The table is shown whether or not the run may start."""
-
-    _supports_async = True
-    _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The module's result; failed also if the findings cannot be written to run.json."""
         result = super().run(tmp, task_vars)
-        del tmp
-        result.update(
-            self._execute_module(
-                module_name="kubestress.core.preflight",
-                module_args=with_connection(self._task.args, task_vars or {}, template=self._templar.template),
-                task_vars=task_vars,
-                wrap_async=self._task.async_val,
-            )
-        )
         if "table" not in result:
             return result
         tones = result.pop("tones")

@@ -231,8 +231,9 @@ EXAMPLES = r"""
 RETURN = r"""
 objects:
   description:
-    - For each kind how many objects were requested, created, unchanged, failed and ready. What nobody waits for, because
-      its kind has no readiness or its fragment sets O(fragments[].ready=false), counts as ready once it is stored.
+    - For each kind how many objects were requested, created, unchanged, failed and ready.
+    - What nobody waits for, because its kind has no readiness or its fragment sets O(fragments[].ready=false), counts
+      as ready once it is stored.
   returned: always
   type: dict
   sample: {"Deployment": {"requested": 30, "created": 30, "unchanged": 0, "failed": 0, "ready": 30}}

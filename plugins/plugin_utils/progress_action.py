@@ -11,9 +11,8 @@ import tempfile
 import threading
 from typing import Any, TextIO
 
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.kubestress.core.plugins.plugin_utils.connection import with_connection
+from ansible_collections.kubestress.core.plugins.plugin_utils.module_action import ModuleAction
 from ansible_collections.kubestress.core.plugins.plugin_utils.run_log import RunLog
 
 #: Seconds between two looks at the file. The number of lines is bounded by the module, not by this.
@@ -22,30 +21,17 @@ _LOOK_SECONDS = 0.5
 display = Display()
 
 
-class ProgressAction(ActionBase):
+class ProgressAction(ModuleAction):
     """Runs the module of the same name, and shows its progress.
 
     That needs a module on this machine that is waited for: with another connection or `async` the task is silent, and
     works all the same.
     """
 
-    TRANSFERS_FILES = False
-    _supports_async = True
-    _supports_check_mode = True
-
-    def module_arguments(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        """The arguments for the module; plug-ins change them here."""
-        return dict(self._task.args)
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def execute(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Run the module, with its lines shown as they come."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        task_vars = task_vars or {}
-        arguments = with_connection(self.module_arguments(task_vars), task_vars, template=self._templar.template)
         if self._task.async_val or not self._is_local() or self._task.check_mode:
-            wrap_async = bool(self._task.async_val)
-            result.update(self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=wrap_async))
-            return result
+            return super().execute(arguments, task_vars)
         with tempfile.TemporaryDirectory(prefix="kubestress-") as folder:
             path = os.path.join(folder, "progress")
             file = open(path, "w+", encoding="utf-8")  # noqa: SIM115 (the thread closes it)
@@ -56,12 +42,10 @@ class ProgressAction(ActionBase):
             thread = threading.Thread(target=_show, args=(file, ended, log), daemon=True)
             thread.start()
             try:
-                arguments["progress_file"] = path
-                result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
+                return super().execute({**arguments, "progress_file": path}, task_vars)
             finally:
                 ended.set()
                 thread.join()
-        return result
 
     def _is_local(self) -> bool:
         return getattr(self._connection, "transport", "") == "local" and not self._play_context.become

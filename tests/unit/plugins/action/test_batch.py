@@ -22,7 +22,8 @@ def arguments(folder: Path, **given: Any) -> dict[str, Any]:
                 raise AnsibleError(f"Could not find or access '{name}'")
             return str(path)
 
-    plugin = Plugin(SimpleNamespace(args=given), SimpleNamespace(), SimpleNamespace(), None, None, None)
+    templar = SimpleNamespace(template=lambda value: value)
+    plugin = Plugin(SimpleNamespace(args=given), SimpleNamespace(), SimpleNamespace(), None, templar, None)
     return plugin.module_arguments({})
 
 

@@ -40,9 +40,8 @@ def run(
 ):
     class Plugin(preflight.ActionModule):
         def _execute_module(self, **options: Any) -> dict[str, Any]:
-            assert options["module_name"] == "kubestress.core.preflight"
             assert options["module_args"] == (sent or arguments)
-            assert options["wrap_async"] == async_val
+            assert options["wrap_async"] is bool(async_val)
             return dict(answer)
 
     task = SimpleNamespace(
