@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,13 @@ def kubectl(kubectl_binary: str, kubeconfig: Path) -> Callable[..., Any]:
         return json.loads(done.stdout) if wants_json else done.stdout
 
     return run_kubectl
+
+
+@pytest.fixture(scope="session")
+def short_folder() -> Iterator[Callable[[], Path]]:
+    """Yield a function that makes a new folder with a short path, for a real node: its sockets lie below."""
+    with tempfile.TemporaryDirectory(prefix="ks-") as root:
+        yield lambda: Path(tempfile.mkdtemp(dir=root))
 
 
 @pytest.fixture

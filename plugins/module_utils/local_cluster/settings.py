@@ -30,6 +30,9 @@ MAX_PIDS = 4_194_304
 MIN_PID_MAX = 500
 MIN_POD_PIDS = 2
 NODE_PREFIX = 30
+# Linux takes 107 bytes for a socket's path, of which "/node/kubelet/pod-resources/" and a number of ten digits come
+# below the data folder.
+MAX_REAL_DATA_DIR = 107 - 38
 REAL_NODE_NAME = "real-0001"
 # What a kubelet accepts for pid.available: a count or a share.
 PID_THRESHOLD = re.compile(r"^([1-9][0-9]*|[1-9][0-9]?%)?$")
@@ -196,6 +199,12 @@ def _node_problems(settings: Settings) -> list[str]:
     # The node's own namespace has a /run of its own.
     if settings.real_node and settings.data_dir.is_relative_to("/run"):
         problems.append(f"data_dir is {settings.data_dir}; with real_node allowed is a folder outside /run")
+    length = len(os.fsencode(settings.data_dir))
+    if settings.real_node and length > MAX_REAL_DATA_DIR:
+        problems.append(
+            f"data_dir is {settings.data_dir}, {length} characters; with real_node allowed are {MAX_REAL_DATA_DIR} at "
+            "most, because the kubelet's sockets lie below it and a socket's path is short"
+        )
     return problems
 
 

@@ -19,9 +19,9 @@ Kubectl = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+def driver(short_folder: Callable[[], Path]) -> Iterator[Driver]:
     """A cluster's options: free ports, a folder of its own, few nodes. Whatever a test left is removed."""
-    folder = tmp_path_factory.mktemp("cluster") / "data"
+    folder = short_folder() / "data"
     names = [name.removeprefix(PREFIX) for name in PORT_VARIABLES]
     options = dict(zip(names, free_ports(len(names)), strict=True))
     result = Driver({**options, "data_dir": str(folder), "nodes": 3})

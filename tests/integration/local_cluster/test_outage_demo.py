@@ -71,8 +71,8 @@ class Shown:
 
 
 @pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("state")
+def state(short_folder: Callable[[], Path]) -> Path:
+    return short_folder()
 
 
 @pytest.fixture(scope="module")

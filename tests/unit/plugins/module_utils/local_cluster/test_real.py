@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,12 @@ from .test_settings import PARAMS
 
 FILES = Path(__file__).resolve().parents[5] / "roles" / "local_cluster" / "files"
 HOST = host.Host({name: Path("/usr/bin") / name for name in host.PACKAGES}, Path("/usr/lib/cni"))
+
+
+@pytest.fixture
+def tmp_path(short_folder: Callable[[], Path]) -> Path:
+    """Return one that is short enough for a real node."""
+    return short_folder()
 
 
 def settings(tmp_path: Path, **changes: object) -> Settings:
@@ -124,6 +131,7 @@ def test_knobs_reach_the_kubelet_and_leave_the_other_parts_alone(tmp_path: Path)
         ({"real_node_cni_fail_percent": 101}, "real_node_cni_fail_percent is 101; allowed are 0 to 100"),
         ({"real_node_max_pods": 0}, "real_node_max_pods is 0; allowed are 1 to 1000"),
         ({"data_dir": "/run/cluster"}, "allowed is a folder outside /run"),
+        ({"data_dir": "/x" + "y" * 68}, "70 characters; with real_node allowed are 69 at most"),
     ],
 )
 def test_bad_values_are_named_with_their_cure(tmp_path: Path, changes: dict, message: str) -> None:
