@@ -42,7 +42,7 @@ SKIPPED_SANITY_TESTS = ("pslint",)
 # A scenario mostly waits for the cluster: three at once take a third of the time, on two cores too.
 MOLECULE_WORKERS = "3"
 # As many as processors, but each that needs a control plane starts one of its own.
-PYTEST_WORKERS = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup")
+PYTEST_WORKERS = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 DEMO_NAME = "demo"
 # What shows report.html to its tests, by the command that the package brings.
 BROWSER_PACKAGES = {"chromium": "chromium"}

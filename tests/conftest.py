@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT / "scripts"))
@@ -27,20 +28,28 @@ from helpers import control_plane  # noqa: E402
 from helpers.commands import Completed, run  # noqa: E402
 
 FAILED_STEPS = "KUBESTRESS_FAILED_STEPS"
-INTEGRATION = CHECKOUT / "tests" / "integration"
 # They start clusters with real nodes, or compare the machine's mounts, cgroups and network before and after.
-ONE_AT_A_TIME = (INTEGRATION / "local_cluster", INTEGRATION / "test_build_script.py")
+ONE_AT_A_TIME = ("tests/integration/local_cluster/", "tests/integration/test_build_script.py")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
+class Shares(LoadFileScheduling):
+    """What one process gets at a time: a file, or all files that need the machine for themselves."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path: str = super()._split_scope(nodeid)
+        return "one at a time" if path.startswith(ONE_AT_A_TIME) else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
+    """Hand the tests out in our way."""
+    return Shares(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies under tests/integration, and say what one process has to do: a file, or all of ONE_AT_A_TIME."""
+    """Mark what lies under tests/integration."""
     for item in items:
-        if INTEGRATION in item.path.parents:
+        if CHECKOUT / "tests" / "integration" in item.path.parents:
             item.add_marker(pytest.mark.integration)
-        is_still = any(place == item.path or place in item.path.parents for place in ONE_AT_A_TIME)
-        group = "one at a time" if is_still else str(item.path.relative_to(CHECKOUT))
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

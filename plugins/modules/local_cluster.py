@@ -84,7 +84,7 @@ options:
     description:
       - Folder of the cluster's objects, keys, logs and kubeconfig. It is removed whole by O(state=absent).
       - The default is C(${XDG_STATE_HOME:-~/.local/state}/kubestress/local_cluster).
-      - With O(real_node) its path has at most 69 characters, because the kubelet's sockets lie below it.
+      - With O(real_node) its path has at most 69 characters, because the kubelet's sockets lie below.
     type: path
   cache_dir:
     description:
