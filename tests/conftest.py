@@ -177,3 +177,19 @@ def run_id(request: pytest.FixtureRequest) -> Iterator[str]:
 def prefix() -> str:
     """Return a namespace prefix nobody else has."""
     return f"t-{secrets.token_hex(3)}"
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty cache folder that KUBESTRESS_CACHE names."""
+    monkeypatch.setenv("KUBESTRESS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def bare_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a checkout whose requirements are empty, so that making its environment installs nothing."""
+    for name in devenv.REQUIREMENT_FILES:
+        (tmp_path / name).touch()
+    monkeypatch.setattr(devenv, "CHECKOUT", tmp_path)
+    return tmp_path

@@ -1,53 +1,69 @@
-"""Run an action plug-in that only shows progress, without Ansible around it."""
+"""Run an action plug-in in place of a task, with a function for what Ansible would do with its module."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
-
-def act(
-    plugin: ModuleType, *, transport: str = "local", async_val: int = 0, check_mode: bool = False
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Run `plugin` in place of a task; (what the module was given, what came back)."""
-    given: dict[str, Any] = {}
-
-    class Plugin(plugin.ActionModule):  # type: ignore[name-defined,misc]
-        def _execute_module(self, **options: Any) -> dict[str, Any]:
-            given.update(options)
-            progress = options["module_args"].get("progress_file")
-            given["progress_existed"] = bool(progress) and Path(progress).exists()
-            return {"changed": False, "msg": "done"}
-
-    task = SimpleNamespace(
-        args={"run_id": "r1"},
-        async_val=async_val,
-        check_mode=check_mode,
-        diff=False,
-        action=f"kubestress.core.{plugin.__name__.rpartition('.')[2]}",
-    )
-    connection = SimpleNamespace(transport=transport, _shell=SimpleNamespace(tmpdir=None))
-    templar = SimpleNamespace(template=lambda value: value)
-    return given, Plugin(task, connection, SimpleNamespace(become=False), None, templar, None).run(task_vars={})
-
+from ansible.plugins.action import ActionBase
 
 #: Where no progress can be shown.
 SILENT = [{"transport": "ssh"}, {"async_val": 60}, {"check_mode": True}]
 
 
-def check_progress(plugin: ModuleType) -> None:
+def act(
+    plugin: type[ActionBase],
+    arguments: Mapping[str, Any],
+    *,
+    execute: Callable[..., dict[str, Any]] | None = None,
+    task_vars: Mapping[str, Any] | None = None,
+    transport: str = "local",
+    async_val: int = 0,
+    check_mode: bool = False,
+    become: bool = False,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return (what the module was run with, the task's result); `execute` gives the module's answer."""
+    given: dict[str, Any] = {}
+
+    class Plugin(plugin):  # type: ignore[valid-type,misc]
+        def _execute_module(self, **options: Any) -> dict[str, Any]:
+            given.update(options)
+            return execute(**options) if execute else {"changed": False}
+
+    name = plugin.__module__.rpartition(".")[2]
+    task = SimpleNamespace(
+        args=dict(arguments), async_val=async_val, check_mode=check_mode, diff=False, action=f"kubestress.core.{name}"
+    )
+    connection = SimpleNamespace(transport=transport, _shell=SimpleNamespace(tmpdir=None))
+    templar = SimpleNamespace(template=lambda value: value)
+    made = Plugin(task, connection, SimpleNamespace(become=become), None, templar, None)
+    return given, made.run(task_vars=dict(task_vars or {}))
+
+
+def check_progress(plugin: type[ActionBase]) -> None:
     """The module gets its arguments and a file for progress, which is gone afterwards."""
-    given, result = act(plugin)
+
+    def execute(*, module_args: dict[str, Any], **_options: Any) -> dict[str, Any]:
+        assert Path(module_args["progress_file"]).exists()
+        return {"changed": False, "msg": "done"}
+
+    given, result = act(plugin, {"run_id": "r1"}, execute=execute)
     assert given["module_args"]["run_id"] == "r1"
-    assert given["progress_existed"]
     assert not Path(given["module_args"]["progress_file"]).exists()
     assert result["msg"] == "done"
 
 
-def check_silence(plugin: ModuleType, where: dict[str, Any]) -> None:
+def check_silence(plugin: type[ActionBase], where: dict[str, Any]) -> None:
     """Where progress cannot be had, the module gets its arguments alone."""
-    given, result = act(plugin, **where)
+    given, _result = act(plugin, {"run_id": "r1"}, **where)
     assert given["module_args"] == {"run_id": "r1"}
     assert given["wrap_async"] is bool(where.get("async_val"))
-    assert result["msg"] == "done"
+
+
+def check_connection(plugin: type[ActionBase]) -> None:
+    """The connection's variables go to the module, unless the task says otherwise."""
+    variables = {"kubestress_kubeconfig": "/k", "kubestress_context": "c"}
+    given, _result = act(plugin, {"context": "mine"}, task_vars=variables)
+    assert given["module_args"] == {"kubeconfig": "/k", "context": "mine"}

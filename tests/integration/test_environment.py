@@ -9,23 +9,7 @@ import devenv
 import pytest
 
 
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an empty cache folder that KUBESTRESS_CACHE names."""
-    monkeypatch.setenv("KUBESTRESS_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def bare_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a checkout whose requirements are empty, so that making its environment installs nothing."""
-    for name in devenv.REQUIREMENT_FILES:
-        (tmp_path / name).touch()
-    monkeypatch.setattr(devenv, "CHECKOUT", tmp_path)
-    return tmp_path
-
-
-def test_interrupted_environment_is_made_again_and_a_complete_one_is_kept(cache: Path, bare_checkout: Path) -> None:
+def test_interrupted_environment_is_made_again_and_a_complete_one_is_kept(own_cache: Path, bare_checkout: Path) -> None:
     interrupted = devenv.venv_dir()
     (interrupted / "bin").mkdir(parents=True)
     (interrupted / "half-written").touch()
@@ -41,7 +25,7 @@ def test_interrupted_environment_is_made_again_and_a_complete_one_is_kept(cache:
 
 
 def test_requirement_that_does_not_exist_is_an_error_and_leaves_nothing_complete(
-    cache: Path, bare_checkout: Path, capfd: pytest.CaptureFixture
+    own_cache: Path, bare_checkout: Path, capfd: pytest.CaptureFixture
 ) -> None:
     (bare_checkout / "requirements-dev.txt").write_text("./no-such-folder\n")
     with pytest.raises(devenv.DevEnvError, match=r"requirements-dev\.txt"):

@@ -12,22 +12,6 @@ import devenv
 import pytest
 
 
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an empty cache folder that KUBESTRESS_CACHE names."""
-    monkeypatch.setenv("KUBESTRESS_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def bare_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a checkout whose requirements are empty, so that making its environment installs nothing."""
-    for name in devenv.REQUIREMENT_FILES:
-        (tmp_path / name).touch()
-    monkeypatch.setattr(devenv, "CHECKOUT", tmp_path)
-    return tmp_path
-
-
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
@@ -44,14 +28,14 @@ def test_cache_is_where_the_environment_says(variables: dict, expected: str, mon
     assert devenv.cache_dir() == Path(expected)
 
 
-def test_changed_requirements_get_another_environment(cache: Path, bare_checkout: Path) -> None:
+def test_changed_requirements_get_another_environment(own_cache: Path, bare_checkout: Path) -> None:
     before = devenv.venv_dir()
     (bare_checkout / "requirements-dev.txt").write_text("pytest==9.2.0\n")
     assert devenv.venv_dir() != before
-    assert devenv.venv_dir().parent == before.parent == cache
+    assert devenv.venv_dir().parent == before.parent == own_cache
 
 
-def test_second_holder_of_a_lock_waits_and_says_so(cache: Path, capfd: pytest.CaptureFixture) -> None:
+def test_second_holder_of_a_lock_waits_and_says_so(own_cache: Path, capfd: pytest.CaptureFixture) -> None:
     order = []
 
     def second() -> None:
@@ -65,7 +49,7 @@ def test_second_holder_of_a_lock_waits_and_says_so(cache: Path, capfd: pytest.Ca
         order.append("first")
     waiting.join()
     assert order == ["first", "second"]
-    assert f"Waiting for another process that works on {cache / 'thing'}" in capfd.readouterr().err
+    assert f"Waiting for another process that works on {own_cache / 'thing'}" in capfd.readouterr().err
 
 
 def test_cache_that_cannot_be_made_names_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +59,7 @@ def test_cache_that_cannot_be_made_names_the_way_out(tmp_path: Path, monkeypatch
         pass
 
 
-def test_link_follows_the_checkout(cache: Path, bare_checkout: Path) -> None:
+def test_link_follows_the_checkout(own_cache: Path, bare_checkout: Path) -> None:
     link = devenv.ensure_collection_link() / "ansible_collections" / "kubestress" / "core"
     link.unlink()
     link.symlink_to("/elsewhere")
@@ -125,16 +109,16 @@ def test_named_python_is_taken(tmp_path: Path) -> None:
     assert done.stdout == f"mine {devenv.CHECKOUT}/scripts/devenv.py env\n"
 
 
-def test_clean_cache_removes_what_is_ours_and_names_the_rest(cache: Path, capsys: pytest.CaptureFixture) -> None:
+def test_clean_cache_removes_what_is_ours_and_names_the_rest(own_cache: Path, capsys: pytest.CaptureFixture) -> None:
     for name in ("bin/etcd-v3", "venv-1/bin", "collections-1", "locks", "photos"):
-        (cache / name).mkdir(parents=True)
-    (cache / "venv-1.lock").touch()
-    (cache / "bin" / "etcd-v3").chmod(0o555)
+        (own_cache / name).mkdir(parents=True)
+    (own_cache / "venv-1.lock").touch()
+    (own_cache / "bin" / "etcd-v3").chmod(0o555)
     devenv.clean_cache()
-    assert [path.name for path in cache.iterdir()] == ["photos"]
+    assert [path.name for path in own_cache.iterdir()] == ["photos"]
     assert "photos" in capsys.readouterr().out
 
-    (cache / "photos").rmdir()
+    (own_cache / "photos").rmdir()
     devenv.clean_cache()
-    assert not cache.exists()
+    assert not own_cache.exists()
     devenv.clean_cache()

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.kubestress.core.plugins.action.local_cluster import SOURCES, ActionModule
-
-
-class Recorder(ActionModule):
-    """The plugin with the one step that would need a running playbook replaced: what it sends off is kept."""
-
-    def _execute_module(self, **options: Any) -> dict[str, Any]:
-        self.sent = options
-        return {"changed": False}
+from helpers.actions import act
 
 
 def run(transport: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    task = SimpleNamespace(
-        args=arguments, async_val=0, check_mode=False, diff=False, action="kubestress.core.local_cluster"
-    )
-    connection = SimpleNamespace(transport=transport, _shell=SimpleNamespace(tmpdir=None))
-    plugin = Recorder(task, connection, SimpleNamespace(), None, None, None)
-    plugin.run(task_vars={})
-    return plugin.sent["module_args"]
+    return act(ActionModule, arguments, transport=transport)[0]["module_args"]
 
 
 def test_the_collections_files_are_named():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.kubestress.core.plugins.action import preflight
 from ansible_collections.kubestress.core.plugins.module_utils.results.folder import RunFolder, next_attempt
 from ansible_collections.kubestress.core.plugins.module_utils.results.table import GOOD, HEADING, Line
+from helpers.actions import act, check_connection
 
 FOUND = {
     "rows": [{"name": "pods at peak", "verdict": "ok"}],
@@ -29,27 +29,17 @@ def shown(monkeypatch) -> list[Line]:
     return lines
 
 
-def run(
-    answer: dict[str, Any],
-    *,
-    check_mode: bool = False,
-    async_val: int = 0,
-    task_vars: dict[str, Any] | None = None,
-    sent: dict[str, Any] | None = None,
-    **arguments: Any,
-):
-    class Plugin(preflight.ActionModule):
-        def _execute_module(self, **options: Any) -> dict[str, Any]:
-            assert options["module_args"] == (sent or arguments)
-            assert options["wrap_async"] is bool(async_val)
-            return dict(answer)
-
-    task = SimpleNamespace(
-        args=arguments, async_val=async_val, check_mode=check_mode, diff=False, action="kubestress.core.preflight"
+def run(answer: dict[str, Any], *, check_mode: bool = False, async_val: int = 0, **arguments: Any) -> dict[str, Any]:
+    given, result = act(
+        preflight.ActionModule,
+        arguments,
+        execute=lambda **_options: dict(answer),
+        check_mode=check_mode,
+        async_val=async_val,
     )
-    connection = SimpleNamespace(transport="local", _shell=SimpleNamespace(tmpdir=None))
-    templar = SimpleNamespace(template=lambda value: value)
-    return Plugin(task, connection, SimpleNamespace(), None, templar, None).run(task_vars=task_vars or {})
+    assert given["module_args"] == arguments
+    assert given["wrap_async"] is bool(async_val)
+    return result
 
 
 @pytest.fixture
@@ -76,9 +66,8 @@ def test_it_is_shown_and_kept_as_well_when_the_run_must_not_start(shown, folder)
     assert folder.read_run()["preflight"]["problems"] == ["no"]
 
 
-def test_the_connections_variables_go_to_the_module(shown):
-    run(FOUND, task_vars={"kubestress_context": "mine"}, run_id="r1", sent={"run_id": "r1", "context": "mine"})
-    assert len(shown) == 2
+def test_the_connections_variables_go_to_the_module():
+    check_connection(preflight.ActionModule)
 
 
 def test_check_mode_writes_nothing(shown, folder):

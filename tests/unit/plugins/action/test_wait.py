@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.kubestress.core.plugins.action import wait
+from ansible_collections.kubestress.core.plugins.action.wait import ActionModule
 from helpers.actions import SILENT, check_progress, check_silence
 
 
 def test_the_module_gets_its_arguments_and_a_file_for_progress() -> None:
-    check_progress(wait)
+    check_progress(ActionModule)
 
 
 @pytest.mark.parametrize("where", SILENT, ids=["remote", "async", "check mode"])
 def test_it_is_silent_where_progress_cannot_be_had(where: dict[str, Any]) -> None:
-    check_silence(wait, where)
+    check_silence(ActionModule, where)

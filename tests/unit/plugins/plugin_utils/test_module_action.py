@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import gc
-from types import SimpleNamespace
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from ansible_collections.kubestress.core.plugins.plugin_utils.module_action import ModuleAction
-
-
-def plugin(execute: Any) -> ModuleAction:
-    """Return the plug-in in place of a task, with `execute` for Ansible's way to run a module."""
-    task = SimpleNamespace(args={"a": 1}, async_val=0, check_mode=False, diff=False, action="kubestress.core.x")
-    connection = SimpleNamespace(transport="local", _shell=SimpleNamespace(tmpdir=None))
-    templar = SimpleNamespace(template=lambda value: value)
-    made = ModuleAction(task, connection, SimpleNamespace(become=False), None, templar, None)
-    made._execute_module = execute
-    return made
+from helpers.actions import act, check_connection
 
 
 @pytest.fixture(autouse=True)
-def collector_at_work():
+def collector_at_work() -> Iterator[None]:
     yield
     gc.enable()
 
@@ -35,7 +26,7 @@ def test_the_collector_is_afterwards_as_it_was(enabled: bool) -> None:
         return {"changed": True}
 
     (gc.enable if enabled else gc.disable)()
-    assert plugin(execute).run(task_vars={})["changed"] is True
+    assert act(ModuleAction, {}, execute=execute)[1]["changed"] is True
     assert (seen, gc.isenabled()) == ([False], enabled)
 
 
@@ -44,20 +35,9 @@ def test_also_after_a_failure() -> None:
         raise RuntimeError("no interpreter")
 
     with pytest.raises(RuntimeError, match="no interpreter"):
-        plugin(execute).run(task_vars={})
+        act(ModuleAction, {}, execute=execute)
     assert gc.isenabled()
 
 
-def test_the_connections_variables_go_to_the_module() -> None:
-    given: dict[str, Any] = {}
-
-    def execute(**options: Any) -> dict[str, Any]:
-        given.update(options)
-        return {}
-
-    plugin(execute).run(task_vars={"kubestress_context": "c"})
-    assert given == {
-        "module_args": {"a": 1, "context": "c"},
-        "task_vars": {"kubestress_context": "c"},
-        "wrap_async": False,
-    }
+def test_the_connections_variables_go_to_the_module_unless_the_task_says_otherwise() -> None:
+    check_connection(ModuleAction)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.kubestress.core.plugins.plugin_utils import progress_action
+from helpers.actions import act
 
 
 class Screen:
@@ -40,16 +40,14 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
 def run(work: Any, *, async_val: int = 0, transport: str = "local", become: bool = False, check_mode: bool = False):
     """Run the plugin over a module that is `work(arguments)`."""
 
-    class Plugin(progress_action.ProgressAction):
-        def _execute_module(self, **options: Any) -> dict[str, Any]:
-            assert options.get("wrap_async", False) == bool(async_val)
-            return work(options["module_args"])
+    def execute(*, module_args: dict[str, Any], wrap_async: bool, **_options: Any) -> dict[str, Any]:
+        assert wrap_async is bool(async_val)
+        return work(module_args)
 
-    task = SimpleNamespace(args={"a": 1}, async_val=async_val, check_mode=check_mode, diff=False, action="x")
-    connection = SimpleNamespace(transport=transport, _shell=SimpleNamespace(tmpdir=None))
-    context = SimpleNamespace(become=become)
-    templar = SimpleNamespace(template=lambda value: value)
-    return Plugin(task, connection, context, None, templar, None).run(task_vars={})
+    where: dict[str, Any] = {
+        "async_val": async_val, "transport": transport, "become": become, "check_mode": check_mode
+    }  # fmt: skip
+    return act(progress_action.ProgressAction, {"a": 1}, execute=execute, **where)[1]
 
 
 def test_lines_are_shown_while_the_module_still_works(screen: Screen):

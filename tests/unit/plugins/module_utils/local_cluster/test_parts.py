@@ -15,33 +15,15 @@ from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.simu
 )
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.upstreams import CONTROL_PLANE
 
-FILES = Path(__file__).resolve().parents[5] / "roles" / "local_cluster" / "files"
+from .test_settings import FILES, PARAMS
+
 BINARIES = {name: Path("/programs") / name for name in CONTROL_PLANE}
 
 
 def parts(**changes):
-    values = {
-        "nodes": 10,
-        "pods_per_node": 500,
-        "node_cpu": "64",
-        "node_memory": "256Gi",
-        "api_port": 26443,
-        "etcd_client_port": 22379,
-        "etcd_peer_port": 22380,
-        "controller_manager_port": 20257,
-        "scheduler_port": 20259,
-        "kwok_port": 20247,
-        "data_dir": Path("/data"),
-        "cache_dir": Path("/cache"),
-        "sources_dir": FILES,
-        "binaries_dir": None,
-        "kubectl": False,
-        "ready_timeout": 120,
-        "build_timeout": 3600,
-        "restart": False,
-    }
-    layout = Layout(Path("/data"))
-    tier = simulated_tier(Settings(**{**values, **changes}), layout, Pki(layout.pki), BINARIES)
+    settings = Settings.from_params({**PARAMS, "data_dir": "/data", "cache_dir": "/cache", **changes})
+    layout = Layout(settings.data_dir)
+    tier = simulated_tier(settings, layout, Pki(layout.pki), BINARIES)
     return {part.name: part for part in tier}
 
 
@@ -98,6 +80,7 @@ def test_fingerprints_change_with_what_a_part_reads(changes, outdated):
 
 
 def test_a_changed_stage_makes_kwok_outdated_and_only_kwok(tmp_path):
+    (tmp_path / "go").mkdir()
     (tmp_path / "stages").mkdir()
     stage = tmp_path / "stages" / "10-x.yaml"
     stage.write_text("one")
