@@ -62,6 +62,8 @@ BOOK = """
         namespace_total: "{{ kubestress_settings.namespaces_total }}"
         results_dir: "{{ kubestress_run.attempt_dir }}"
         ledger: "{{ kubestress_run.results_dir }}/jobs.jsonl"
+        observe:
+          node_interval: 1
         fragments: "{{ fragments }}"
       register: batch
       ignore_errors: true

@@ -313,7 +313,7 @@ class NodePart:
         return {
             "nodes": {
                 "source": "kubelet" if told else "none",
-                "cause": None if told else self._cause or "no pod of the run was seen on a node",
+                "cause": None if told else self._why_none(),
                 "requests": sum(proxy.requests for proxy in self._proxies),
                 "nodes": [load.row() for load in loads[:MAX_ROWS]],
                 "left_off": max(0, len(loads) - MAX_ROWS),
@@ -325,8 +325,16 @@ class NodePart:
 
     def _processes(self, *, counted: bool) -> dict[str, Any]:
         found = self._sampler.figures()
-        cause = "no kubelet counted more than a few processes in a pod of a Job" if counted else self._cause
-        return found if found["samples"] or cause is None else {**found, "cause": cause}
+        if found["samples"]:
+            return found
+        few = "no kubelet counted more than a few processes in a pod of a Job"
+        return {**found, "cause": few if counted else self._why_none()}
+
+    def _why_none(self) -> str:
+        """Why no kubelet told anything: the first cause met."""
+        if self._cause is None and not self._round:
+            return f"the load ended before the first reading, which is after {self._interval_seconds:g} s"
+        return self._cause or "no pod of the run was seen on a node"
 
 
 def _within(names: Iterable[str], costs: Mapping[str, int], budget: float) -> list[str]:

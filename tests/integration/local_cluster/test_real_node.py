@@ -306,8 +306,8 @@ def test_absent_in_the_middle_of_a_run_leaves_the_machine_as_it_was(
     ) as run:
         try:
             until(lambda: compiling(own_kubectl), seconds=90)
-            node.ok(state="absent")
             assert run.poll() is None
+            node.ok(state="absent")
             assert Traces.now().left(before) == {}
             left = processes_of(node.data_dir)
         finally:

@@ -175,6 +175,16 @@ async def test_nodes_without_pods_of_ours_are_never_asked():
     assert (processes(part)["source"], processes(part)["max"]) == ("none", None)
 
 
+async def test_a_load_that_is_over_before_the_first_reading_is_the_cause():
+    world = World()
+    world.run_pod("n1-build", "n1")
+    async with observing(world, interval_seconds=60) as part:
+        pass
+    cause = "the load ended before the first reading, which is after 60 s"
+    assert nodes(part)["cause"] == processes(part)["cause"] == cause
+    assert world.asked == {}
+
+
 async def test_an_interval_of_nought_asks_nobody():
     world = World()
     world.run_pod("n1-build", "n1")
