@@ -152,11 +152,48 @@ def observe(plane: Plane, sizes: Sizes) -> list[Row]:
 
 def playbook(plane: Plane, sizes: Sizes) -> list[Row]:
     """The whole `ansible-playbook kubestress.core.stress` on the same work, and its module's memory."""
+    found = [_played(plane, sizes, number) for number in range(sizes.pairs)]
+    module = max((run.module for run in found), key=lambda module: module.peak_rss_bytes)
+    others = {name: f"{bytes_ / MEGABYTE:.0f} MB" for name, bytes_ in found[0].others.items()}
+    objects = found[0].objects
+    return [
+        median_row(
+            "playbook: wall of ansible-playbook", [run.seconds for run in found], "s", note=f"{objects} objects"
+        ),
+        median_row(
+            "playbook: wall less first request to all available",
+            [run.seconds - run.batch_seconds for run in found],
+            "s",
+            goal=PLAYBOOK_SECONDS,
+            note=f"median of {sizes.pairs}; its batch: {statistics.median(run.batch_seconds for run in found):.1f} s",
+        ),
+        Row(
+            name=f"memory: peak RSS of the module at {objects:,} objects",
+            value=module.peak_rss_bytes / MEGABYTE,
+            unit="MB",
+            goal=RSS_MB,
+            note="; ".join(f"module {name}: {size}" for name, size in others.items()),
+        ),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Played:
+    """One ansible-playbook: its wall, its batch's own seconds, the module's process, and the peaks of other modules."""
+
+    seconds: float
+    batch_seconds: float
+    objects: int
+    module: process.Module
+    others: Mapping[str, int]
+
+
+def _played(plane: Plane, sizes: Sizes, number: int) -> _Played:
     plane.wait_until_quiet()
     settings = {
         "profile": "safe",
-        "run_id": f"playbook-{RUN}",
-        "namespaces_prefix": f"playbook-{RUN}",
+        "run_id": f"playbook-{RUN}-{number}",
+        "namespaces_prefix": f"playbook-{RUN}-{number}",
         "namespaces_total": sizes.headline_namespaces,
         "deployments_per_namespace": workload.DEPLOYMENTS_PER_NAMESPACE,
         "statefulsets_enabled": False,
@@ -169,26 +206,14 @@ def playbook(plane: Plane, sizes: Sizes) -> list[Row]:
         whole = process.run(["kubestress.core.stress", *extra], folder=folder, env=_environment(plane))
         (file,) = (folder / "results").glob("*/**/batches/*.json")
         batch = json.loads(file.read_text())
-    objects = sum(row["created"] for row in batch["objects"].values())
     (module,) = [module for module in whole.modules if module.name == "batch"]
-    others = {other.name: f"{other.peak_rss_bytes / MEGABYTE:.0f} MB" for other in whole.modules if other is not module}
-    return [
-        Row(name="playbook: wall of ansible-playbook", value=whole.seconds, unit="s", note=f"{objects} objects"),
-        Row(
-            name="playbook: wall less first request to all available",
-            value=whole.seconds - batch["seconds"],
-            unit="s",
-            goal=PLAYBOOK_SECONDS,
-            note=f"its batch took {batch['seconds']:.1f} s",
-        ),
-        Row(
-            name=f"memory: peak RSS of the module at {objects:,} objects",
-            value=module.peak_rss_bytes / MEGABYTE,
-            unit="MB",
-            goal=RSS_MB,
-            note="; ".join(f"module {name}: {size}" for name, size in others.items()),
-        ),
-    ]
+    return _Played(
+        seconds=whole.seconds,
+        batch_seconds=batch["seconds"],
+        objects=sum(row["created"] for row in batch["objects"].values()),
+        module=module,
+        others={other.name: other.peak_rss_bytes for other in whole.modules if other is not module},
+    )
 
 
 def creation(plane: Plane, sizes: Sizes) -> list[Row]:
