@@ -329,6 +329,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.cluster.arguments 
     LIMIT_ARGUMENTS,
     WAIT_ARGUMENTS,
 )
+from ansible_collections.kubestress.core.plugins.module_utils.light import leave_cycles
 from ansible_collections.kubestress.core.plugins.module_utils.load.entry import BatchFailed, run_module
 from ansible_collections.kubestress.core.plugins.module_utils.observe.arguments import OBSERVE_ARGUMENTS
 
@@ -383,6 +384,7 @@ def main() -> None:
         result = run_module(module.params, check_mode=module.check_mode, warn=module.warn)
     except BatchFailed as error:
         module.fail_json(msg=str(error), **error.result)
+    leave_cycles()
     module.exit_json(**result)
 
 

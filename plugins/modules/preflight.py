@@ -152,6 +152,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.capacity.demand import MissingSetting
 from ..module_utils.cluster.arguments import AUTH_ARGUMENTS, auth_options
 from ..module_utils.cluster.errors import ClusterError
+from ..module_utils.light import leave_cycles
 from ..module_utils.preflight.check import Question, preflight, result_of
 
 
@@ -187,6 +188,7 @@ def main() -> None:
     except (ClusterError, MissingSetting, ValueError) as error:
         module.fail_json(msg=f"preflight: {error}")
     result = result_of(answer, question)
+    leave_cycles()
     if answer.problems:
         module.fail_json(msg=answer.message(), **result)
     module.exit_json(changed=False, **result)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.light import import_light
+from ansible_collections.kubestress.core.plugins.module_utils.light import import_light, leave_cycles
 
 
 @pytest.fixture
@@ -61,3 +62,11 @@ def test_a_quantity_does_not_cost_the_whole_client() -> None:
         "assert 'kubernetes' not in sys.modules and 'urllib3' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_what_is_left_at_the_end_is_not_searched_again():
+    try:
+        leave_cycles()
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
