@@ -18,7 +18,6 @@ SYSCTLS = (
     "vm/overcommit_memory",
     "vm/panic_on_oom",
 )
-# Where containerd, libcni and the kubelet write by themselves.
 # What a node starts. Each process of a cluster is marked in its environment, so one without a mark got away.
 PROGRAMS = (
     "busybox", "conntrack", "containerd", "containerd-shim", "coredns", "etcd", "host-local", "kube-apiserver",
@@ -26,6 +25,7 @@ PROGRAMS = (
     "unshare",
 )  # fmt: skip
 MARK = b"KUBESTRESS_LOCAL_CLUSTER="
+# Where containerd, libcni and the kubelet write by themselves.
 FOLDERS = ("/run", "/var/lib", "/var/log", "/opt", "/etc/cni", "/usr/libexec", "/var/run/netns")
 
 
