@@ -44,7 +44,7 @@ _value:
 from collections.abc import Callable
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.kubestress.core.plugins.module_utils.load.builds import build_names
+from ansible_collections.kubestress.core.plugins.module_utils.plan.build_farm import build_names
 
 
 def build_members(count: int | str, seed: int | str) -> list[dict[str, str]]:

@@ -44,12 +44,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.kubestress.core.plugins.module_utils.capacity.build_jobs import BuildJobs
-from ansible_collections.kubestress.core.plugins.module_utils.load.builds import (
+from ansible_collections.kubestress.core.plugins.module_utils.plan.build_farm import (
     longest_build,
     phases_text,
     shortest_build,
 )
+from ansible_collections.kubestress.core.plugins.module_utils.plan.demand import BuildJobs
 
 
 def build_variables(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -48,7 +48,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.kubestress.core.plugins.module_utils.load.placement import placement
+from ansible_collections.kubestress.core.plugins.module_utils.plan.placement import placement
 
 
 def pod_variables(settings: Mapping[str, Any], openshift: bool = False) -> dict[str, Any]:

@@ -329,8 +329,8 @@ from ansible_collections.kubestress.core.plugins.module_utils.cluster.arguments 
     LIMIT_ARGUMENTS,
     WAIT_ARGUMENTS,
 )
-from ansible_collections.kubestress.core.plugins.module_utils.light import leave_cycles
-from ansible_collections.kubestress.core.plugins.module_utils.load.entry import BatchFailed, run_module
+from ansible_collections.kubestress.core.plugins.module_utils.load.batch_module import BatchFailed, run_module
+from ansible_collections.kubestress.core.plugins.module_utils.machine.interpreter import leave_cycles
 from ansible_collections.kubestress.core.plugins.module_utils.observe.arguments import OBSERVE_ARGUMENTS
 
 FRAGMENT_OPTIONS = {

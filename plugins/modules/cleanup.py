@@ -174,7 +174,7 @@ msg:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.cleanup.entry import CleanupFailed, run_module
+from ..module_utils.cleanup.cleanup import CleanupFailed, run_module
 from ..module_utils.cluster.arguments import AUTH_ARGUMENTS, LIMIT_ARGUMENTS, WAIT_ARGUMENTS
 
 ARGUMENTS = {

@@ -293,7 +293,7 @@ requests:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.cluster.arguments import AUTH_ARGUMENTS
-from ..module_utils.node_pids.entry import InfoFailed, run_module
+from ..module_utils.node_pids.node_pids_info import InfoFailed, run_module
 
 ARGUMENTS = {
     **AUTH_ARGUMENTS,

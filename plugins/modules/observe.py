@@ -149,7 +149,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.cluster.arguments import AUTH_ARGUMENTS
 from ..module_utils.observe.arguments import INTERVAL_OPTIONS
-from ..module_utils.observe.entry import ObserveFailed, run_module
+from ..module_utils.observe.observe import ObserveFailed, run_module
 
 ARGUMENTS = {
     **AUTH_ARGUMENTS,

@@ -149,11 +149,11 @@ import asyncio
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.capacity.demand import MissingSetting
 from ..module_utils.cluster.arguments import AUTH_ARGUMENTS, auth_options
 from ..module_utils.cluster.errors import ClusterError
-from ..module_utils.light import leave_cycles
-from ..module_utils.preflight.check import Question, preflight, result_of
+from ..module_utils.machine.interpreter import leave_cycles
+from ..module_utils.plan.demand import MissingSetting
+from ..module_utils.preflight.preflight import Question, preflight, result_of
 
 
 def main() -> None:

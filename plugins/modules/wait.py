@@ -153,7 +153,7 @@ seconds:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.cluster.arguments import AUTH_ARGUMENTS
-from ..module_utils.wait.entry import WaitFailed, run_module
+from ..module_utils.wait.wait import WaitFailed, run_module
 
 KIND_OPTIONS = {
     "api_version": {"type": "str", "required": True},

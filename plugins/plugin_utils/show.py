@@ -9,7 +9,14 @@ from collections.abc import Iterable
 
 from ansible import constants
 from ansible.utils.display import Display
-from ansible_collections.kubestress.core.plugins.module_utils.results.table import BAD, FAINT, GOOD, HEADING, WARN, Line
+from ansible_collections.kubestress.core.plugins.module_utils.results.table import (
+    BAD,
+    FAINT,
+    GOOD,
+    HEADING,
+    WARN,
+    Line,
+)
 
 
 def show_lines(lines: Iterable[Line]) -> None:

@@ -6,10 +6,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.exchange import Traffic
-from ansible_collections.kubestress.core.plugins.module_utils.load.batch import Batch
-from ansible_collections.kubestress.core.plugins.module_utils.load.batch_settings import BatchSettings
-from ansible_collections.kubestress.core.plugins.module_utils.load.entry import failure_reasons
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Traffic
+from ansible_collections.kubestress.core.plugins.module_utils.load.batch import Batch, BatchSettings
+from ansible_collections.kubestress.core.plugins.module_utils.load.batch_module import failure_reasons
 from ansible_collections.kubestress.core.plugins.module_utils.observe.arguments import Intervals
 
 from bench.task import Clock, Task

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.kubestress.core.plugins.module_utils.load.plan import Fragment, parse_fragments
+from ansible_collections.kubestress.core.plugins.module_utils.plan.fragment import Fragment, parse_fragments
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 ROLES = Path(__file__).resolve().parents[2] / "roles"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.kubestress.core.plugins.module_utils.load.entry import BatchFailed, run_module
+from ansible_collections.kubestress.core.plugins.module_utils.load.batch_module import BatchFailed, run_module
 from ansible_collections.kubestress.core.plugins.modules.batch import ARGUMENTS
 
 

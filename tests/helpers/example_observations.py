@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.kubestress.core.plugins.module_utils.measure.buckets import add_to, bucket_of, quantile
+from ansible_collections.kubestress.core.plugins.module_utils.measure.exposition import add_to, bucket_of, quantile
 
 _BOUNDS = ("0.05", "0.1", "0.5", "1", "5", "+Inf")
 

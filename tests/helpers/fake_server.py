@@ -8,9 +8,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster, RetryPolicy
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import Connection
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.exchange import RetryPolicy
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 QUICK = RetryPolicy(deadline_seconds=5.0, first_pause_seconds=0.001, max_pause_seconds=0.01)

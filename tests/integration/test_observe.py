@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.kubestress.core.plugins.module_utils.machine.process import Process
-from ansible_collections.kubestress.core.plugins.module_utils.machine.waiting import wait_until
+from ansible_collections.kubestress.core.plugins.module_utils.machine.sync import wait_until
 from helpers.one_task import returned
 
 SECONDS = 60.0

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.kubestress.core.plugins.module_utils.load.plan import Fragment, parse_fragments
+from ansible_collections.kubestress.core.plugins.module_utils.plan.fragment import Fragment, parse_fragments
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 WORKLOADS = ("namespaces", "deployments", "connectivity", "statefulsets", "build_jobs")

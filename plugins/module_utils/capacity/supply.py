@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .quantities import cpu_and_memory, cpu_milli, whole
+from ..syntax import cpu_and_memory, cpu_milli, whole
 
 
 @dataclass(kw_only=True)

@@ -17,8 +17,8 @@ from urllib.parse import quote
 from ..cluster.client import Cluster
 from ..cluster.discovery import Resource
 from ..cluster.errors import ClusterError, Conflict, Forbidden, NotFound
+from ..cluster.labels import run_selector
 from ..cluster.watch import ListWatch, key_of
-from ..load.labels import run_selector
 from .survey import Found, Survey
 
 NAMESPACE = Resource("v1", "Namespace", "namespaces", False, frozenset({"list", "watch", "delete"}))

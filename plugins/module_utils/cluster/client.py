@@ -7,8 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import os
+import random
+import ssl
 import time
+from asyncio import sslproto
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
@@ -24,8 +31,150 @@ from .errors import (
     failure_cause,
     from_response,
 )
-from .exchange import Reply, RetryPolicy, Traffic
-from .transport import MAX_LINE_BYTES, import_aiohttp, is_about_trust, lines_of, use_small_tls_buffers
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryPolicy:
+    """How often and how long a transient failure is tried again.
+
+    `deadline_seconds` bounds one operation, all its attempts and pauses included, but not the time for which our own
+    limits held it back. The pause before attempt n is drawn
+    from 0..min(`max_pause_seconds`, `first_pause_seconds` * 2^(n-1)) ("full jitter"), or the server's Retry-After plus
+    up to a quarter of it, so that clients that were turned away together don't come back together.
+    """
+
+    deadline_seconds: float = 120.0
+    first_pause_seconds: float = 0.1
+    max_pause_seconds: float = 10.0
+
+    def pause_seconds(self, attempt: int, retry_after_seconds: float | None) -> float:
+        """Seconds to wait after the failed attempt number `attempt` (from 1)."""
+        if retry_after_seconds is not None:
+            return retry_after_seconds * (1 + random.random() / 4)
+        return random.random() * min(self.max_pause_seconds, self.first_pause_seconds * 2 ** min(attempt - 1, 30))
+
+
+@dataclass(slots=True)
+class Reply:
+    """What came back for one operation: HTTP `status`, `body`, tries needed, and seconds.
+
+    `seconds` is the last attempt alone, from sending to the whole answer; `total_seconds` is everything, pauses and
+    earlier attempts included. `headers` are looked up without regard to case.
+    """
+
+    status: int
+    body: bytes
+    attempts: int
+    seconds: float
+    total_seconds: float
+    headers: Mapping[str, str]
+
+    @property
+    def date(self) -> str | None:
+        """The server's clock when it answered, as HTTP's Date header has it: whole seconds."""
+        return self.headers.get("Date")
+
+    def json(self) -> Any:
+        """The body, parsed."""
+        return json.loads(self.body)
+
+
+@dataclass
+class Traffic:
+    """Counters over everything that one Cluster sent. `peak_in_flight` leaves out watches, which only listen.
+
+    `errors` counts failed attempts by cause, `retries` those of them that were followed by another. Who wants to
+    measure more makes a subclass: every attempt passes through here.
+    """
+
+    in_flight: int = 0
+    peak_in_flight: int = 0
+    requests: int = 0
+    retries: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+
+    def begin(self) -> float:
+        """A request goes out. Returns when, in monotonic seconds."""
+        self.requests += 1
+        self.in_flight += 1
+        if self.in_flight > self.peak_in_flight:
+            self.peak_in_flight = self.in_flight
+        return time.monotonic()
+
+    def end(self, sent: float, failure: str | None = None, measured_as: tuple[str, str] | None = None) -> float:
+        """Its answer, or its failure with this cause, is in. Returns the seconds since it was sent.
+
+        `measured_as` is what the sender calls it: a verb and a kind.
+        """
+        self.in_flight -= 1
+        if failure is not None:
+            self.errors[failure] += 1
+        return time.monotonic() - sent
+
+    def retry(self, cause: str) -> None:
+        """A request that failed with this cause will be tried again."""
+        self.retries[cause] += 1
+
+
+#: Bytes of one line of a watch; an object may have 1.5 MiB in etcd, and JSON is larger than what is stored.
+MAX_LINE_BYTES = 16 * 1024 * 1024
+#: Two TLS records of full size.
+_TLS_BUFFER_BYTES = 32 * 1024
+_AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+def import_aiohttp() -> Any:
+    """The library. Raises ImportError.
+
+    When it is imported it reads the system's certificate authorities, twice, for contexts that serve who gives none of
+    his own: that is almost half of its import and 2 MB. The Connection always has its own, or plain HTTP.
+    """
+    before = {name: os.environ.get(name) for name in _AUTHORITIES}
+    os.environ.update(dict.fromkeys(_AUTHORITIES, os.devnull))
+    try:
+        import aiohttp
+    finally:
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
+    return aiohttp
+
+
+def use_small_tls_buffers() -> None:
+    """Asyncio gives each TLS connection a read buffer of 256 KiB: 12 MB for 50 connections whose answers have 1 KB."""
+    if getattr(sslproto.SSLProtocol, "max_size", 0) > _TLS_BUFFER_BYTES:
+        sslproto.SSLProtocol.max_size = _TLS_BUFFER_BYTES
+
+
+def is_about_trust(aiohttp: Any, error: Exception) -> bool:
+    """Whether TLS itself said no. A handshake that only broke off is a broken connection like any other."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return True
+    inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    broken_off = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+    return isinstance(inner, ssl.SSLError) and not isinstance(inner, broken_off)
+
+
+async def lines_of(content: Any) -> AsyncIterator[bytes]:
+    """Lines of a stream, of any length up to MAX_LINE_BYTES (aiohttp's own readline has a far smaller limit)."""
+    rest: list[bytes] = []
+    size = 0
+    async for chunk in content.iter_any():
+        parts = chunk.split(b"\n")
+        rest.append(parts[0])
+        size += len(parts[0])
+        if size > MAX_LINE_BYTES:
+            raise ClusterError(f"a watch event larger than {MAX_LINE_BYTES} bytes")
+        for part in parts[1:]:
+            line = b"".join(rest)
+            rest, size = [part], len(part)
+            if line:
+                yield line
+    last = b"".join(rest)
+    if last:
+        yield last
+
 
 Admission = Callable[[], contextlib.AbstractAsyncContextManager[Any]]
 

@@ -1,21 +1,29 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads what explains one object: the object itself, its pods, events. Only for the few that are going to be told."""
+"""Why objects are not ready: the object itself, its pods and events, looked up for the few that are reported."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 from ..readiness.causes import explained, pods_of
 from ..readiness.pods import pod
-from ..readiness.state import Readiness
+from ..readiness.registry import readiness_of
+from ..readiness.state import Readiness, waiting
 from .client import Cluster
-from .discovery import Resource
+from .discovery import Discovery, Resource
 from .errors import ClusterError, NotFound
 
+#: Objects that are looked up after a batch; each costs three requests. The rest keep the cause that the watch has seen.
+EXPLAINED_OBJECTS = 20
+#: Seconds for all of them: where the API server is gone, asking on tells nothing.
+_EXPLAINING_SECONDS = 20.0
 #: Pods of one object whose events are read.
 _PODS_ASKED = 3
 
@@ -26,12 +34,13 @@ class Explainer:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
-    async def explain(self, resource: Resource, key: tuple[str, str], answer: Readiness) -> Readiness:
-        """`answer` with a fuller cause, or as it is if nothing more can be read."""
+    async def explain(self, resource: Resource, key: tuple[str, str], answer: Readiness | None = None) -> Readiness:
+        """`answer` with a fuller cause, or as it is if nothing more can be read; None: as the object is now."""
         try:
             obj = await self._cluster.get(resource.path(key[0], quote(key[1], safe=":")))
         except ClusterError:
-            return answer
+            return answer or waiting("")
+        answer = answer or readiness_of(obj)
         pods = await self._pods(obj, key[0])
         uids = [obj["metadata"]["uid"]]
         uids += [each["metadata"]["uid"] for each in pods if not pod(each).is_ready][:_PODS_ASKED]
@@ -69,3 +78,30 @@ class Explainer:
             return (await self._cluster.get(path, query=query)).get("items") or []
         except ClusterError:
             return []
+
+
+async def explain_unready(
+    rows: list[tuple[str, tuple[str, str], str]],
+    *,
+    cluster: Cluster,
+    discovery: Discovery,
+    api_versions: Mapping[str, str],
+) -> list[dict[str, str]]:
+    """Turn (kind, (namespace, name), cause) into rows of kind, namespace, name and the fullest cause to be had.
+
+    `api_versions` has the apiVersion of each kind.
+    """
+    explainer = Explainer(cluster)
+    answer = []
+    until = time.monotonic() + _EXPLAINING_SECONDS
+    for number, (kind, key, seen) in enumerate(rows):
+        cause = seen
+        seconds = until - time.monotonic()
+        if number < EXPLAINED_OBJECTS and kind != "Namespace" and seconds > 0:
+            # Reading more is a courtesy: where it fails, the cause known from the watch stands.
+            with contextlib.suppress(ClusterError, TimeoutError):
+                async with asyncio.timeout(seconds):
+                    resource = await discovery.resource(api_versions[kind], kind)
+                    cause = (await explainer.explain(resource, key)).cause or seen
+        answer.append({"kind": kind, "namespace": key[0], "name": key[1], "cause": cause})
+    return answer

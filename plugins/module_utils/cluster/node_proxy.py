@@ -14,9 +14,8 @@ import re
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from .client import Cluster
+from .client import Cluster, RetryPolicy
 from .errors import ClusterError, Forbidden, NotFound, TransientError
-from .exchange import RetryPolicy
 
 SUMMARY = "stats/summary"
 CADVISOR = "metrics/cadvisor"

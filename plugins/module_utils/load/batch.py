@@ -7,33 +7,147 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from ..cluster.client import Cluster
+from ..cluster.client import Cluster, RetryPolicy
 from ..cluster.discovery import Discovery, Resource
-from ..cluster.exchange import RetryPolicy
+from ..cluster.explainer import explain_unready
+from ..cluster.limits import Limits
+from ..cluster.meter import Meter
+from ..machine.interpreter import collected_seldom
+from ..machine.progress import Progress
+from ..measure.pods import PodBook
 from ..measure.recorder import Recorder, now_rfc3339
-from .batch_settings import BatchSettings
+from ..observe.arguments import Intervals
+from ..observe.observer import ObservationFile, Observer
+from ..observe.parts import standard_parts
+from ..plan.fragment import Fragment
+from ..plan.jinja import TemplateError
 from .deadlines import Deadlines
-from .explain import explained
-from .garbage import collected_seldom
 from .gone import wait_until_gone
-from .jinja import TemplateError
-from .journal import Journal
 from .ledger import Ledger
-from .limits import Limits
-from .measurements import MeasurementFile, measurements
-from .meter import Meter
-from .observing import batch_observer
-from .outcome import Outcome
-from .progress import Progress
+from .measurements import Journal, MeasurementFile, measurements
 from .runner import Runner
-from .scheduler import Scheduler
-from .signals import told_of_signals
-from .ticker import show, tick
+from .scheduler import Outcome, Scheduler
 from .tracker import Tracker
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchSettings:
+    """What a batch is to do; the module's options, checked. Times are in seconds.
+
+    `observe` None observes nothing beside it; without `results_dir` there is no place for an observation either.
+    """
+
+    auth: dict[str, Any]
+    run_id: str
+    fragments: list[Fragment]
+    namespaces: list[str]
+    first_index: int = 1
+    existing: frozenset[str] = frozenset()
+    parallel: int = 10
+    state: str = "present"
+    patch_type: str = "merge"
+    max_concurrent: int = 50
+    qps: float = 0.0
+    burst: int = 0
+    request_timeout_seconds: float = 60.0
+    retry_deadline_seconds: float = 120.0
+    wait: bool = True
+    wait_timeout_seconds: float = 0.0
+    observe: Intervals | None = None
+    results_dir: Path | None = None
+    ledger: Path | None = None
+    progress: Path | None = None
+
+    @property
+    def requested(self) -> Counter[str]:
+        """Objects by kind, over all namespaces. Namespaces that exist already are not made."""
+        total: Counter[str] = Counter()
+        for fragment in self.fragments:
+            number = len(self.namespaces)
+            if fragment.makes_namespace:
+                number = sum(1 for name in self.namespaces if name not in self.existing)
+            for (_api_version, kind), count in fragment.kinds.items():
+                total[kind] += count * fragment.count * number
+        return total
+
+    @property
+    def ceiling_active_pods(self) -> int:
+        """Job pods that may run at once: namespaces * unfinished Jobs * parallelism."""
+        return len(self.namespaces) * sum(
+            (min(fragment.active, fragment.count) or fragment.count) * fragment.parallelism
+            for fragment in self.fragments
+        )
+
+
+def batch_observer(settings: BatchSettings, cluster: Cluster, pods: PodBook) -> Observer:
+    """The observer of a batch; one that asks nothing if that is not wanted or has no place to be written to."""
+    name = "-".join(fragment.role for fragment in settings.fragments)
+    intervals, folder = settings.observe, settings.results_dir
+    if intervals is None or folder is None:
+        return Observer([], run_id=settings.run_id, name=name, intervals=Intervals(), file=None)
+    namespaces = frozenset(settings.namespaces)
+    parts = standard_parts(cluster, pods, intervals=intervals, started=time.monotonic(), namespaces=lambda: namespaces)
+    file = ObservationFile(folder, name)
+    return Observer(parts, run_id=settings.run_id, name=name, intervals=intervals, file=file)
+
+
+#: Seconds between two writings of the measurements while the batch works, so that a killed run keeps them.
+_SNAPSHOT_SECONDS = 10.0
+#: Seconds between two looks at whether there still is a playbook that wants the load.
+_ABANDONED_LOOK_SECONDS = 1.0
+
+
+async def tick(batch: Batch) -> None:
+    """Until it is cancelled."""
+    next_snapshot = time.monotonic() + _SNAPSHOT_SECONDS
+    while True:
+        next_due = min(batch.progress.seconds_to_next, next_snapshot - time.monotonic(), _ABANDONED_LOOK_SECONDS)
+        await asyncio.sleep(max(0.0, next_due) + 0.01)
+        if batch.progress.is_abandoned():
+            batch.abort("the playbook that ran this batch is gone")
+        show(batch)
+        if time.monotonic() >= next_snapshot:
+            batch.worked_seconds = time.monotonic() - batch.began
+            batch.write(partial=True)
+            next_snapshot = time.monotonic() + _SNAPSHOT_SECONDS
+
+
+def show(batch: Batch, *, last: bool = False) -> None:
+    """Write a line of progress, if one is due or it is the last."""
+    jobs, pods = batch.tracker.jobs, batch.tracker.pods
+    ended = jobs.complete.total() + jobs.failed.total()
+    detail = f"{ended} Jobs ended, {pods.active_job_pods} Job pods active" if batch.settings.requested["Job"] else ""
+    batch.progress.show(
+        done=batch.recorder.done,
+        failed=batch.recorder.failures.total(),
+        retries=batch.cluster.traffic.retries.total(),
+        unready=batch.standings.unready(),
+        detail=detail,
+        last=last,
+    )
+
+
+@contextlib.contextmanager
+def told_of_signals(stop: Callable[[str], None]) -> Iterator[None]:
+    """While the block runs, SIGTERM and SIGINT call `stop` with a reason instead of ending the process."""
+    loop = asyncio.get_running_loop()
+    wanted = (signal.SIGTERM, signal.SIGINT)
+    for number in wanted:
+        loop.add_signal_handler(number, stop, f"interrupted by {number.name}")
+    try:
+        yield
+    finally:
+        for number in wanted:
+            loop.remove_signal_handler(number)
+
 
 #: Seconds without anything under way or awaited after which a batch is a fault of ours, and ends with that word.
 _STALL_SECONDS = 60.0
@@ -77,17 +191,21 @@ class Batch:
                 async with self.observer.beside():
                     await self._work(discovery)
                 if settings.state != "absent":
-                    self.not_ready += await explained(
+                    self.not_ready += await explain_unready(
                         self.standings.unsettled(),
                         cluster=cluster,
                         discovery=discovery,
-                        fragments=settings.fragments,
-                        run_id=settings.run_id,
+                        api_versions={
+                            kind: version for fragment in settings.fragments for version, kind in fragment.kinds
+                        },
                     )
             finally:
                 self.recorder.close()
                 self.ledger.close()
             return self.write()
+
+    def _api_versions(self) -> dict[str, str]:
+        return {kind: version for fragment in self.settings.fragments for version, kind in fragment.kinds}
 
     async def _resources(self, discovery: Discovery) -> dict[tuple[str, str], Resource]:
         kinds = {kind for fragment in self.settings.fragments for kind in fragment.kinds}

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 
-from .plan import Fragment
+from ..plan.fragment import Fragment
+from .object_states import Standings
 from .scheduler import Scheduler
-from .standing import Standings
 
 
 class Deadlines:

@@ -12,8 +12,8 @@ from collections import defaultdict
 from ..cluster.client import Cluster
 from ..cluster.discovery import Discovery
 from ..cluster.errors import ClusterError
+from ..cluster.labels import run_selector
 from ..cluster.watch import ListWatch, key_of
-from .labels import run_selector
 
 Deleted = tuple[str, str, str, str]
 

@@ -8,11 +8,60 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..measure.recorder import now_rfc3339
+from ..measure.pods import FailedPod
+from ..measure.recorder import Recorder, now_rfc3339
 from ..results.folder import write_json
+from .object_states import Key
+from .scheduler import Outcome
 
 if TYPE_CHECKING:
     from .batch import Batch
+
+_VERBS = {"present": "create", "patched": "patch", "absent": "delete"}
+
+
+class Journal:
+    """Writes down what failed: an operation, a pod, or an object that never became ready."""
+
+    def __init__(self, recorder: Recorder, *, state: str) -> None:
+        self._recorder = recorder
+        self._verb = _VERBS[state]
+
+    def operation(self, outcome: Outcome) -> None:
+        """An operation that failed."""
+        operation = outcome.operation
+        self._recorder.failed_operation(kind=operation.kind)
+        self._recorder.failure(
+            operation=self._verb,
+            kind=operation.kind,
+            namespace=operation.namespace,
+            name=operation.name,
+            role=operation.role,
+            reason=outcome.reason,
+            message=outcome.message,
+            attempts=outcome.attempts,
+        )
+
+    def pod(self, pod: FailedPod, role: str) -> None:
+        """A pod that failed."""
+        self._happened("run", "Pod", (pod.namespace, pod.name), role, pod.reason, pod.message)
+
+    def unready(self, kind: str, key: Key, role: str, cause: str) -> None:
+        """An object that will not be ready."""
+        self._happened("become ready", kind, key, role, "NotReady", cause)
+
+    def _happened(self, operation: str, kind: str, key: Key, role: str, reason: str, message: str) -> None:
+        self._recorder.failure(
+            operation=operation,
+            kind=kind,
+            namespace=key[0],
+            name=key[1],
+            role=role,
+            reason=reason,
+            message=message,
+            attempts=0,
+        )
+
 
 SCHEMA = 1
 

@@ -11,13 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ..cluster.client import Cluster
+from ..cluster.client import Cluster, Reply
 from ..cluster.discovery import Resource
 from ..cluster.errors import AlreadyExists, ClusterError, Conflict, Invalid, NotFound
-from ..cluster.exchange import Reply
-from .labels import LABEL_MANAGED_BY, LABEL_RUN_ID, MANAGED_BY
-from .outcome import Operation, Outcome
-from .scheduler import Scheduler
+from ..cluster.labels import LABEL_MANAGED_BY, LABEL_RUN_ID, MANAGED_BY
+from .scheduler import Operation, Outcome, Scheduler
 
 #: What is asked for in return for a created object, which nobody reads: writing all of it costs the API server 5–10 %
 #: of a creation, and us the reading. A server that cannot answers in full; errors come as ever.

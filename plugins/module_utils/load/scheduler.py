@@ -11,13 +11,127 @@ nothing, and what is kept grows with the namespaces at work, not with the object
 from __future__ import annotations
 
 import asyncio
+import enum
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
 
-from .lanes import Blocked, Lane, NamespaceWork, Unit
-from .outcome import Operation
-from .plan import Fragment
+from ..plan.fragment import Fragment
+
+
+class Blocked(enum.Enum):
+    """Why a lane gives nothing now. SHORT blocks keep the namespace's slot, LONG ones free it for the next."""
+
+    NO = 0
+    SHORT = 1
+    LONG = 2
+
+
+@dataclass(slots=True)
+class Unit:
+    """One member of a lane on its way through the steps."""
+
+    lane: Lane
+    index: int
+    step: int = 0
+    outstanding: int = 0
+    failed: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """One fragment in one namespace. `unfinished` holds the names of gated objects that are not finished."""
+
+    namespace: NamespaceWork
+    fragment: Fragment
+    next_index: int = 1
+    paused_until: float = 0.0
+    #: Members begun and not finished, for the gate; members whose last object is stored and unfinished, by name.
+    begun: int = 0
+    unfinished: set[str] = field(default_factory=set)
+    #: Members that wait, after an earlier step, for the namespace's ServiceAccount.
+    held: deque[Unit] = field(default_factory=deque)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every member was handed out."""
+        return self.next_index > self.fragment.count
+
+    def blocked(self, now: float) -> Blocked:
+        """What holds back the next member."""
+        fragment, work = self.fragment, self.namespace
+        if not fragment.makes_namespace and not work.stored and not work.failed:
+            return Blocked.SHORT
+        if work.failed:
+            return Blocked.NO  # nothing is sent any more, but every operation gets its outcome
+        if fragment.step_makes_pods(0) and not work.ready:
+            return Blocked.SHORT
+        if now < self.paused_until:
+            return Blocked.SHORT
+        if fragment.active and self.begun + len(self.unfinished) >= fragment.active:
+            return Blocked.LONG
+        if any(not work.role_done(role) for role in fragment.after):
+            return Blocked.LONG
+        return Blocked.NO
+
+
+@dataclass(slots=True, eq=False)
+class NamespaceWork:
+    """All lanes of one namespace."""
+
+    name: str
+    index: int
+    stored: bool
+    ready: bool
+    lanes: list[Lane] = field(default_factory=list)
+    outstanding: int = 0
+    failed: str | None = None
+    awake: bool = False
+    holds_slot: bool = False
+    done: bool = False
+    unready_in: Callable[[str, str], int] = field(default=lambda _namespace, _role: 0)
+
+    def role_done(self, role: str) -> bool:
+        """Whether all members of a role were sent here, and none is waited for."""
+        lanes = [lane for lane in self.lanes if lane.fragment.role == role]
+        sent = all(lane.exhausted and not lane.begun for lane in lanes)
+        return sent and not self.unready_in(self.name, role)
+
+
+Result = Literal["created", "unchanged", "patched", "deleted", "failed"]
+
+
+@dataclass(slots=True)
+class Operation:
+    """One object to create, patch or delete. `namespace` is the one it is for, also for a Namespace itself."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    body: bytes
+    role: str
+    unit: Unit
+    #: Set when something that this object needs has failed: then it is not sent, and this says why.
+    skipped_because: str | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of an operation; exactly one per operation.
+
+    `seconds` is the time of the request that was answered, without pauses and earlier attempts; 0 where nothing was
+    sent. `reason` is a stable word for counting, `message` the whole text; both are empty but for failures.
+    """
+
+    operation: Operation
+    result: Result
+    attempts: int = 0
+    seconds: float = 0.0
+    reason: str = ""
+    message: str = ""
 
 
 class Scheduler:

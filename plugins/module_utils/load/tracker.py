@@ -19,19 +19,16 @@ from typing import Any
 from ..cluster.client import Cluster
 from ..cluster.discovery import Discovery
 from ..cluster.errors import ClusterError, Forbidden, NotFound
+from ..cluster.labels import LABEL_ROLE, run_selector
 from ..cluster.watch import Event, ListWatch, key_of
 from ..measure.job_times import job_end
 from ..measure.pods import FailedPod, PodBook
+from ..plan.fragment import POD_MAKERS, Fragment
 from ..readiness.registry import has_predicate, readiness_of
 from ..readiness.state import Readiness, State
-from .killed_sets import KilledSets
-from .labels import LABEL_ROLE, run_selector
 from .ledger import FinishedJob, JobBook, Ledger
-from .namespaces import Namespaces
-from .outcome import Operation, Outcome
-from .plan import POD_MAKERS, Fragment
-from .scheduler import Scheduler
-from .standing import Key, Known, Standings
+from .object_states import Key, KilledSets, Known, Namespaces, Standings
+from .scheduler import Operation, Outcome, Scheduler
 
 
 def _plain(answer: Readiness) -> State:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..machine.waiting import wait_until
+from ..machine.sync import wait_until
 from .errors import LocalClusterError
 
 MOUNTS = Path("/proc/self/mounts")

@@ -11,10 +11,9 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
-from ..machine.locks import exclusive
+from ..machine.sync import exclusive
 from . import host
 from .binaries import Binary
-from .decision import Decision, decide, describe_difference
 from .errors import LocalClusterError
 from .files import write_files
 from .layout import Layout
@@ -24,11 +23,10 @@ from .population import Population, told
 from .ports import check_free
 from .programs import Programs, describe
 from .real import clean_up, describe_node, left_over
-from .report import Report
 from .settings import Settings
-from .state import State, fixed_settings
+from .state import Report, State, fixed_settings
 from .supervisor import Supervisor, end
-from .tier import ALL_PARTS, part_names, strays, wanted_parts, with_the_node
+from .tier import ALL_PARTS, Decision, decide, describe_difference, part_names, strays, wanted_parts, with_the_node
 
 # Ends quickly, for nothing is kept: what does not listen is killed.
 ABSENT_GRACE_SECONDS = 5.0

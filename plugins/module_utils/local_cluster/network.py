@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from ..machine.waiting import wait_until
+from ..machine.sync import wait_until
 from .errors import LocalClusterError
 from .host import search_path
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .image_set import PAUSE_IMAGE
+from .images import PAUSE_IMAGE
 from .pki import Pki
 from .settings import REAL_NODE_NAME, Settings
 

@@ -7,14 +7,47 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from ..machine.waiting import wait_until
+from ..machine.sync import wait_until
 from . import nodes
 from .api import Api
 from .errors import NotReadyError
-from .pki import ADMIN, Pki
-from .rights import grant
+from .pki import ADMIN, DNS_CLIENT, KUBELET_CLIENT, Pki
 from .settings import REAL_NODE_NAME, Settings
+
+_GROUP = "rbac.authorization.k8s.io"
+_PATH = f"/apis/{_GROUP}/v1"
+_READ = ["get", "list", "watch"]
+DNS_RULES = [
+    {"apiGroups": [""], "resources": ["services", "namespaces"], "verbs": _READ},
+    {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": _READ},
+]
+
+
+def grant(api: Api) -> None:
+    """Have them. Logs, exec and statistics: the kubelet asks whether the API server's own client may have them."""
+    _bind(api, KUBELET_CLIENT, role="system:kubelet-api-admin")
+    _create(api, "ClusterRole", DNS_CLIENT, rules=DNS_RULES)
+    _bind(api, DNS_CLIENT, role=DNS_CLIENT)
+
+
+def _bind(api: Api, user: str, *, role: str) -> None:
+    """Let a user have a role, by a binding of the user's name."""
+    _create(
+        api,
+        "ClusterRoleBinding",
+        user,
+        roleRef={"apiGroup": _GROUP, "kind": "ClusterRole", "name": role},
+        subjects=[{"apiGroup": _GROUP, "kind": "User", "name": user}],
+    )
+
+
+def _create(api: Api, kind: str, name: str, **content: Any) -> None:
+    path = f"{_PATH}/{kind.lower()}s"
+    if api.get(f"{path}/{name}") is None:
+        api.post(path, {"apiVersion": f"{_GROUP}/v1", "kind": kind, "metadata": {"name": name}, **content})
+
 
 DEFAULT_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 MAX_NAMED = 5

@@ -10,10 +10,34 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..machine.process import HAS_PROC, PROC, command_of
+from ..machine.process import HAS_PROC, PROC, Process, command_of, environment_of, pids
 from .errors import PortTakenError
-from .marks import marker_of
 from .settings import LOOPBACK
+
+MARKER_VARIABLE = "KUBESTRESS_LOCAL_CLUSTER"
+
+
+def marked(value: str) -> list[Process]:
+    """Every process of this user whose environment says that it belongs to the cluster `value`. Linux only."""
+    wanted = f"{MARKER_VARIABLE}={value}".encode()
+    found = []
+    for pid in pids():
+        # A process that runs this very code was told the value by its caller, not started as a part.
+        if pid != os.getpid() and wanted in environment_of(pid):
+            process = Process.of(pid)
+            if process:
+                found.append(process)
+    return found
+
+
+def marker_of(pid: int) -> str | None:
+    """The data folder of the cluster that a process belongs to, or None."""
+    prefix = f"{MARKER_VARIABLE}=".encode()
+    for entry in environment_of(pid):
+        if entry.startswith(prefix):
+            return entry[len(prefix) :].decode(errors="replace")
+    return None
+
 
 LISTEN_STATE = "0A"
 

@@ -19,11 +19,10 @@ from pathlib import Path
 from . import cgroups, node_config
 from .errors import LocalClusterError
 from .host import Host, file_system_of, has_apparmor, has_own_pid_max, may_lower_oom_score, search_path
-from .image_set import image_set
-from .images import write_archive
+from .images import image_set, write_archive
 from .layout import Layout
-from .namespaces import NODE, SYSTEM_CGROUP, cgroup_name
 from .network import Network
+from .node_namespaces import NODE, SYSTEM_CGROUP, cgroup_name
 from .nodes import LABEL
 from .parts import Inside, Part
 from .pki import Pki

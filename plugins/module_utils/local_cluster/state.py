@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is remembered between two runs: which settings the cluster was started with, and from which programs."""
+"""What a call did, in words for the user and as data for the module."""
 
 from __future__ import annotations
 
@@ -56,3 +56,17 @@ def fixed_settings(settings: Settings) -> dict[str, Any]:
     if settings.real_node:
         fixed |= {name: getattr(settings, name) for name in ("node_network", "real_node_pid_max")}
     return fixed
+
+
+@dataclass
+class Report:
+    """What was done, or in check mode would be."""
+
+    changes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was done."""
+        return bool(self.changes)

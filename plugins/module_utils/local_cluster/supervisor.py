@@ -12,14 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from ..machine.process import Process, child_of, command_of, terminate
-from ..machine.waiting import wait_until
+from ..machine.sync import wait_until
 from .api import Api
 from .errors import LocalClusterError, NotReadyError, PartCrashedError
 from .layout import Layout
-from .marks import MARKER_VARIABLE, marked
-from .namespaces import NODE, entering
+from .node_namespaces import NODE, entering
 from .parts import Part
 from .pki import ADMIN, Pki
+from .ports import MARKER_VARIABLE, marked
 
 # Handed on to the parts. Not the proxies: nothing leaves this machine.
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TZ", "GOMAXPROCS", "GOGC", "GOMEMLIMIT", "GODEBUG", "GOTRACEBACK")

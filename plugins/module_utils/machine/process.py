@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .waiting import wait_until
+from .sync import wait_until
 
 PROC = Path("/proc")
 HAS_PROC = (PROC / "self" / "stat").exists()

@@ -9,11 +9,35 @@ Event is by how much it grew.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .forks import fork_failure
+#: What a failed pod is counted under.
+FORK_FAILED = "fork failed"
+# The words of shells (busybox and dash, bash), of Go programs (the kubelet, containerd, runc, CNI plug-ins), of the C
+# library, of Java and of Python. EAGAIN alone would be wrong: reading from a socket fails with it, too.
+_TELLS = re.compile(
+    r"can(?:'t|not) fork"
+    r"|fork failed"
+    r"|\bfork: (?:retry: )?resource temporarily unavailable"
+    r"|fork/exec [^:]*: resource temporarily unavailable"
+    r"|failed to create new os thread"
+    r"|pthread_create failed"
+    r"|unable to create (?:new )?native thread"
+    r"|can't start new thread",
+    re.IGNORECASE,
+)
+
+
+def fork_failure(text: str) -> str:
+    """The last line of the text that tells so, which knows most of it; empty if none does."""
+    lower = text.lower()
+    if "fork" not in lower and "thread" not in lower:
+        return ""  # nearly every Event, of which a storm brings thousands a second
+    return next((line.strip() for line in reversed(text.splitlines()) if _TELLS.search(line)), "")
+
 
 #: Pairs of reason and kind that are counted apart; the rest is counted together.
 MAX_GROUPS = 200

@@ -1,18 +1,13 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prometheus' text format, as far as an answer of many megabytes is read: the families that are asked for. Pure.
-
-A parser of the whole format would make objects of every line, and of those one in four is wanted here. So the text is
-searched for the names, and a series stays what it is in the text, name and labels as written, until someone wants its
-labels: the same process writes the same series the same way, which is all that a difference of two answers needs.
-"""
+"""Histograms as Prometheus counts them: calls that took at most `le` seconds, each bucket with those below it. Pure."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 #: A name with its labels, as the answer writes it: b'requests_total{verb="GET"}'.
 Series = bytes
@@ -65,3 +60,67 @@ def is_of(series: Series, name: str) -> bool:
 def _unescaped(value: bytes) -> str:
     text = value.decode("utf-8", "replace")
     return _ESCAPED.sub(lambda match: "\n" if match[1] == "n" else match[1], text) if "\\" in text else text
+
+
+#: Seconds -> calls that took at most that long.
+Buckets = dict[float, float]
+
+
+def add_to(buckets: Buckets, le: str, value: float) -> None:
+    """Count `value` calls more in the bucket that the text calls `le`."""
+    bound = math.inf if le == "+Inf" else float(le)
+    buckets[bound] = buckets.get(bound, 0.0) + value
+
+
+def count(buckets: Buckets) -> int:
+    """Calls in all buckets together."""
+    return int(max(buckets.values(), default=0))
+
+
+def bucket_of(buckets: Buckets, percent: float) -> tuple[float, float | None] | None:
+    """The bounds in seconds between which the percentile lies, the upper one None where no bucket has one."""
+    bounds, rank = sorted(buckets), max(buckets.values(), default=0.0) * percent / 100
+    if not rank:
+        return None
+    place = next(n for n, bound in enumerate(bounds) if buckets[bound] >= rank)
+    low = bounds[place - 1] if place else 0.0
+    return low, None if math.isinf(bounds[place]) else bounds[place]
+
+
+def quantile(buckets: Buckets, percent: float) -> float | None:
+    """Seconds, as Prometheus' histogram_quantile estimates them: as if a bucket's calls were spread evenly in it.
+
+    Where the percentile lies above the last bound, that bound: it took at least so long. None without calls.
+    """
+    found = bucket_of(buckets, percent)
+    if found is None:
+        return None
+    low, high = found
+    if high is None:
+        return low
+    before = buckets.get(low, 0.0)
+    rank = max(buckets.values()) * percent / 100
+    return low + (high - low) * (rank - before) / (buckets[high] - before)
+
+
+def rounded(seconds: float | None) -> float | None:
+    """Seconds to the tenth of a millisecond; a bucket tells less than that."""
+    return None if seconds is None else round(seconds, 4)
+
+
+def grouped(counted: Mapping[Series, float], by: Iterable[str]) -> dict[tuple[str, ...], Buckets]:
+    """The histograms in `counted` by the values of the labels `by`, without those that counted nothing."""
+    names = tuple(by)
+    found: dict[tuple[str, ...], Buckets] = {}
+    # Of one histogram's series only `le` differs, and reading labels is what takes the time.
+    known: dict[bytes, Buckets] = {}
+    for series, value in counted.items():
+        head, there, rest = series.partition(b'le="')
+        le, _quote, tail = rest.partition(b'"')
+        if not there:
+            continue
+        if head + tail not in known:
+            labels = labels_of(head + tail)
+            known[head + tail] = found.setdefault(tuple(labels.get(name, "") for name in names), {})
+        add_to(known[head + tail], le.decode(), value)
+    return {key: buckets for key, buckets in found.items() if count(buckets)}

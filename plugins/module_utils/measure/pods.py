@@ -12,9 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .latency import LatencySketch
-from .pod_status import GROUPS, epoch, failure_reason, group_of
+from .pod_status import GROUPS, Counted, Restarts, epoch, failure_reason, group_of
 from .pod_times import PodStart, StartBook
-from .restarts import Counted, Restarts
 
 #: Failed pods kept by name per namespace; all of them are in failures.jsonl.
 KEPT_PER_NAMESPACE = 20

@@ -14,8 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from .buckets import Buckets, add_to, bucket_of, count, grouped, quantile, rounded
-from .exposition import Series
+from .exposition import Buckets, Series, add_to, bucket_of, count, grouped, quantile, rounded
 
 MUTATING = frozenset({"POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"})
 _CALLS = MUTATING | {"GET", "LIST"}

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 
 from ..cluster.errors import ClusterError
 from ..machine.process import Process
-from ..machine.waiting import wait_until
+from ..machine.sync import wait_until
 from ..results.folder import ResultsError, read_json, write_json
 from .arguments import ObserveError
 

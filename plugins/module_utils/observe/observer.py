@@ -7,15 +7,83 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
 
 from ..cluster.errors import ClusterError
 from ..measure.recorder import now_rfc3339
-from ..results.folder import ResultsError
+from ..results.folder import ResultsError, write_json
 from .arguments import Intervals
-from .observation import ObservationFile, head
-from .part import Part
+
+SCHEMA = 1
+FOLDER = "observations"
+#: Rows of a list that go back to Ansible; everything is in the file.
+_RETURNED_ROWS = 10
+_LARGE = frozenset({"series", "buckets", "histogram", "startup_histogram", "timeline", "p99_bucket_s"})
+
+
+class ObservationFile:
+    """One file of `results_dir`/observations, numbered in the order in which the observers began."""
+
+    def __init__(self, results_dir: Path, name: str) -> None:
+        """Choose the path; nothing but the folder is written. Raises ResultsError."""
+        folder = results_dir / FOLDER
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            taken = [int(path.name[:3]) for path in folder.glob("[0-9][0-9][0-9]-*.json")]
+        except OSError as error:
+            raise ResultsError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+        self.path = folder / f"{max(taken, default=0) + 1:03d}-{name[:100]}.json"
+
+    def write(self, document: Mapping[str, Any]) -> None:
+        """Write the observation as it is now. Raises ResultsError."""
+        write_json(self.path, document, compact=True)
+
+
+def head(*, run_id: str, name: str, started: str, finished: str | None, intervals: Intervals) -> dict[str, Any]:
+    """What stands before the parts' keys. Times are RFC 3339; `finished` None means at work, or killed."""
+    return {
+        "schema": SCHEMA,
+        "run_id": run_id,
+        "name": name,
+        "started": started,
+        "finished": finished,
+        "interval": {"api_seconds": intervals.api_seconds, "node_seconds": intervals.node_seconds},
+    }
+
+
+def bounded(value: Any) -> Any:
+    """An observation without series and histograms, and with the first rows of each list: what Ansible may hold."""
+    if isinstance(value, Mapping):
+        return {key: bounded(entry) for key, entry in value.items() if key not in _LARGE}
+    if isinstance(value, list):
+        return [bounded(entry) for entry in value[:_RETURNED_ROWS]]
+    return value
+
+
+class Part(Protocol):
+    """One source of figures. A fault in it is a warning in the observation, never the load's failure.
+
+    The observer calls `begin`, lets `run` work until it cancels it, and calls `end`; `document` is asked at any time,
+    also before `begin` is done and after a fault, for what a killed process is to leave behind.
+    """
+
+    #: What was left out and why, one line each, as a reader of the report is to see it.
+    warnings: list[str]
+
+    async def begin(self) -> None:
+        """The reading before the load. It delays the load: one round of requests at most, no long answers awaited."""
+
+    async def run(self) -> None:
+        """Read again and again until cancelled. A part that needs nothing in between returns at once."""
+
+    async def end(self) -> None:
+        """The reading after the load. Called once, after `run` has ended, also where `begin` failed."""
+
+    def document(self) -> dict[str, Any]:
+        """Its keys of the observation, as JSON takes them: {"api_server": {…}}. Quick: no I/O."""
+
 
 #: Seconds between two writings while the load works, so that a killed run keeps them.
 _WRITE_SECONDS = 10.0

@@ -13,7 +13,7 @@ from .api_server import ApiServerPart
 from .arguments import Intervals
 from .events import EventPart
 from .nodes import NodePart
-from .part import Part
+from .observer import Part
 
 
 def standard_parts(

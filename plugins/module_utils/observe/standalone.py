@@ -9,17 +9,162 @@ import asyncio
 import contextlib
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..cluster.client import Cluster
-from ..cluster.exchange import RetryPolicy
+from ..cluster.client import Cluster, RetryPolicy
+from ..cluster.discovery import Discovery, Resource
+from ..cluster.errors import ClusterError
+from ..cluster.labels import run_selector
+from ..cluster.watch import Event, ListWatch
+from ..measure.client import POD_SERIES, Timeline
+from ..measure.job_times import JobTimes
 from ..measure.pods import PodBook
+from ..measure.recorder import now_rfc3339
 from .arguments import Intervals
-from .observation import ObservationFile
-from .observer import Observer
+from .observer import ObservationFile, Observer
 from .parts import standard_parts
-from .watching import Watching
+
+#: Namespaces that are watched one by one; of more, all are watched and the others left out here.
+_OWN_WATCHES = 20
+#: Seconds between two looks at the counts, the length of a bin of the timeline.
+_LOOK_SECONDS = 1.0
+
+Take = Callable[[Event, bool], None]
+
+
+class Watching:
+    """`pods`, `jobs`, `statefulsets` and `timeline` of an observation; a Part. Call `listed` before anything else."""
+
+    def __init__(self, cluster: Cluster, pods: PodBook, *, run_id: str, namespaces: Sequence[str]) -> None:
+        self._cluster = cluster
+        self._pods = pods
+        self._jobs: JobTimes | None = None
+        self._only = frozenset(namespaces)
+        #: The namespaces that count: those given, or those in which there is something of the run.
+        self.namespaces = set(namespaces)
+        self._selector = "" if namespaces else run_selector(run_id)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._watches: list[ListWatch] = []
+        self._started = now_rfc3339()
+        self._timeline = Timeline(time.monotonic(), cpu_seconds=time.process_time, pod_counts=pods.counts)
+        self.warnings: list[str] = []
+
+    async def listed(self) -> None:
+        """Begin to watch, and return when what is there was read. Raises ClusterError if pods cannot be read."""
+        discovery = Discovery(self._cluster)
+        try:
+            await self._listed(discovery, "v1", "Pod", self._take_pod)
+        except BaseException:
+            await self.end()
+            raise
+        jobs = JobTimes(ended_since=time.time())
+
+        def take_job(event: Event, _from_list: bool) -> None:
+            jobs.observe(event.object)
+
+        if await self._may_be_listed(discovery, "batch/v1", "Job", take_job):
+            self._jobs = jobs
+        if self._selector:
+            # Where no pod could be made, the events of its namespace tell why.
+            await self._may_be_listed(discovery, "v1", "Namespace", self._take_namespace)
+
+    async def _may_be_listed(self, discovery: Discovery, api_version: str, kind: str, take: Take) -> bool:
+        try:
+            await self._listed(discovery, api_version, kind, take)
+        except ClusterError as error:
+            self.warnings.append(f"{kind}s cannot be watched: {error}")
+            return False
+        return True
+
+    async def _listed(self, discovery: Discovery, api_version: str, kind: str, take: Take) -> None:
+        resource = await discovery.resource(api_version, kind)
+        one_by_one = 0 < len(self._only) <= _OWN_WATCHES
+        scopes: list[str | None] = [*sorted(self._only)] if one_by_one else [None]
+        await asyncio.gather(*(self._follow(resource, scope, take) for scope in scopes))
+
+    async def _follow(self, resource: Resource, namespace: str | None, take: Take) -> None:
+        """Return when the first list was read; raise what keeps it from being read."""
+        watch = ListWatch(self._cluster, resource, label_selector=self._selector, namespace=namespace)
+        self._watches.append(watch)
+        synced: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._tasks.append(asyncio.create_task(self._take_events(watch, take, synced)))
+        await synced
+
+    async def _take_events(self, watch: ListWatch, take: Take, synced: asyncio.Future[None]) -> None:
+        try:
+            async for event in watch.events():
+                if event.type == "SYNCED":
+                    if not synced.done():
+                        synced.set_result(None)
+                elif not self._only or event.object["metadata"].get("namespace") in self._only:
+                    take(event, not synced.done())
+        except Exception as error:
+            if not synced.done():
+                synced.set_exception(error)
+                return
+            self.warnings.append(f"{watch.resource.kind}s were no longer watched from {now_rfc3339()}: {error}")
+
+    def _take_namespace(self, event: Event, _from_list: bool) -> None:
+        self.namespaces.add(event.object["metadata"]["name"])
+
+    def _take_pod(self, event: Event, from_list: bool) -> None:
+        self.namespaces.add(event.object["metadata"]["namespace"])
+        self._pods.observe(event.type, event.object, from_list=from_list)
+
+    # -- a part of the observer --------------------------------------------------------------------------------------
+
+    async def begin(self) -> None:
+        """Nothing: `listed` was called, and has raised what the observer would only have warned of."""
+
+    async def run(self) -> None:
+        """Note the counts of pods once a second."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            self._timeline.advance(time.monotonic())
+
+    async def end(self) -> None:
+        """End the watches."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def document(self) -> dict[str, Any]:
+        """Counts and times as in the measurements of a batch; of Jobs None where they may not be watched."""
+        pods, jobs = self._pods, self._jobs
+        series = self._timeline.series(time.monotonic())
+        return {
+            "pods": _figures_of(pods),
+            "jobs": None if jobs is None else {"complete": jobs.complete, "failed": jobs.failed, **jobs.figures()},
+            "statefulsets": pods.stateful_figures(),
+            "timeline": {
+                "started": self._started,
+                "bin_seconds": self._timeline.bin_seconds,
+                "series": {name: series[name] for name in POD_SERIES},
+            },
+            "watch_breaks": dict(sum((watch.broken for watch in self._watches), Counter())),
+        }
+
+
+def _figures_of(pods: PodBook) -> dict[str, Any]:
+    startup = pods.startup
+    return {
+        "succeeded": pods.succeeded,
+        "failed": pods.failed,
+        "startup_p50_s": _seconds(startup.percentile(50)),
+        "startup_p99_s": _seconds(startup.percentile(99)),
+        "startup_histogram": startup.to_dict(),
+        "restarts": pods.restarts,
+        "oom_kills": pods.oom_kills,
+        "causes": dict(pods.causes),
+        **pods.start_figures(),
+    }
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
 
 #: Seconds that one request may take, and for which it is tried again.
 _REQUEST_SECONDS = 30.0

@@ -13,7 +13,7 @@ from typing import Any
 from ..capacity.supply import Node, NodeProcesses, Supply, node_of, pod_requests, quota_of
 from ..cluster.client import Cluster
 from ..cluster.inventory import Access, KubeletFacts, kubelet_facts, missing_access, read_each, serves_group
-from ..load.labels import LABEL_MANAGED_BY, LABEL_RUN_ID, MANAGED_BY
+from ..cluster.labels import LABEL_MANAGED_BY, LABEL_RUN_ID, MANAGED_BY
 
 #: Finished pods hold neither a slot nor requests.
 _UNFINISHED = {"fieldSelector": "status.phase!=Succeeded,status.phase!=Failed"}

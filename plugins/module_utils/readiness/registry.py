@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import others, pods, workloads
+from . import kinds, pods
 from .causes import explained, pods_of
 from .pods import pod_cause, pod_reason
 from .state import Predicate, Readiness, State, waiting
@@ -30,20 +30,20 @@ __all__ = [
 
 #: (API group, kind) -> predicate. Any version of the group.
 _PREDICATES: dict[tuple[str, str], Predicate] = {
-    ("", "Namespace"): others.namespace,
+    ("", "Namespace"): kinds.namespace,
     ("", "Pod"): pods.pod,
-    ("apps", "Deployment"): workloads.deployment,
-    ("apps", "StatefulSet"): workloads.stateful_set,
-    ("apps", "DaemonSet"): workloads.daemon_set,
-    ("apps", "ReplicaSet"): workloads.replica_set,
-    ("", "ReplicationController"): workloads.replica_set,
-    ("batch", "Job"): workloads.job,
-    ("", "Service"): others.service,
-    ("", "PersistentVolumeClaim"): others.persistent_volume_claim,
-    ("", "PersistentVolume"): others.persistent_volume,
-    ("", "Node"): others.node,
-    ("apiextensions.k8s.io", "CustomResourceDefinition"): others.custom_resource_definition,
-    ("apiregistration.k8s.io", "APIService"): others.api_service,
+    ("apps", "Deployment"): kinds.deployment,
+    ("apps", "StatefulSet"): kinds.stateful_set,
+    ("apps", "DaemonSet"): kinds.daemon_set,
+    ("apps", "ReplicaSet"): kinds.replica_set,
+    ("", "ReplicationController"): kinds.replica_set,
+    ("batch", "Job"): kinds.job,
+    ("", "Service"): kinds.service,
+    ("", "PersistentVolumeClaim"): kinds.persistent_volume_claim,
+    ("", "PersistentVolume"): kinds.persistent_volume,
+    ("", "Node"): kinds.node,
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): kinds.custom_resource_definition,
+    ("apiregistration.k8s.io", "APIService"): kinds.api_service,
 }
 #: Kinds that end, with what counts as the end.
 _FINISHING: dict[tuple[str, str], str] = {
@@ -78,7 +78,7 @@ def predicate_for(api_version: str, kind: str) -> Predicate:
     found = _PREDICATES.get((group, kind))
     if found is not None:
         return found
-    return others.exists if group in _OWN_GROUPS or group.endswith(".k8s.io") else others.by_condition
+    return kinds.exists if group in _OWN_GROUPS or group.endswith(".k8s.io") else kinds.by_condition
 
 
 def readiness_of(obj: Mapping[str, Any], *, api_version: str = "", kind: str = "") -> Readiness:
@@ -91,7 +91,7 @@ def readiness_of(obj: Mapping[str, Any], *, api_version: str = "", kind: str = "
     if not kind:
         raise ValueError("readiness_of: the object has no kind, and none is given")
     version = api_version or obj.get("apiVersion")
-    predicate = _BY_KIND.get(kind, others.exists) if version is None else predicate_for(version, kind)
+    predicate = _BY_KIND.get(kind, kinds.exists) if version is None else predicate_for(version, kind)
     answer = predicate(obj)
     if answer.is_ready and obj["metadata"].get("deletionTimestamp") and answer.state is State.READY:
         return waiting("is being deleted")

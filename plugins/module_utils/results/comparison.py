@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..capacity.quantities import duration_text
-from ..measure.forks import FORK_FAILED
+from ..measure.events import FORK_FAILED
+from ..text import duration_text
 from .table import BAD, FAINT, GOOD, PLAIN, Line, columns, heading
 from .times import seconds_between
 from .verdict import PASSED

@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from .promises import Promise, promises_of
 from .times import seconds_between
-from .verdict import ABORTED
+from .verdict import ABORTED, Promise, promises_of
 
 #: What XML 1.0 cannot hold, not even escaped: a container's message may bring any of it.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -9,10 +9,203 @@ time, which that collector refuses. What nobody measured has no sample.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from .families import families_of
+from .times import epoch_seconds, seconds_between
+from .verdict import ABORTED, FAILED, PASSED, level_name
+
+Summary = Mapping[str, Any]
+
+#: Rows of one kind that become samples: causes, reasons, nodes, service levels.
+MAX_ROWS = 50
+_QUANTILES = {"p50": "0.5", "p90": "0.9", "p95": "0.95", "p99": "0.99"}
+_TRUST = ("good", "limited", "poor")
+_COUNTS = ("requested", "created", "unchanged", "failed", "ready")
+
+
+class Sample(NamedTuple):
+    """One line: labels, value (None is not written), and what follows the family's name."""
+
+    labels: Mapping[str, Any]
+    value: float | None
+    suffix: str = ""
+
+
+@dataclass(frozen=True)
+class Family:
+    """A metric by its whole name; `kind` is gauge or summary, `text` the help line."""
+
+    name: str
+    text: str
+    samples: list[Sample]
+    kind: str = "gauge"
+
+
+def families_of(summary: Summary) -> Iterator[Family]:
+    """Every family, whether or not it has samples."""
+    for part in (_run, _requests, _rate, _client, _jobs_and_pods, _service_levels, _server, _nodes):
+        yield from part(summary)
+
+
+def _gauge(name: str, text: str, samples: Iterable[Sample]) -> Family:
+    return Family(f"kubestress_{name}", text, list(samples))
+
+
+def _one(name: str, text: str, value: float | None) -> Family:
+    return _gauge(name, text, [Sample({}, value)])
+
+
+def _summary(name: str, text: str, rows: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]], *, unit: str) -> Family:
+    """Rows of percentiles as a summary in seconds; `rows` are labels and figures whose names end in the unit."""
+    factor = {"ms": 0.001, "s": 1.0}[unit]
+    samples = []
+    for labels, row in rows:
+        for percentile, quantile in _QUANTILES.items():
+            value = row.get(f"{percentile}_{unit}")
+            seconds = None if value is None else round(value * factor, 6)
+            samples.append(Sample({**labels, "quantile": quantile}, seconds))
+        samples.append(Sample(labels, row.get("count"), "_count"))
+        samples.append(Sample(labels, (row.get("histogram") or {}).get("sum_seconds"), "_sum"))
+    return Family(f"kubestress_{name}", text, samples, "summary")
+
+
+def _states(label: str, states: Iterable[str], now: str) -> list[Sample]:
+    return [Sample({label: state}, int(state == now)) for state in states]
+
+
+def _run(summary: Summary) -> Iterator[Family]:
+    told = {"attempt": summary["attempt"], "settings_hash": summary["settings_hash"] or ""}
+    yield _gauge("run_info", "The run that all figures of this file are of.", [Sample(told, 1)])
+    verdicts = _states("verdict", (PASSED, FAILED, ABORTED), summary["verdict"])
+    yield _gauge("run_verdict", "1 for the verdict of the run, 0 for the others.", verdicts)
+    trust = _states("trust", _TRUST, summary["validity"]["trust"])
+    yield _gauge("run_trust", "1 for how far the figures can be trusted, 0 for the others.", trust)
+    started, finished = summary["started"], summary["finished"]
+    yield _one("run_start_timestamp_seconds", "When the run began.", epoch_seconds(started))
+    yield _one("run_end_timestamp_seconds", "When the run ended.", epoch_seconds(finished))
+    yield _one("run_duration_seconds", "How long the run took.", seconds_between(started, finished))
+    yield _gauge(
+        "objects",
+        "Objects by kind: requested, created, unchanged from before, failed, ready.",
+        (
+            Sample({"kind": kind, "state": state}, counts[state])
+            for kind, counts in summary["objects"].items()
+            for state in _COUNTS
+        ),
+    )
+    phases: dict[str, float] = {}
+    for phase in summary["phases"]:
+        phases[phase["role"]] = phases.get(phase["role"], 0) + phase["seconds"]
+    seconds = (Sample({"role": role}, round(value, 3)) for role, value in phases.items())
+    yield _gauge("phase_seconds", "From a role's first request to its last answer.", seconds)
+
+
+def _requests(summary: Summary) -> Iterator[Family]:
+    rows = [
+        ({"verb": verb, "kind": kind}, row)
+        for verb, kinds in summary["requests"].items()
+        for kind, row in kinds.items()
+    ]
+    yield _summary("request_seconds", "Latency of API requests as the client saw it.", rows, unit="ms")
+    longest = (
+        Sample(labels, None if row["max_ms"] is None else round(row["max_ms"] / 1000, 6)) for labels, row in rows
+    )
+    yield _gauge("request_max_seconds", "Longest API request as the client saw it.", longest)
+    failed = (Sample(labels, row.get("errors")) for labels, row in rows)
+    yield _gauge("request_errors", "Attempts of API requests that failed.", failed)
+
+
+def _rate(summary: Summary) -> Iterator[Family]:
+    rate = summary["rate"]
+    yield _one("objects_per_second", "Objects stored per second while they were sent.", rate["objects_per_second"])
+    yield _one("requests_in_flight_peak", "Most API requests in flight at once.", rate["peak_in_flight"])
+    yield _one("requests_in_flight_limit", "The cap on requests in flight.", rate["max_in_flight"])
+    for name, text in (("retries", "Requests sent again"), ("errors", "Attempts that failed")):
+        samples = (Sample({"cause": cause}, number) for cause, number in _most(rate[name]))
+        yield _gauge(f"request_{name}_by_cause", f"{text}, by cause.", samples)
+    waits = rate["limit_wait_seconds"]
+    samples = (Sample({"limit": limit}, seconds) for limit, seconds in waits.items())
+    yield _gauge("limit_wait_seconds", "Time that requests waited on the run's own limits, added up.", samples)
+
+
+def _client(summary: Summary) -> Iterator[Family]:
+    client = summary["client"] or {}
+    yield _one("client_cpu_seconds", "CPU time of the load generator.", client.get("cpu_seconds"))
+    yield _one("client_busy_seconds", "Seconds in which the load generator was saturated.", client.get("busy_seconds"))
+
+
+def _jobs_and_pods(summary: Summary) -> Iterator[Family]:
+    jobs, pods = summary["jobs"], summary["pods"]
+    yield _gauge(
+        "jobs", "Jobs by how they ended.", (Sample({"state": name}, jobs[name]) for name in ("complete", "failed"))
+    )
+    yield _one("job_pods_active_peak", "Most pods of Jobs active at once.", jobs["peak_active_pods"])
+    yield _one("job_pods_active_ceiling", "What the settings allow.", jobs["ceiling_active_pods"])
+    duration: list[tuple[Summary, Summary]] = [({}, jobs["duration"])] if jobs["duration"] else []
+    yield _summary("job_duration_seconds", "From a Job's start to its end.", duration, unit="s")
+    states = (Sample({"state": name}, pods[name]) for name in ("succeeded", "failed"))
+    yield _gauge("pods", "Pods that came to their end.", states)
+    causes = (Sample({"cause": cause}, number) for cause, number in _most(pods["causes"]))
+    yield _gauge("pod_failures", "Failed pods by cause.", causes)
+    yield _one("pod_restarts", "Restarts of containers.", pods["restarts"])
+    yield _one("pod_oom_kills", "Containers killed for memory.", pods["oom_kills"])
+    startup = [
+        ({"group": group, "stage": stage}, row)
+        for group, stages in pods["startup"].items()
+        for stage, row in stages.items()
+    ]
+    yield _summary("pod_startup_seconds", "Stages of pods' start-up.", startup, unit="s")
+
+
+def _service_levels(summary: Summary) -> Iterator[Family]:
+    levels = [({"slo": level_name(level)}, level) for level in summary["slo"][:MAX_ROWS]]
+    for name, text, key in (
+        ("slo_met", "1 where the service level was met in this run, 0 where not.", "met"),
+        ("slo_p99_seconds", "99th percentile that the service level is about.", "p99_s"),
+        ("slo_limit_seconds", "What the service level allows.", "limit_s"),
+    ):
+        yield _gauge(name, text, (Sample(labels, level.get(key)) for labels, level in levels))
+
+
+def _server(summary: Summary) -> Iterator[Family]:
+    server, events = summary["api_server"] or {}, summary["events"] or {}
+    yield _one("apiserver_cpu_seconds", "CPU time of the API server while observed.", server.get("cpu_seconds"))
+    resident = server.get("resident_bytes_max")
+    yield _one("apiserver_resident_bytes_max", "Most memory of the API server.", resident)
+    rejected = (
+        Sample({"priority_level": row["priority_level"]}, row["rejected"]) for row in server.get("flow_control", ())
+    )
+    yield _gauge("apiserver_rejected", "Requests that the API server rejected.", list(rejected)[:MAX_ROWS])
+    skew = (summary["skew"] or {}).get("estimate_ms")
+    yield _one("clock_skew_seconds", "Server's clock minus ours.", None if skew is None else round(skew / 1000, 6))
+    # A reason alone may be of several kinds.
+    warnings = (
+        Sample({"reason": row["reason"], "kind": row["kind"]}, row["count"]) for row in events.get("warnings", ())
+    )
+    yield _gauge("warning_events", "Warning events by reason.", list(warnings)[:MAX_ROWS])
+
+
+def _nodes(summary: Summary) -> Iterator[Family]:
+    rows = (summary["nodes"] or {}).get("nodes", ())[:MAX_ROWS]
+    for name, text, key in (
+        ("node_threads_peak", "Most processes and threads of a node.", "threads_peak"),
+        ("node_threads_limit", "What the node allows.", "max_threads"),
+        ("node_cpu_cores_peak", "Most CPU of a node, in cores.", "cpu_cores_peak"),
+        ("node_memory_bytes_peak", "Most memory of a node.", "memory_bytes_peak"),
+        ("node_pods_peak", "Most pods of a node.", "pods_peak"),
+    ):
+        yield _gauge(name, text, (Sample({"node": row["name"]}, row[key]) for row in rows))
+    build = summary["processes"]["per_build_pod"]
+    values = (Sample({"statistic": name}, build[name]) for name in ("min", "median", "max"))
+    yield _gauge("build_pod_processes", "Processes of a build pod.", values)
+
+
+def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """The largest counts."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MAX_ROWS]
+
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 _HELP_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n"})

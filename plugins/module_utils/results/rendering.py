@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..capacity.quantities import duration_text
+from ..text import duration_text
 from .rendering_evidence import Fact, evidence_facts
 from .table import BAD, FAINT, GOOD, PLAIN, WARN, Line, columns, heading, shortened, wrapped
 from .times import seconds_between

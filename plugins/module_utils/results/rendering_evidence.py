@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..capacity.quantities import text_of
 from ..measure.validity import GOOD, NO_DATA, POOR
+from ..text import text_of
 from .table import BAD, FAINT, PLAIN, WARN, shortened
 
 Fact = tuple[str, str, str]

@@ -23,8 +23,7 @@ from .merge import (
     merged_requests,
     merged_statefulsets,
 )
-from .merge_nodes import merged_nodes
-from .merge_server import merged_api_server, merged_events, merged_skew
+from .merge_observations import merged_api_server, merged_events, merged_nodes, merged_skew
 from .verdict import verdict_of
 
 #: Warnings of batches and observers that are shown.

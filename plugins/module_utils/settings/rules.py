@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from . import kubernetes_names as names
+from .. import syntax as names
 from .convert import shown
 from .ranges import range_problems
 

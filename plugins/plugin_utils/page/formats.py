@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.kubestress.core.plugins.module_utils.capacity.quantities import duration_text, text_of
+from ansible_collections.kubestress.core.plugins.module_utils.text import duration_text, text_of
 
 from .model import FAINT, NO_DATA, PLAIN, Cell
 

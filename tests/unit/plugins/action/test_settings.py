@@ -11,7 +11,7 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible_collections.kubestress.core.plugins.action import settings as action
-from ansible_collections.kubestress.core.plugins.module_utils.settings.kubernetes_names import is_dns_label
+from ansible_collections.kubestress.core.plugins.module_utils.syntax import is_dns_label
 from ansible_collections.kubestress.core.plugins.plugin_utils import setting_files
 
 

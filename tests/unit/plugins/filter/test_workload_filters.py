@@ -11,7 +11,7 @@ from ansible_collections.kubestress.core.plugins.filter.build_variables import b
 from ansible_collections.kubestress.core.plugins.filter.connectivity_variables import connectivity_variables
 from ansible_collections.kubestress.core.plugins.filter.pod_variables import pod_variables
 from ansible_collections.kubestress.core.plugins.filter.role_template import role_template
-from ansible_collections.kubestress.core.plugins.module_utils.load.builds import build_names
+from ansible_collections.kubestress.core.plugins.module_utils.plan.build_farm import build_names
 
 SAFE: dict[str, Any] = {
     "namespaces_total": 10,

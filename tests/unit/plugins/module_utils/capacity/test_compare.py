@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.capacity.compare import compare, max_pods_per_node
-from ansible_collections.kubestress.core.plugins.module_utils.capacity.consent import consent_line
-from ansible_collections.kubestress.core.plugins.module_utils.capacity.demand import demand_of
-from ansible_collections.kubestress.core.plugins.module_utils.capacity.rows import NO_DATA, OK, OVER, WARNING
+from ansible_collections.kubestress.core.plugins.module_utils.capacity.compare import (
+    NO_DATA,
+    OK,
+    OVER,
+    WARNING,
+    compare,
+    consent_line,
+    max_pods_per_node,
+)
 from ansible_collections.kubestress.core.plugins.module_utils.capacity.supply import (
     Node,
     NodeProcesses,
     Quota,
     Supply,
 )
+from ansible_collections.kubestress.core.plugins.module_utils.plan.demand import demand_of
 from helpers.example_settings import profile, settings
 
 GIB = 1024**3

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 from ansible_collections.kubestress.core.plugins.module_utils.cleanup.blockers import Blocker, blockers_of
 from ansible_collections.kubestress.core.plugins.module_utils.cleanup.removal import NAMESPACE
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.catalog import served
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.discovery import served
 from helpers.fake_api import FakeApi
 from helpers.fake_server import status
 

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 from aiohttp import web
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster, RetryPolicy
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import Connection
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import (
     AlreadyExists,
@@ -19,8 +19,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors imp
     TrustError,
     Unauthorized,
 )
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.exchange import RetryPolicy
-from ansible_collections.kubestress.core.plugins.module_utils.load.limits import Limits
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.limits import Limits
 from helpers.fake_server import QUICK, cluster_on, serving, status
 
 OK = {"kind": "ConfigMap"}

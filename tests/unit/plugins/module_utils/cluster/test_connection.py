@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.apart import run_apart
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.child import run_apart
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import open_connection
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import ConfigurationError
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.pki import Pki

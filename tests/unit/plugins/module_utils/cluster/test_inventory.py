@@ -8,10 +8,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster, RetryPolicy
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import Connection
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import TransientError
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.exchange import RetryPolicy
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.inventory import (
     Access,
     kubelet_facts,

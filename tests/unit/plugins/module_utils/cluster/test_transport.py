@@ -8,7 +8,7 @@ import sys
 from asyncio import sslproto
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.transport import (
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import (
     import_aiohttp,
     use_small_tls_buffers,
 )
@@ -25,7 +25,7 @@ def test_the_users_authorities_are_named_as_before(monkeypatch: pytest.MonkeyPat
 
 def test_no_system_authorities_are_loaded() -> None:
     script = (
-        "from ansible_collections.kubestress.core.plugins.module_utils.cluster.transport import import_aiohttp\n"
+        "from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import import_aiohttp\n"
         "import_aiohttp()\n"
         "from aiohttp import connector\n"
         "assert connector._SSL_CONTEXT_VERIFIED.cert_store_stats()['x509'] == 0\n"

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.load.outcome import Operation
-from ansible_collections.kubestress.core.plugins.module_utils.load.plan import Fragment, parse_fragments
-from ansible_collections.kubestress.core.plugins.module_utils.load.scheduler import Scheduler
+from ansible_collections.kubestress.core.plugins.module_utils.load.scheduler import Operation, Scheduler
+from ansible_collections.kubestress.core.plugins.module_utils.plan.fragment import Fragment, parse_fragments
 
 
 def one(kind: str, name: str, *, count: int = 1) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.binaries import Binary
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.errors import ForeignFolderError
-from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.kubeconfig import write_kubeconfig
+from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.files import write_kubeconfig
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.layout import Layout
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.pki import ADMIN, IDENTITIES, Pki
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.state import State

@@ -10,7 +10,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.local_cluster import image_set as images_of_roles
+from ansible_collections.kubestress.core.plugins.module_utils.local_cluster import images as images_of_roles
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.errors import LocalClusterError
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.images import Image, write_archive
 

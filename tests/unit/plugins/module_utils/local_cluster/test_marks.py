@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.marks import (
+from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.ports import (
     MARKER_VARIABLE,
     marked,
     marker_of,

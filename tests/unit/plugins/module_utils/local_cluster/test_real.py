@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster import cgroups, host, tier
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.cluster import LocalCluster
-from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.decision import Decision
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.errors import (
     LocalClusterError,
     SettingsError,
 )
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.layout import Layout
-from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.namespaces import entering
+from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.node_namespaces import entering
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.parts import Inside
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.pki import Pki
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.real import RealTier
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.settings import Settings
+from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.tier import Decision
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.upstreams import (
     CONTROL_PLANE,
     NODE_PROGRAMS,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.local_cluster import toolchain
+from ansible_collections.kubestress.core.plugins.module_utils.local_cluster import build as toolchain
+from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.build import Toolchain, find_toolchain
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.errors import BuildError
-from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.toolchain import Toolchain, find_toolchain
 
 
 def go(folder, version):

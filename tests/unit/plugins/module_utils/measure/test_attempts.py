@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.measure.attempts import Attempts
-from ansible_collections.kubestress.core.plugins.module_utils.measure.latency import LatencySketch, bucket_of
+from ansible_collections.kubestress.core.plugins.module_utils.measure.latency import Attempts, LatencySketch, bucket_of
 
 
 def test_failed_attempts_are_in_the_count_in_the_errors_and_in_the_latency():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.measure.buckets import (
+from ansible_collections.kubestress.core.plugins.module_utils.measure.exposition import (
     bucket_of,
     count,
     grouped,

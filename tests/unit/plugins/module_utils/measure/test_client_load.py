@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.measure.client_load import ClientLoad
+from ansible_collections.kubestress.core.plugins.module_utils.measure.client import ClientLoad
 
 
 def test_seconds_without_a_tenth_of_a_core_left_are_counted():

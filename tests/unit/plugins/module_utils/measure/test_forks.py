@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.measure.forks import fork_failure
+from ansible_collections.kubestress.core.plugins.module_utils.measure.events import fork_failure
 
 BUILD = """\
 2026-01-15T07:39:47Z phase 3/7 compile (compile): 7846 ms

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.measure.placement import simulated_statement
+from ansible_collections.kubestress.core.plugins.module_utils.measure.validity import simulated_statement
 
 REAL, KWOK = {"simulated": False, "count": 1}, {"simulated": True, "count": 9}
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.measure.server_figures import ServerFigures
-from ansible_collections.kubestress.core.plugins.module_utils.measure.server_metrics import Scrape, parse_scrape
+from ansible_collections.kubestress.core.plugins.module_utils.measure.server_metrics import (
+    Scrape,
+    ServerFigures,
+    parse_scrape,
+)
 from helpers.server_metrics import metrics
 
 ONE, OTHER, THIRD = 1_700_000_000.5, 1_700_000_900.25, 1_700_005_000.0

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import Forbidden
 from ansible_collections.kubestress.core.plugins.module_utils.machine.process import Process
-from ansible_collections.kubestress.core.plugins.module_utils.machine.waiting import wait_until
+from ansible_collections.kubestress.core.plugins.module_utils.machine.sync import wait_until
 from ansible_collections.kubestress.core.plugins.module_utils.observe import detached
 from ansible_collections.kubestress.core.plugins.module_utils.observe.arguments import ObserveError
 from ansible_collections.kubestress.core.plugins.module_utils.observe.detached import Started, Tell
@@ -149,7 +149,7 @@ def test_what_was_started_is_found_again(tmp_path: Path) -> None:
 def test_nothing_of_ours_is_imported_later() -> None:
     """Ansible removes the collection's code when the task is over: what is not imported by then never is."""
     code = (
-        "import sys, json; import ansible_collections.kubestress.core.plugins.module_utils.observe.entry;"
+        "import sys, json; import ansible_collections.kubestress.core.plugins.module_utils.observe.observe;"
         "print(json.dumps([name for name in sys.modules if '.module_utils.' in name]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=with_path())

@@ -11,8 +11,7 @@ import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import Forbidden
 from ansible_collections.kubestress.core.plugins.module_utils.observe import observer as room
 from ansible_collections.kubestress.core.plugins.module_utils.observe.arguments import Intervals, ObserveError
-from ansible_collections.kubestress.core.plugins.module_utils.observe.observation import ObservationFile, bounded
-from ansible_collections.kubestress.core.plugins.module_utils.observe.observer import Observer
+from ansible_collections.kubestress.core.plugins.module_utils.observe.observer import ObservationFile, Observer, bounded
 
 
 class Reading:

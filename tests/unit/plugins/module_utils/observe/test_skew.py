@@ -6,7 +6,7 @@ import itertools
 from email.utils import formatdate
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.observe.skew import ClockSkew
+from ansible_collections.kubestress.core.plugins.module_utils.observe.api_server import ClockSkew
 
 NOW = 1_700_000_000.3
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.results.merge import (
+    largest,
     merged_client,
     merged_jobs,
     merged_namespaces,
@@ -13,8 +14,8 @@ from ansible_collections.kubestress.core.plugins.module_utils.results.merge impo
     merged_rate,
     merged_requests,
     merged_statefulsets,
+    total,
 )
-from ansible_collections.kubestress.core.plugins.module_utils.results.sketches import largest, total
 from helpers.example_batches import batch, counts, durations, latencies
 
 

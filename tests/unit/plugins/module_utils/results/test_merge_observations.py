@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.results.merge_nodes import MAX_NODES, merged_nodes
-from ansible_collections.kubestress.core.plugins.module_utils.results.merge_server import (
+from ansible_collections.kubestress.core.plugins.module_utils.results.merge_observations import (
+    MAX_NODES,
     merged_api_server,
     merged_events,
+    merged_nodes,
     merged_skew,
 )
 from helpers.example_observations import api_server, node, nodes, observation, silent_node, sli, warning

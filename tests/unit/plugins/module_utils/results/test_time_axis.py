@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.results.evidence import Evidence
-from ansible_collections.kubestress.core.plugins.module_utils.results.marks import MAX_MARKS
-from ansible_collections.kubestress.core.plugins.module_utils.results.time_axis import MAX_BINS, build_timeline
+from ansible_collections.kubestress.core.plugins.module_utils.results.time_axis import (
+    MAX_BINS,
+    MAX_MARKS,
+    build_timeline,
+)
 from ansible_collections.kubestress.core.plugins.module_utils.results.times import apart
 from helpers.example_batches import RUN, batch, failure, timeline
 from helpers.example_observations import api_server, node, nodes, observation

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.settings.kubernetes_names import is_dns_label
 from ansible_collections.kubestress.core.plugins.module_utils.settings.run import new_run_id, settings_hash
+from ansible_collections.kubestress.core.plugins.module_utils.syntax import is_dns_label
 
 SETTINGS = {"run_id": "a", "namespaces_total": 3, "deployments_requests": {"cpu": "1", "memory": "1Gi"}}
 

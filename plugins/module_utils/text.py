@@ -1,0 +1,42 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Figures as people read them: counts, cores, bytes and durations."""
+
+from __future__ import annotations
+
+import math
+
+_BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+def text_of(value: float | None, unit: str) -> str:
+    """A figure for people. `unit` is "" (things), "cores" (value in thousandths), "bytes" or "seconds"."""
+    if value is None:
+        return "-"
+    if unit == "cores":
+        return f"{value / 1000:,.2f}".rstrip("0").rstrip(".")
+    if unit == "bytes":
+        return _bytes_text(value)
+    if unit == "seconds":
+        return duration_text(value)
+    return f"{value:,.0f}"
+
+
+def _bytes_text(value: float) -> str:
+    power = min(int(math.log(value, 1024)), len(_BINARY) - 1) if value >= 1 else 0
+    number = value / 1024**power
+    return f"{number:,.1f}".removesuffix(".0") + f" {_BINARY[power]}"
+
+
+def duration_text(seconds: float) -> str:
+    """As exact as people want it: "41.2 s", "5 min 3 s", "65 min", "3 h 20 min"."""
+    if seconds < 60:
+        return (f"{seconds:.2f}" if 0 < seconds < 1 else f"{seconds:.1f}").removesuffix(".0") + " s"
+    if seconds < 600:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes} min" + (f" {rest} s" if rest else "")
+    if seconds < 7200:
+        return f"{round(seconds / 60)} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h" + (f" {minutes} min" if minutes else "")
