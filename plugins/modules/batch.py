@@ -329,7 +329,8 @@ from ansible_collections.kubestress.core.plugins.module_utils.cluster.arguments 
     LIMIT_ARGUMENTS,
     WAIT_ARGUMENTS,
 )
-from ansible_collections.kubestress.core.plugins.module_utils.load.batch_module import BatchFailed, run_module
+from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
+from ansible_collections.kubestress.core.plugins.module_utils.load.batch_module import run_module
 from ansible_collections.kubestress.core.plugins.module_utils.machine.interpreter import leave_cycles
 from ansible_collections.kubestress.core.plugins.module_utils.observe.arguments import OBSERVE_ARGUMENTS
 
@@ -382,7 +383,7 @@ def main() -> None:
     )
     try:
         result = run_module(module.params, check_mode=module.check_mode, warn=module.warn)
-    except BatchFailed as error:
+    except ModuleFailed as error:
         module.fail_json(msg=str(error), **error.result)
     leave_cycles()
     module.exit_json(**result)

@@ -174,8 +174,9 @@ msg:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.cleanup.cleanup import CleanupFailed, run_module
+from ..module_utils.cleanup.cleanup import run_module
 from ..module_utils.cluster.arguments import AUTH_ARGUMENTS, LIMIT_ARGUMENTS, WAIT_ARGUMENTS
+from ..module_utils.errors import ModuleFailed
 
 ARGUMENTS = {
     **AUTH_ARGUMENTS,
@@ -194,7 +195,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         result = run_module(module.params, check_mode=module.check_mode)
-    except CleanupFailed as error:
+    except ModuleFailed as error:
         _warn(module, error.result)
         error.result.pop("diff", None)
         module.fail_json(**{**error.result, "msg": str(error)})

@@ -293,7 +293,8 @@ requests:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.cluster.arguments import AUTH_ARGUMENTS
-from ..module_utils.node_pids.node_pids_info import InfoFailed, run_module
+from ..module_utils.errors import ModuleFailed
+from ..module_utils.node_pids.node_pids_info import run_module
 
 ARGUMENTS = {
     **AUTH_ARGUMENTS,
@@ -313,7 +314,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         result = run_module(module.params)
-    except InfoFailed as error:
+    except ModuleFailed as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

@@ -148,8 +148,9 @@ observation:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.cluster.arguments import AUTH_ARGUMENTS
+from ..module_utils.errors import ModuleFailed
 from ..module_utils.observe.arguments import INTERVAL_OPTIONS
-from ..module_utils.observe.observe import ObserveFailed, run_module
+from ..module_utils.observe.observe import run_module
 
 ARGUMENTS = {
     **AUTH_ARGUMENTS,
@@ -168,7 +169,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         result = run_module(module.params, check_mode=module.check_mode)
-    except ObserveFailed as error:
+    except ModuleFailed as error:
         module.fail_json(msg=str(error))
     for text in result.pop("warnings"):
         module.warn(text)

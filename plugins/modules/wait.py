@@ -153,7 +153,8 @@ seconds:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.cluster.arguments import AUTH_ARGUMENTS
-from ..module_utils.wait.wait import WaitFailed, run_module
+from ..module_utils.errors import ModuleFailed
+from ..module_utils.wait.wait import run_module
 
 KIND_OPTIONS = {
     "api_version": {"type": "str", "required": True},
@@ -178,7 +179,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         result = run_module(module.params, check_mode=module.check_mode)
-    except WaitFailed as error:
+    except ModuleFailed as error:
         _warn(module, error.result)
         module.fail_json(msg=str(error), **error.result)
     _warn(module, result)

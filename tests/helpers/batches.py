@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.kubestress.core.plugins.module_utils.load.batch_module import BatchFailed, run_module
+from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
+from ansible_collections.kubestress.core.plugins.module_utils.load.batch_module import run_module
 from ansible_collections.kubestress.core.plugins.modules.batch import ARGUMENTS
 
 
@@ -23,7 +24,7 @@ def run_batch(*, check_mode: bool = False, **options: Any) -> dict[str, Any]:
     warnings: list[str] = []
     try:
         result = run_module(validated.validated_parameters, check_mode=check_mode, warn=warnings.append)
-    except BatchFailed as error:
+    except ModuleFailed as error:
         result = {**error.result, "failed": True, "msg": str(error)}
     return {"failed": False, "msg": "", **result, "warnings": warnings}
 

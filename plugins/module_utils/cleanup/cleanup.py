@@ -18,6 +18,7 @@ from ..cluster.arguments import auth_options
 from ..cluster.client import Cluster, RetryPolicy
 from ..cluster.errors import ClusterError
 from ..cluster.limits import Limits
+from ..errors import ModuleFailed
 from ..machine.progress import Progress, shown
 from .blockers import Blocker, blockers_of
 from .removal import Removal
@@ -37,14 +38,6 @@ _RANGES = (
     ("wait_timeout", 1, 10_000_000),
     ("grace_period", 0, 86400),
 )
-
-
-class CleanupFailed(Exception):
-    """The module's failure: one line, and what is known all the same."""
-
-    def __init__(self, message: str, result: Mapping[str, Any] | None = None) -> None:
-        super().__init__(message)
-        self.result = dict(result or {})
 
 
 @dataclass
@@ -111,24 +104,24 @@ class Outcome:
 
 
 def run_module(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
-    """Clean up as the module was asked to. Raises CleanupFailed."""
+    """Clean up as the module was asked to. Raises ModuleFailed."""
     _validate(params)
     try:
         return asyncio.run(_run(params, check_mode=check_mode))
     except ClusterError as error:
-        raise CleanupFailed(str(error)) from error
+        raise ModuleFailed(str(error)) from error
 
 
 def _validate(params: Mapping[str, Any]) -> None:
     if not _LABEL_VALUE.fullmatch(params["run_id"]):
-        raise CleanupFailed(
+        raise ModuleFailed(
             f"run_id: {params['run_id']!r}; allowed are 1 to 63 letters, digits, '-', '_' and '.', with a letter or "
             "digit at both ends"
         )
     for name, least, most in _RANGES:
         value = params[name]
         if value is not None and not least <= value <= most:
-            raise CleanupFailed(f"{name}: {value}; allowed are {least} to {most}")
+            raise ModuleFailed(f"{name}: {value}; allowed are {least} to {most}")
 
 
 async def _run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
@@ -173,7 +166,7 @@ async def _run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]
         message = "; ".join(reasons)
         if check_mode:
             return {**result, "msg": f"{result['msg']}; {message}"}
-        raise CleanupFailed(f"run {params['run_id']} is not all gone: {message}", result)
+        raise ModuleFailed(f"run {params['run_id']} is not all gone: {message}", result)
     return result
 
 

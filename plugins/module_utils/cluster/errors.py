@@ -26,8 +26,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ..errors import KubestressError
 
-class ClusterError(Exception):
+
+class ClusterError(KubestressError):
     """Root of the family.
 
     `status` is the HTTP status, or None where no answer came. `reason` is a short stable word for counting:

@@ -20,6 +20,7 @@ from ..cluster.discovery import Discovery, Resource
 from ..cluster.explainer import explain_unready
 from ..cluster.limits import Limits
 from ..cluster.meter import Meter
+from ..errors import KubestressError
 from ..machine.interpreter import collected_seldom
 from ..machine.progress import Progress
 from ..measure.pods import PodBook
@@ -155,7 +156,7 @@ _STALL_SECONDS = 60.0
 _CATCH_UP_SECONDS = 1.0
 
 
-class BatchError(Exception):
+class BatchError(KubestressError):
     """The batch could not be begun, or not be judged; the text is fit for the user."""
 
 

@@ -15,6 +15,7 @@ from ..cluster.arguments import auth_options
 from ..cluster.client import Cluster
 from ..cluster.discovery import Discovery
 from ..cluster.errors import ClusterError
+from ..errors import ModuleFailed
 from ..observe.arguments import Intervals, ObserveError
 from ..plan.fragment import PlanError, parse_fragments
 from ..plan.jinja import TemplateError
@@ -28,29 +29,21 @@ _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
-class BatchFailed(Exception):
-    """The module's failure: one line, and what was measured all the same."""
-
-    def __init__(self, message: str, result: dict[str, Any] | None = None) -> None:
-        super().__init__(message)
-        self.result = result or {}
-
-
 def run_module(params: dict[str, Any], *, check_mode: bool, warn: Callable[[str], None]) -> dict[str, Any]:
-    """Run what the module was asked for; `warn` takes what the user should know of it. Raises BatchFailed."""
+    """Run what the module was asked for; `warn` takes what the user should know of it. Raises ModuleFailed."""
     try:
         settings = batch_settings(params)
         if check_mode:
             return asyncio.run(_checked(settings))
         document = asyncio.run(Batch(settings).run())
     except (PlanError, TemplateError, ClusterError, BatchError, ObserveError, ResultsError, OSError) as error:
-        raise BatchFailed(str(error)) from error
+        raise ModuleFailed(str(error)) from error
     for text in document["warnings"]:
         warn(text)
     result = _bounded(document)
     reasons = failure_reasons(document)
     if reasons:
-        raise BatchFailed("; ".join(reasons), result)
+        raise ModuleFailed("; ".join(reasons), result)
     return result
 
 

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from ..errors import KubestressError
 
-class LocalClusterError(Exception):
+
+class LocalClusterError(KubestressError):
     """Root of the family; the module turns it into its one failure."""
 
 

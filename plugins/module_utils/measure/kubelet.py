@@ -24,6 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors import KubestressError
 from .exposition import labels_of, samples
 
 #: What the kernel calls "max" comes as 0, as infinity, or as the largest number of its type.
@@ -37,7 +38,7 @@ _THREADS = "container_threads"
 _LIMIT = "container_threads_max"
 
 
-class Unreadable(ValueError):
+class Unreadable(KubestressError, ValueError):
     """An answer that is not what the endpoint is to give; the text says what it is instead."""
 
 

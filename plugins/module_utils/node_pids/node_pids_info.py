@@ -17,6 +17,7 @@ from ..cluster.errors import ClusterError, NotFound
 from ..cluster.inventory import read_each
 from ..cluster.labels import run_selector
 from ..cluster.node_proxy import CADVISOR, CONFIGURATION, SUMMARY, NodeProxy
+from ..errors import ModuleFailed
 from ..measure.kubelet import Unreadable, parse_cgroups, parse_configuration, parse_summary
 from .figures import NodeReading, by_need, missing, node_row, pod_rows, tightest
 
@@ -27,7 +28,6 @@ _REQUESTS_PER_NODE = 3
 _LIST_SECONDS = 30.0
 _NODE_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?")
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("top", 0, 1000),
     ("request_budget", _REQUESTS_PER_NODE, 30_000),
@@ -38,36 +38,34 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
 T = TypeVar("T")
 
 
-class InfoFailed(Exception):
-    """The module's failure, in one line."""
-
-
 def run_module(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Read and compare. Raises InfoFailed: bad input, an API server out of reach, nodes that may not be listed."""
+    """Read and compare. Raises ModuleFailed: bad input, an API server out of reach, nodes that may not be listed."""
     _check(params)
     try:
         return asyncio.run(_run(params))
     except ClusterError as error:
         if error.status == 400 and params["node_selector"]:
-            raise InfoFailed(f"node_selector: {params['node_selector']!r}: {error}") from error
-        raise InfoFailed(str(error)) from error
+            raise ModuleFailed(f"node_selector: {params['node_selector']!r}: {error}") from error
+        raise ModuleFailed(str(error)) from error
 
 
 def _check(params: Mapping[str, Any]) -> None:
     for name, lowest, highest in _RANGES:
         if not lowest <= params[name] <= highest:
-            raise InfoFailed(f"{name}: {params[name]:g}; allowed are {lowest:g} to {highest:g}")
+            raise ModuleFailed(f"{name}: {params[name]:g}; allowed are {lowest:g} to {highest:g}")
     for node in params["nodes"]:
         # The name becomes part of a path.
         if not _NODE_NAME.fullmatch(node):
-            raise InfoFailed(f"nodes: {node!r}; allowed are names of nodes: lower case letters, digits, '-' and '.'")
+            raise ModuleFailed(f"nodes: {node!r}; allowed are names of nodes: lower case letters, digits, '-' and '.'")
     for namespace in params["namespaces"]:
         if not _NAMESPACE.fullmatch(namespace):
-            raise InfoFailed(
+            raise ModuleFailed(
                 f"namespaces: {namespace!r}; allowed are names of namespaces: lower case letters, digits and '-'"
             )
     if params["run_id"] and not _LABEL_VALUE.fullmatch(params["run_id"]):
-        raise InfoFailed(f"run_id: {params['run_id']!r}; allowed are values of a label: letters, digits, '-', '_', '.'")
+        raise ModuleFailed(
+            f"run_id: {params['run_id']!r}; allowed are values of a label: letters, digits, '-', '_', '.'"
+        )
 
 
 async def _run(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,7 +92,7 @@ async def _nodes(cluster: Cluster, params: Mapping[str, Any]) -> list[NodeReadin
     query = {"labelSelector": params["node_selector"]} if params["node_selector"] else None
     unread = await read_each(cluster, "/api/v1/nodes", lambda obj: found.append(_reading_of(obj)), query=query)
     if unread:
-        raise InfoFailed(f"nodes cannot be listed: {unread}; name them with the option nodes")
+        raise ModuleFailed(f"nodes cannot be listed: {unread}; name them with the option nodes")
     return [reading for reading in found if not names or reading.name in names]
 
 

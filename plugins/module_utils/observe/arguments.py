@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import KubestressError
+
 #: More often than once a second no kubelet counts, and no API server sums up.
 _INTERVAL_SECONDS = (1, 3600)
 
@@ -28,7 +30,7 @@ OBSERVE_ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-class ObserveError(Exception):
+class ObserveError(KubestressError):
     """An option is wrong, or nothing can be observed; one line, fit for the user."""
 
 

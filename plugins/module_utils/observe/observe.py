@@ -18,6 +18,7 @@ from ..cluster.arguments import auth_options
 from ..cluster.client import Cluster
 from ..cluster.connection import open_connection
 from ..cluster.errors import ClusterError
+from ..errors import ModuleFailed
 from ..machine.sync import exclusive
 from ..results.folder import ResultsError, read_json
 from .arguments import Intervals, ObserveError
@@ -31,10 +32,6 @@ _START_SECONDS = 90.0
 _STOP_SECONDS = 60.0
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-
-
-class ObserveFailed(Exception):
-    """The module's failure, in one line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +65,7 @@ class Wanted:
 
 
 def run_module(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
-    """Start or stop. Raises ObserveFailed: bad input, a cluster that cannot be read, a process that does not end."""
+    """Start or stop. Raises ModuleFailed: bad input, a cluster that cannot be read, a process that does not end."""
     try:
         wanted = _wanted(params)
         if params["state"] == "stopped" and not wanted.state_file.exists():
@@ -78,9 +75,9 @@ def run_module(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]
                 return _started(wanted) if params["state"] == "started" else _stopped(wanted)
         return _checked(wanted, params["state"])
     except (ObserveError, ClusterError, ResultsError) as error:
-        raise ObserveFailed(str(error)) from error
+        raise ModuleFailed(str(error)) from error
     except OSError as error:
-        raise ObserveFailed(f"results_dir: {error.filename or params['results_dir']}: {error.strerror}") from error
+        raise ModuleFailed(f"results_dir: {error.filename or params['results_dir']}: {error.strerror}") from error
 
 
 def _wanted(params: Mapping[str, Any]) -> Wanted:

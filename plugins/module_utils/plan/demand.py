@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors import KubestressError
 from ..syntax import cpu_and_memory
 
 #: Length of one build in seconds at time scale 1: the sums of its seven phases' shortest and longest lengths
@@ -104,7 +105,7 @@ _NAMESPACE_FOLLOWERS = {"ServiceAccount": 1, "ConfigMap": 1}
 _SERVICE_FOLLOWERS = {"Endpoints": 1, "EndpointSlice": 1}
 
 
-class MissingSetting(Exception):
+class MissingSetting(KubestressError):
     """A setting that the arithmetic needs was not given. The text names it."""
 
 

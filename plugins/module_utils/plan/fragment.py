@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..cluster.labels import run_labels
+from ..errors import KubestressError
 from ..readiness.registry import finishes
 from .jinja import TemplateError
 from .template import Rendered, Template
@@ -37,7 +38,7 @@ _FRAGMENT_KEYS = {
 }
 
 
-class PlanError(Exception):
+class PlanError(KubestressError):
     """A fragment cannot be used; the text names the option, its value and what is allowed."""
 
 

@@ -20,12 +20,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from ..errors import KubestressError
+
 _OPEN, _CLOSE = "\ue000", "\ue001"
 MARKER = re.compile(f"{_OPEN}([0-9]+){_CLOSE}")
 _TABLE = "_kubestress_table"
 
 
-class TemplateError(Exception):
+class TemplateError(KubestressError):
     """A template cannot be used. The text names the template, and the line and variable where they are known."""
 
 

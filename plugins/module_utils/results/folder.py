@@ -23,11 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import KubestressError
+
 #: Attempts of one run id that are looked at before we call it a mistake (a run id that is fixed in a cron job, say).
 _MAX_ATTEMPTS = 10_000
 
 
-class ResultsError(Exception):
+class ResultsError(KubestressError):
     """A file of the results cannot be written or read. The text names the path and the cause, in one line."""
 
 

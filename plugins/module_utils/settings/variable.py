@@ -9,10 +9,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import KubestressError
+
 _ENVIRONMENT = re.compile(r"""lookup\(.*\benv\s*=\s*['"](?P<name>\w+)['"]""", re.DOTALL)
 
 
-class SettingError(ValueError):
+class SettingError(KubestressError, ValueError):
     """A setting that is refused. The text is one line: variable, value, and what is allowed."""
 
 

@@ -15,6 +15,7 @@ from ..cluster.arguments import auth_options
 from ..cluster.client import Cluster
 from ..cluster.errors import ClusterError
 from ..cluster.labels import run_selector
+from ..errors import ModuleFailed
 from ..machine.progress import Progress, shown
 from ..readiness.registry import finishes
 from ..readiness.state import State
@@ -25,43 +26,35 @@ RETURNED_ROWS = 20
 _LONGEST_SECONDS = 10_000_000
 
 
-class WaitFailed(Exception):
-    """The module's failure: one line, and what is known all the same."""
-
-    def __init__(self, message: str, result: Mapping[str, Any] | None = None) -> None:
-        super().__init__(message)
-        self.result = dict(result or {})
-
-
 def run_module(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
-    """Wait as the module was asked to. Raises WaitFailed."""
+    """Wait as the module was asked to. Raises ModuleFailed."""
     wanted = _wanted(params)
     try:
         return asyncio.run(_run(params, wanted, once=check_mode))
     except ClusterError as error:
         if error.status == 400 and params["label_selector"]:
-            raise WaitFailed(f"label_selector: {params['label_selector']!r}: {error}") from error
-        raise WaitFailed(str(error)) from error
+            raise ModuleFailed(f"label_selector: {params['label_selector']!r}: {error}") from error
+        raise ModuleFailed(str(error)) from error
 
 
 def _wanted(params: Mapping[str, Any]) -> list[Wanted]:
-    """Check what the argument spec cannot. Raises WaitFailed naming option, value and what is allowed."""
+    """Check what the argument spec cannot. Raises ModuleFailed naming option, value and what is allowed."""
     if not 1 <= params["wait_timeout"] <= _LONGEST_SECONDS:
-        raise WaitFailed(f"wait_timeout: {params['wait_timeout']}; allowed are 1 to {_LONGEST_SECONDS}")
+        raise ModuleFailed(f"wait_timeout: {params['wait_timeout']}; allowed are 1 to {_LONGEST_SECONDS}")
     if not params["run_id"] and not params["label_selector"]:
-        raise WaitFailed("run_id, label_selector: both are empty; give one of them")
+        raise ModuleFailed("run_id, label_selector: both are empty; give one of them")
     if not params["kinds"]:
-        raise WaitFailed("kinds: the list is empty; name at least one kind")
+        raise ModuleFailed("kinds: the list is empty; name at least one kind")
     wanted = [Wanted(api_version=row["api_version"], kind=row["kind"], count=row["count"]) for row in params["kinds"]]
     for each in wanted:
         if each.count < 0:
-            raise WaitFailed(f"kinds: count {each.count} of {each.kind}; allowed are 0 and more")
+            raise ModuleFailed(f"kinds: count {each.count} of {each.kind}; allowed are 0 and more")
         if params["state"] == "finished" and not finishes(each.api_version, each.kind):
-            raise WaitFailed(
+            raise ModuleFailed(
                 f"state: finished, with {each.kind} of {each.api_version} in kinds; allowed are only Job and Pod"
             )
     if len({(each.api_version, each.kind) for each in wanted}) < len(wanted):
-        raise WaitFailed("kinds: a kind comes twice")
+        raise ModuleFailed("kinds: a kind comes twice")
     return wanted
 
 
@@ -96,7 +89,7 @@ async def _run(params: Mapping[str, Any], wanted: list[Wanted], *, once: bool) -
         rows = [] if waiter.outcome == "done" else await waiter.unsettled_rows(RETURNED_ROWS)
     result = _result(waiter, rows, seconds=time.monotonic() - started)
     if waiter.outcome in ("timeout", "hopeless"):
-        raise WaitFailed(_message(params, waiter, rows), result)
+        raise ModuleFailed(_message(params, waiter, rows), result)
     return result
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.cleanup import cleanup as entry
-from ansible_collections.kubestress.core.plugins.module_utils.cleanup.cleanup import CleanupFailed
+from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
 from helpers.fake_api import FakeApi
 from helpers.fake_server import status
 
@@ -98,7 +98,7 @@ async def test_nothing_found_is_no_change(api: FakeApi) -> None:
 
 async def test_a_namespace_with_a_strangers_object_stays_and_loses_only_ours(api: FakeApi) -> None:
     api.add("configmaps", "diary", "a")
-    with pytest.raises(CleanupFailed, match="namespace a is kept, because it holds ConfigMap diary") as caught:
+    with pytest.raises(ModuleFailed, match="namespace a is kept, because it holds ConfigMap diary") as caught:
         await clean(api)
     assert caught.value.result["kept"] == [{"namespace": "a", "objects": ["ConfigMap diary"]}]
     left = {key for key in api.objects if key[1] == "a" or key == ("namespaces", "", "a")}
@@ -108,7 +108,7 @@ async def test_a_namespace_with_a_strangers_object_stays_and_loses_only_ours(api
 
 async def test_another_runs_object_in_our_namespace_is_a_strangers(api: FakeApi) -> None:
     api.add("configmaps", "theirs", "a", labels=THEIRS)
-    with pytest.raises(CleanupFailed, match="ConfigMap theirs"):
+    with pytest.raises(ModuleFailed, match="ConfigMap theirs"):
         await clean(api)
     assert ("configmaps", "a", "theirs") in api.objects
 
@@ -133,7 +133,7 @@ async def test_on_a_big_cluster_only_our_namespaces_are_read_through(api: FakeAp
     api.add("configmaps", "diary", "a")
     api.add("configmaps", "zzz", "c")
     strangers = {"labelSelector": f"kubestress.core/run-id!={RUN}"}
-    with pytest.raises(CleanupFailed, match="ConfigMap diary"):
+    with pytest.raises(ModuleFailed, match="ConfigMap diary"):
         await clean(api)
     asked = [path for _method, path, query in api.asked if query.get("labelSelector") == strangers["labelSelector"]]
     assert "/api/v1/namespaces/a/configmaps" in asked
@@ -152,7 +152,7 @@ async def test_a_kind_that_cannot_be_listed_is_told(api: FakeApi) -> None:
 
 async def test_a_refused_deletion_fails_the_module_with_the_servers_words(api: FakeApi) -> None:
     api.refused["/api/v1/namespaces/a"] = status(403, reason="Forbidden", message="a webhook says no")
-    with pytest.raises(CleanupFailed, match="Namespace a: a webhook says no") as caught:
+    with pytest.raises(ModuleFailed, match="Namespace a: a webhook says no") as caught:
         await clean(api)
     assert caught.value.result["errors"] == {"Namespace a": "a webhook says no"}
     # What the refused namespace holds is not emptied: it did not agree to go.
@@ -163,7 +163,7 @@ async def test_what_a_finalizer_holds_is_named_after_the_timeout(api: FakeApi) -
     api.add("clusterroles", "held", labels=OURS, finalizers=["example.com/hold"])
     # No garbage collector runs here.
     del api.objects["pods", "c", "web-1"]
-    with pytest.raises(CleanupFailed, match="ClusterRole held: held by finalizer example") as caught:
+    with pytest.raises(ModuleFailed, match="ClusterRole held: held by finalizer example") as caught:
         await clean(api, wait=True, wait_timeout=1)
     assert caught.value.result["objects"]["ClusterRole"] == {"found": 2, "deleted": 1}
 
@@ -199,6 +199,6 @@ async def test_a_cap_on_requests_in_flight_is_kept(api: FakeApi) -> None:
     ],
 )
 async def test_bad_input_sends_nothing(api: FakeApi, options: dict[str, Any], told: str) -> None:
-    with pytest.raises(CleanupFailed, match=told):
+    with pytest.raises(ModuleFailed, match=told):
         await clean(api, **options)
     assert api.asked == []

@@ -12,7 +12,8 @@ import pytest
 from aiohttp import web
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.labels import run_labels
-from ansible_collections.kubestress.core.plugins.module_utils.node_pids.node_pids_info import InfoFailed, run_module
+from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
+from ansible_collections.kubestress.core.plugins.module_utils.node_pids.node_pids_info import run_module
 from ansible_collections.kubestress.core.plugins.modules.node_pids_info import ARGUMENTS
 from helpers.fake_api import KINDS, FakeApi
 from helpers.fake_server import serving, status
@@ -306,7 +307,7 @@ async def test_what_is_returned_is_bounded():
 )
 async def test_bad_input_is_one_line_and_nothing_is_asked(options, told):
     api = Nodes()
-    with pytest.raises(InfoFailed) as failure:
+    with pytest.raises(ModuleFailed) as failure:
         await ask(api, **options)
     assert str(failure.value).startswith(told)
     assert api.asked == []
@@ -315,19 +316,19 @@ async def test_bad_input_is_one_line_and_nothing_is_asked(options, told):
 async def test_nodes_that_may_not_be_listed_are_a_failure_that_tells_the_way_out():
     api = Nodes()
     api.refused["/api/v1/nodes"] = status(403, reason="Forbidden", message="nodes is forbidden")
-    with pytest.raises(InfoFailed, match="nodes cannot be listed: nodes is forbidden; name them with the option nodes"):
+    with pytest.raises(ModuleFailed, match="nodes cannot be listed: .* name them with the option nodes"):
         await ask(api)
 
 
 async def test_a_selector_that_the_api_server_does_not_take_is_named():
     api = Nodes()
     api.refused["/api/v1/nodes"] = status(400, reason="BadRequest", message="unable to parse")
-    with pytest.raises(InfoFailed, match="node_selector: 'a=b=c': unable to parse"):
+    with pytest.raises(ModuleFailed, match="node_selector: 'a=b=c': unable to parse"):
         await ask(api, node_selector="a=b=c")
 
 
 async def test_a_server_that_lets_nobody_in_is_one_line():
     api = Nodes()
     api.refused["/version"] = status(403, reason="Forbidden", message="nothing is for you")
-    with pytest.raises(InfoFailed, match="nothing is for you"):
+    with pytest.raises(ModuleFailed, match="nothing is for you"):
         await ask(api)

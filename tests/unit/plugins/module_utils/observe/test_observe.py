@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
 from ansible_collections.kubestress.core.plugins.module_utils.machine.process import Process
 from ansible_collections.kubestress.core.plugins.module_utils.observe.detached import Started
-from ansible_collections.kubestress.core.plugins.module_utils.observe.observe import ObserveFailed, run_module
+from ansible_collections.kubestress.core.plugins.module_utils.observe.observe import run_module
 from ansible_collections.kubestress.core.plugins.modules.observe import ARGUMENTS
 
 NOWHERE = "http://127.0.0.1:9"
@@ -38,7 +39,7 @@ def observe(results_dir: Path, *, check_mode: bool = False, **options: Any) -> d
 def test_wrong_options_are_refused_before_anything_is_written(
     tmp_path: Path, state: str, options: dict[str, Any], told: str
 ) -> None:
-    with pytest.raises(ObserveFailed) as caught:
+    with pytest.raises(ModuleFailed) as caught:
         observe(tmp_path, state=state, **options)
     assert str(caught.value).startswith(told)
     assert "\n" not in str(caught.value)
@@ -53,7 +54,7 @@ def test_where_nothing_was_started_there_is_nothing_to_stop(tmp_path: Path) -> N
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ObserveFailed, match=r"results_dir: .*/file"):
+    with pytest.raises(ModuleFailed, match=r"results_dir: .*/file"):
         observe(tmp_path / "file")
 
 

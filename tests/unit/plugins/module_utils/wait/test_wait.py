@@ -6,7 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.wait.wait import WaitFailed, run_module
+from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
+from ansible_collections.kubestress.core.plugins.module_utils.wait.wait import run_module
 from helpers.fake_server import serving, status
 
 DEPLOYMENT = {"api_version": "apps/v1", "kind": "Deployment", "count": 1}
@@ -36,7 +37,7 @@ PARAMS: dict[str, Any] = {
     ],
 )
 def test_bad_input_is_told_before_anything_is_asked(options: dict[str, Any], told: str) -> None:
-    with pytest.raises(WaitFailed, match=told):
+    with pytest.raises(ModuleFailed, match=told):
         run_module({**PARAMS, **options}, check_mode=False)
 
 
@@ -55,5 +56,5 @@ async def test_a_selector_that_the_server_refuses_names_the_option() -> None:
         return status(400, reason="BadRequest", message="found '='")
 
     async with serving(handle) as url:
-        with pytest.raises(WaitFailed, match="label_selector: 'a=b=c': found '='"):
+        with pytest.raises(ModuleFailed, match="label_selector: 'a=b=c': found '='"):
             await asyncio.to_thread(run_module, {**PARAMS, "host": url, "label_selector": "a=b=c"}, check_mode=False)
