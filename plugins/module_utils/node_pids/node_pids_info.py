@@ -19,6 +19,7 @@ from ..cluster.labels import run_selector
 from ..cluster.node_proxy import CADVISOR, CONFIGURATION, SUMMARY, NodeProxy
 from ..errors import ModuleFailed
 from ..measure.kubelet import Unreadable, parse_cgroups, parse_configuration, parse_summary
+from ..syntax import LABEL_VALUE_RULE, is_label_value
 from .figures import NodeReading, by_need, missing, node_row, pod_rows, tightest
 
 #: Rows of nodes that go back to Ansible; the totals stand beside.
@@ -62,10 +63,8 @@ def _check(params: Mapping[str, Any]) -> None:
             raise ModuleFailed(
                 f"namespaces: {namespace!r}; allowed are names of namespaces: lower case letters, digits and '-'"
             )
-    if params["run_id"] and not _LABEL_VALUE.fullmatch(params["run_id"]):
-        raise ModuleFailed(
-            f"run_id: {params['run_id']!r}; allowed are values of a label: letters, digits, '-', '_', '.'"
-        )
+    if params["run_id"] and not is_label_value(params["run_id"]):
+        raise ModuleFailed(f"run_id: {params['run_id']!r} is not allowed; {LABEL_VALUE_RULE}")
 
 
 async def _run(params: Mapping[str, Any]) -> dict[str, Any]:

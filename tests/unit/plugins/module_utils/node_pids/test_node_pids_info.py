@@ -302,7 +302,7 @@ async def test_what_is_returned_is_bounded():
         ({"nodes": ["../../secrets"]}, "nodes: '../../secrets'; allowed are names of nodes"),
         ({"nodes": [""]}, "nodes: ''; allowed are names of nodes"),
         ({"namespaces": ["A/b"]}, "namespaces: 'A/b'; allowed are names of namespaces"),
-        ({"run_id": "a,b=c"}, "run_id: 'a,b=c'; allowed are values of a label"),
+        ({"run_id": "a,b=c"}, "run_id: 'a,b=c' is not allowed; letters"),
     ],
 )
 async def test_bad_input_is_one_line_and_nothing_is_asked(options, told):
@@ -316,7 +316,7 @@ async def test_bad_input_is_one_line_and_nothing_is_asked(options, told):
 async def test_nodes_that_may_not_be_listed_are_a_failure_that_tells_the_way_out():
     api = Nodes()
     api.refused["/api/v1/nodes"] = status(403, reason="Forbidden", message="nodes is forbidden")
-    with pytest.raises(ModuleFailed, match="nodes cannot be listed: .* name them with the option nodes"):
+    with pytest.raises(ModuleFailed, match=r"nodes cannot be listed: .* name them with the option nodes"):
         await ask(api)
 
 
