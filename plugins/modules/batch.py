@@ -345,6 +345,7 @@ FRAGMENT_OPTIONS = {
     "after": {"type": "list", "elements": "str"},
     "ready": {"type": "bool"},
     "ready_timeout": {"type": "float"},
+    "stall_timeout": {"type": "float"},
     "expect": {"type": "str", "choices": ["normal", "restarts"]},
 }
 

@@ -34,6 +34,7 @@ _FRAGMENT_KEYS = {
     "after",
     "ready",
     "ready_timeout",
+    "stall_timeout",
     "expect",
 }
 
@@ -68,7 +69,10 @@ class Fragment:
     active: int = 0
     after: tuple[str, ...] = ()
     ready: bool = True
+    #: Absolute limit; 0 for none, which only a fragment with `stall_timeout_seconds` may have.
     ready_timeout_seconds: float = 600.0
+    #: The wait for this fragment ends when for so long none of it has come forward; 0 for no such limit.
+    stall_timeout_seconds: float = 0.0
     expect: str = "normal"
     #: Objects of one member by (apiVersion, kind), as the first member has them.
     kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -150,6 +154,7 @@ def _fragment(
             after=tuple(entry.get("after") or ()),
             ready=bool(entry.get("ready", True)),
             ready_timeout_seconds=_seconds(entry.get("ready_timeout", 600), where=f"{where}.ready_timeout"),
+            stall_timeout_seconds=_seconds(entry.get("stall_timeout", 0), where=f"{where}.stall_timeout"),
             expect=entry.get("expect", "normal"),
         ),
         where=where,
