@@ -1,7 +1,10 @@
-"""Write the pages that are made from documentation in the code: docs/modules, docs/roles and each role's README.
+"""Write everything that is generated: files from the table of settings, and pages from the documentation in the code.
 
-The source is what ansible-doc prints, so the pages show what Ansible itself understood: fragments merged,
-argument_specs read. `--check` writes nothing and fails if a page is not what it would write.
+- From the table: each role's defaults and argument specs, and the tables of docs/settings.md (`settings_files.py`).
+- From what ansible-doc prints: docs/modules, docs/roles and each role's README. So the pages show what Ansible itself
+  understood: fragments merged, argument_specs read.
+
+`--check` writes nothing and fails if a file is not what it would write.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import settings_files
 import yaml
 from antsibull_docs_parser import dom
 from antsibull_docs_parser.md import MDFormatter, to_md
@@ -148,18 +152,20 @@ def stale(wanted: Mapping[str, str]) -> dict[str, str | None]:
     """Return what differs on disk from the wanted pages: path to new text, or to None for a page without a source."""
     present = {str(p.relative_to(CHECKOUT)) for folder in GENERATED_FOLDERS for p in (CHECKOUT / folder).glob("*.md")}
     removed: dict[str, str | None] = dict.fromkeys(present - set(wanted))
-    changed = {
-        p: text for p, text in wanted.items() if not (CHECKOUT / p).exists() or (CHECKOUT / p).read_text() != text
+    return removed | changed(wanted)
+
+
+def changed(wanted: Mapping[str, str]) -> dict[str, str | None]:
+    """Return the wanted files, path to text, that are missing on disk or differ there."""
+    return {
+        path: text
+        for path, text in wanted.items()
+        if not (CHECKOUT / path).exists() or (CHECKOUT / path).read_text() != text
     }
-    return removed | changed
 
 
-def main() -> None:
-    """Write the pages, or with --check name those that are not current and fail."""
-    parser = argparse.ArgumentParser(description="Write the generated pages of modules and roles.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is not current")
-    check = parser.parse_args().check
-    differing = stale(pages())
+def update(differing: Mapping[str, str | None], *, check: bool) -> None:
+    """Write the files that differ, or with check only name them."""
     for path, text in sorted(differing.items()):
         print(f"{'not current' if check else 'written' if text is not None else 'removed'}: {path}")
         if check:
@@ -169,7 +175,19 @@ def main() -> None:
         else:
             (CHECKOUT / path).parent.mkdir(parents=True, exist_ok=True)
             (CHECKOUT / path).write_text(text)
-    if check and differing:
+
+
+def main() -> None:
+    """Write the generated files, or with --check name those that are not current and fail."""
+    parser = argparse.ArgumentParser(description="Write the files generated from the settings and the documentation.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is not current")
+    check = parser.parse_args().check
+    from_settings = changed(settings_files.files())
+    update(from_settings, check=check)
+    # Only now: ansible-doc reads the argument specs, which the step before has written.
+    from_documentation = stale(pages())
+    update(from_documentation, check=check)
+    if check and (from_settings or from_documentation):
         sys.exit("run `make docs` and commit what it writes")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,51 +23,57 @@ from ansible_collections.kubestress.core.plugins.module_utils.results.folder imp
     RunFolder,
     next_attempt,
 )
-from ansible_collections.kubestress.core.plugins.module_utils.settings.check import Given, checked
-from ansible_collections.kubestress.core.plugins.module_utils.settings.names import is_unset
+from ansible_collections.kubestress.core.plugins.module_utils.settings.check import (
+    Checked,
+    Given,
+    check_role,
+    check_run,
+)
+from ansible_collections.kubestress.core.plugins.module_utils.settings.precedence import Fallback, Found, find
 from ansible_collections.kubestress.core.plugins.module_utils.settings.run import new_run_id, settings_hash
-from ansible_collections.kubestress.core.plugins.module_utils.settings.variable import SettingError, Variable
+from ansible_collections.kubestress.core.plugins.module_utils.settings.setting import Setting, SettingError
+from ansible_collections.kubestress.core.plugins.module_utils.settings.table import ROLES
 from ansible_collections.kubestress.core.plugins.plugin_utils import setting_files
 from ansible_collections.kubestress.core.plugins.plugin_utils.run_log import RunLog
-
-try:
-    from ansible.template import trust_as_template
-except ImportError:  # before 2.19 all text was a template
-
-    def trust_as_template(value: str) -> str:
-        """Return the text as it is."""
-        return value
-
 
 display = Display()
 
 
 class ActionModule(ActionBase):
-    """All that is wrong is told at once, one line each; nothing is written before all is right."""
+    """Reports all problems at once, one line each; writes nothing while there is one."""
 
     _requires_connection = False
     _supports_check_mode = True
     _supports_async = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The settings and the run; or failed, with a line for each setting refused, or if no folder can be made."""
+        """The settings and the run; failed, with a line for each refused setting, or if no folder can be made."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
         _checked, options = self.validate_argument_spec(
-            argument_spec={"attempt": {"type": "str", "choices": ["new", "current", "latest"], "default": "new"}}
+            argument_spec={
+                "attempt": {"type": "str", "choices": ["new", "current", "latest"], "default": "new"},
+                "role": {"type": "str", "choices": [name for name, role in ROLES.items() if role.alone]},
+            }
         )
         try:
-            profile, settings, warnings = self._checked(task_vars or {})
+            given = self._given(task_vars or {})
+            if options["role"]:
+                checked = _accepted(check_role(given, ROLES[options["role"]]))
+                result.update(changed=False, settings=checked.settings)
+                return result
+            checked = _accepted(check_run(given))
+            settings = checked.settings
             current = (task_vars or {}).get("kubestress_run") if options["attempt"] == "current" else None
             if options["attempt"] == "latest":
                 run, changed = _latest_run(settings), False
             else:
                 changed = not self._task.check_mode
-                run = _current_run(settings, current, profile=profile, write=changed) or _new_run(
-                    settings, profile=profile, write=changed
+                run = _current_run(settings, current, profile=given.profile, write=changed) or _new_run(
+                    settings, profile=given.profile, write=changed
                 )
             if changed:
-                _log(run, settings, warnings)
+                _log(run, settings, checked.warnings)
         except (SettingError, ResultsError) as error:
             # Not raised: before 2.19 Ansible would call it an exception and show its last line first.
             result.update(failed=True, msg=str(error))
@@ -76,49 +81,44 @@ class ActionModule(ActionBase):
         result.update(changed=changed, settings=settings, run=run)
         return result
 
-    def _checked(self, task_vars: dict[str, Any]) -> tuple[str, dict[str, Any], list[str]]:
-        """The profile's name ("" for none), the settings and the warnings, which are shown.
+    def _given(self, task_vars: dict[str, Any]) -> Given:
+        """What users gave. Raises SettingError for a profile that is unknown or cannot be read."""
+        profile = self._resolved("profile", task_vars.get("profile"))
+        path = setting_files.profile_path(profile, basedir=self._loader.get_basedir())
+        name, values = path.stem if path else "", setting_files.load_profile(path)
+        fallback = Fallback(environment=os.environ, profile=name, profile_values=values)
 
-        Raises SettingError with a line for each problem.
-        """
-        variables = setting_files.load_variables()
-        path = setting_files.profile_path(self._profile(task_vars), basedir=self._loader.get_basedir())
-        given = Given(
-            variables=variables,
-            profile=path.stem if path else "",
-            profile_values=setting_files.load_profile(path),
+        def value_of(setting: Setting) -> Found:
+            return find(setting, task_vars, fallback, template=lambda raw: self._resolved(setting.name, raw))
+
+        return Given(
+            value_of=value_of,
+            profile=name,
+            profile_values=values,
             profiles=setting_files.profile_names(),
-            environment=os.environ,
             present=task_vars,
             extra_vars=load_extra_vars(self._loader),
             connection_options=tuple(AUTH_ENVIRONMENT),
-            value_of=lambda variable: self._value(variable, task_vars),
         )
-        settings, problems, warnings = checked(given)
-        for warning in warnings:
-            display.warning(warning)
-        if problems:
-            raise SettingError(_told(problems))
-        return given.profile, settings, warnings
 
-    def _profile(self, task_vars: Mapping[str, Any]) -> Any:
+    def _resolved(self, name: str, raw: Any) -> Any:
+        """The value of a variable, its expressions resolved. Raises SettingError."""
         try:
-            return self._templar.template(task_vars.get("profile"))
+            return self._templar.template(raw)
         except AnsibleError as error:
-            raise SettingError(f"profile: {_one_line(error)}") from error
+            raise SettingError(f"{name}: {_one_line(error)}") from error
 
-    def _value(self, variable: Variable, task_vars: Mapping[str, Any]) -> tuple[Any, bool]:
-        """The variable's value, and whether extra vars or the inventory give it. Raises SettingError."""
-        try:
-            raw = task_vars.get(variable.name, variable.default)
-            if raw != variable.default:
-                value = self._templar.template(raw)
-                if not is_unset(value):
-                    return value, True
-            default = variable.default
-            return self._templar.template(trust_as_template(default) if isinstance(default, str) else default), False
-        except AnsibleError as error:
-            raise SettingError(f"{variable.name}: {_one_line(error)}") from error
+
+def _accepted(checked: Checked) -> Checked:
+    """Show the warnings. Raises SettingError with a line for each problem."""
+    for warning in checked.warnings:
+        display.warning(warning)
+    if len(checked.problems) == 1:
+        raise SettingError(checked.problems[0])
+    if checked.problems:
+        heading = f"{len(checked.problems)} settings are refused, and nothing was created:"
+        raise SettingError("\n".join([heading, *checked.problems]))
+    return checked
 
 
 def _new_run(settings: dict[str, Any], *, profile: str, write: bool) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def _new_run(settings: dict[str, Any], *, profile: str, write: bool) -> dict[str
     now = datetime.now(UTC)
     settings["run_id"] = settings["run_id"] or new_run_id(now)
     folder = next_attempt(settings["run_results_dir"], settings["run_id"], create=write)
-    told = {
+    described = {
         "run_id": settings["run_id"],
         "attempt": folder.attempt,
         "profile": profile,
@@ -137,14 +137,14 @@ def _new_run(settings: dict[str, Any], *, profile: str, write: bool) -> dict[str
         "settings_hash": settings_hash(settings),
     }
     if write:
-        folder.write_run({"schema": 1, **told, "settings": settings, "versions": _versions()})
-    return {**told, **_places(folder, settings)}
+        folder.write_run({"schema": 1, **described, "settings": settings, "versions": _versions()})
+    return {**described, **_places(folder, settings)}
 
 
 def _current_run(
     settings: dict[str, Any], current: dict[str, Any] | None, *, profile: str, write: bool
 ) -> dict[str, Any] | None:
-    """The fact kubestress_run of the run that is on, with these settings; None if none is, or another is asked for.
+    """The fact kubestress_run of the current run, with these settings; None without one, or if they name another run.
 
     Raises ResultsError.
     """
@@ -167,8 +167,8 @@ def _latest_run(settings: dict[str, Any]) -> dict[str, Any]:
         raise SettingError(f"run_id: there is no run {settings['run_id']!r} in {following.root.parent}")
     folder = RunFolder(root=following.root, attempt=following.attempt - 1)
     document = folder.read_run()
-    told = {name: document[name] for name in ("run_id", "attempt", "profile", "started", "settings_hash")}
-    return {**told, **_places(folder, settings)}
+    described = {name: document[name] for name in ("run_id", "attempt", "profile", "started", "settings_hash")}
+    return {**described, **_places(folder, settings)}
 
 
 def _places(folder: RunFolder, settings: dict[str, Any]) -> dict[str, str]:
@@ -194,13 +194,6 @@ def _log(run: dict[str, Any], settings: dict[str, Any], warnings: list[str]) -> 
 def _versions() -> dict[str, str]:
     collection = setting_files.collection_version()
     return {"ansible": ansible_version, "collection": collection, "python": platform.python_version()}
-
-
-def _told(problems: list[str]) -> str:
-    """One line for each problem; for several, a line before them that says how many."""
-    if len(problems) == 1:
-        return problems[0]
-    return "\n".join([f"{len(problems)} settings are refused, and nothing was created:", *problems])
 
 
 def _one_line(error: AnsibleError) -> str:

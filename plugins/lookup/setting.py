@@ -10,11 +10,11 @@ version_added: "1.0.0"
 author:
   - kubestress contributors (@kubestress)
 description:
-  - The roles' defaults are made of this lookup. Role defaults are what Ansible uses last, so extra vars and inventory
-    win over everything that it looks at.
+  - The defaults of the roles consist of this lookup. Ansible uses role defaults last, so extra vars and inventory win
+    over everything that the lookup reads.
   - The value is that of the environment variable, if it is set and not empty; else that of the profile, which the
     variable C(profile) names; else the default.
-  - What comes from the environment is text here. P(kubestress.core.settings#module) converts it.
+  - A value from the environment is text here. P(kubestress.core.settings#module) converts it.
 options:
   _terms:
     description: Name of the role variable.
@@ -22,17 +22,17 @@ options:
     type: list
     elements: str
   env:
-    description: Environment variable to look at first, on the machine where the playbook runs.
+    description: Environment variable that comes first, on the machine where the playbook runs.
     type: str
   default:
-    description: The value if neither has one.
+    description: The value if neither the environment variable nor the profile has one.
     type: raw
 seealso:
   - module: kubestress.core.settings
 """
 
 EXAMPLES = r"""
-- name: A line of a role's defaults/main.yml
+- name: Show a setting as environment, profile or default give it
   ansible.builtin.debug:
     msg: "{{ lookup('kubestress.core.setting', 'namespaces_total', env='TOTAL_NAMESPACES', default=100) }}"
 """
@@ -49,7 +49,8 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.kubestress.core.plugins.module_utils.settings.variable import SettingError
+from ansible_collections.kubestress.core.plugins.module_utils.settings.precedence import Fallback
+from ansible_collections.kubestress.core.plugins.module_utils.settings.setting import SettingError
 from ansible_collections.kubestress.core.plugins.plugin_utils.setting_files import load_profile, profile_path
 
 
@@ -59,12 +60,11 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
         """Return the value of each name. Raises AnsibleError for an unknown profile or one that cannot be read."""
         self.set_options(var_options=variables, direct=kwargs)
-        value = os.environ.get(self.get_option("env") or "", "")
-        if value:
-            return [value for _name in terms]
         profile = self._templar.template((variables or {}).get("profile"))
         try:
-            settings = load_profile(profile_path(profile, basedir=self._loader.get_basedir()))
+            path = profile_path(profile, basedir=self._loader.get_basedir())
+            fallback = Fallback(environment=os.environ, profile_values=load_profile(path))
         except SettingError as error:
             raise AnsibleError(str(error)) from error
-        return [settings.get(name, self.get_option("default")) for name in terms]
+        environment, default = self.get_option("env"), self.get_option("default")
+        return [fallback.find(name, environment=environment, default=default).value for name in terms]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: settings
-short_description: Check the variables of all roles, and fix what one run is
+short_description: Check the variables of all roles, and define the run
 version_added: "1.0.0"
 author:
   - kubestress contributors (@kubestress)
@@ -17,7 +17,7 @@ description:
     send it; an empty string or null counts as not given.
   - Refuses wrong types, numbers out of range, values that contradict each other, an unknown profile, and names that no
     role has, all at once, one line each, before anything is created.
-  - Fixes the run id, makes the folder of this attempt under C(run_results_dir), and writes C(run.json) there.
+  - Chooses the run id, makes the folder of this attempt under C(run_results_dir), and writes C(run.json) there.
   - Used by the role P(kubestress.core.run#role), which sets the facts that the other roles read.
 attributes:
   check_mode:
@@ -33,18 +33,29 @@ options:
   attempt:
     description:
       - With V(new) the next attempt of the run begins.
-      - With V(current) the attempt that this play is at goes on with these settings, unless they name another run; if
-        there is none, it is as V(new). The variable C(kubestress_run) tells.
-      - With V(latest) the newest attempt that is there is meant, and nothing is written.
+      - With V(current) the attempt that this play has begun goes on with these settings, unless they name another run.
+        If there is none, it is as V(new). The variable C(kubestress_run) holds that attempt.
+      - With V(latest) the result describes the newest attempt on disk, and nothing is written.
     type: str
     choices: [new, current, latest]
     default: new
+  role:
+    description:
+      - Check only the variables of this role, which also works without a run, and those that it reads of other roles.
+      - O(attempt) then has no effect. There is no run, and nothing is written.
+    type: str
+    choices: [report, cleanup, local_cluster]
 seealso:
   - plugin: kubestress.core.setting
     plugin_type: lookup
 """
 
 EXAMPLES = r"""
+- name: Check the variables of one role, without a run
+  kubestress.core.settings:
+    role: cleanup
+  register: cleanup_checked
+
 - name: Check the settings of all roles
   kubestress.core.settings:
   register: checked
@@ -63,7 +74,7 @@ settings:
   sample: {"namespaces_total": 10, "build_jobs_enabled": true}
 run:
   description: What the run is.
-  returned: success
+  returned: success, unless O(role) is given
   type: dict
   contains:
     run_id:

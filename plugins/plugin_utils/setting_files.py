@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The collection's own settings files: role specs, role defaults and profiles. Only the controller reads them."""
+"""Files with settings: the profiles, and the collection's own version. Only the controller reads them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from typing import Any
 
 import yaml
 from ansible_collections.kubestress.core.plugins.module_utils.settings.names import is_unset, known_names_text
-from ansible_collections.kubestress.core.plugins.module_utils.settings.variable import SettingError, Variable
+from ansible_collections.kubestress.core.plugins.module_utils.settings.setting import SettingError
 
 COLLECTION = Path(__file__).resolve().parents[2]
-ROLES = COLLECTION / "roles"
 PROFILES = COLLECTION / "playbooks" / "profiles"
 _SUFFIXES = (".yml", ".yaml")
 
-#: Each task runs in a process of its own, which reads some twenty files: libyaml makes that 10 ms instead of 100.
+#: libyaml reads a file ten times as fast, and each task reads the profile in a process of its own.
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -36,7 +35,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def collection_version() -> str:
-    """The collection's version: an installed collection says it in MANIFEST.json, a checkout in galaxy.yml."""
+    """The collection's version, from MANIFEST.json of an installed collection or galaxy.yml of a checkout."""
     manifest = COLLECTION / "MANIFEST.json"
     if manifest.exists():
         return str(read_yaml(manifest)["collection_info"]["version"])
@@ -49,10 +48,10 @@ def profile_names() -> list[str]:
 
 
 def profile_path(profile: Any, *, basedir: str = ".") -> Path | None:
-    """The file of a profile: a name of ours, or the path of a YAML file; None if `profile` is unset.
+    """The file of a profile, given by one of our names or by the path of a YAML file; None if `profile` is unset.
 
-    A relative path counts from the folder where the user stands, then from `basedir`, the playbook's. Raises
-    SettingError for everything else, naming the profiles there are.
+    A relative path is looked up in the working directory, then in `basedir`, the playbook's folder. Raises SettingError
+    for everything else, naming the profiles there are.
     """
     if is_unset(profile):
         return None
@@ -72,7 +71,7 @@ def profile_path(profile: Any, *, basedir: str = ".") -> Path | None:
 
 
 def load_profile(path: Path | None) -> dict[str, Any]:
-    """The variables that a profile sets; none without a profile. Raises SettingError if it is no flat dictionary."""
+    """The variables that a profile sets; none without a profile. Raises SettingError if it is not a dictionary."""
     return {} if path is None else _load_profile(path, path.stat().st_mtime_ns)
 
 
@@ -82,19 +81,5 @@ def _load_profile(path: Path, _modified_ns: int) -> dict[str, Any]:
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
-        raise SettingError(f"profile {path}: a profile is variables and their values, such as `namespaces_total: 3`")
+        raise SettingError(f"profile {path}: a profile has variables and their values, such as `namespaces_total: 3`")
     return content
-
-
-@functools.cache
-def load_variables(*, roles: Path = ROLES) -> dict[str, Variable]:
-    """Every variable of every role, by name, from meta/argument_specs.yml and defaults/main.yml."""
-    variables: dict[str, Variable] = {}
-    for spec_path in sorted(roles.glob("*/meta/argument_specs.yml")):
-        role = spec_path.parent.parent
-        entry = read_yaml(spec_path)["argument_specs"]["main"]
-        defaults_path = role / "defaults" / "main.yml"
-        defaults = (read_yaml(defaults_path) if defaults_path.exists() else None) or {}
-        for name, spec in (entry.get("options") or {}).items():
-            variables[name] = Variable(name=name, role=role.name, spec=spec, default=defaults.get(name))
-    return variables

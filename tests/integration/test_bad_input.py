@@ -20,7 +20,7 @@ WRONG = {
     ),
     "deployments_service_enabled": ("perhaps", "deployments_service_enabled: 'perhaps' is not true or false"),
     "deployments_requests": ({"cpu": "much"}, "deployments_requests: cpu 'much' is not allowed"),
-    "deployments_image": ("a\nb", r"deployments_image: 'a\nb' is no image"),
+    "deployments_image": ("a\nb", r"deployments_image: 'a\nb' is not an image"),
     "statefulsets_requests": ({"memory": "65Mi"}, "statefulsets_requests: memory 65Mi is more than the limit of 64Mi"),
     "statefulsets_replicas": ([3], "statefulsets_replicas: [3] is not a whole number"),
     "connectivity_resolve": ("guess", "connectivity_resolve: 'guess' is not allowed; choose one of address, dns"),
@@ -37,7 +37,7 @@ WRONG = {
     ),
     "run_burst": (5, "run_burst: 5 has no effect without run_qps"),
     "run_tolerations": ("[{broken", "run_tolerations: '[{broken' is not a list"),
-    "run_node_selector": ({"a b": "c"}, "run_node_selector: 'a b' is no key"),
+    "run_node_selector": ({"a b": "c"}, "run_node_selector: 'a b' is not a key"),
     "build_jobs_procesess": (70, "build_jobs_procesess: no role of kubestress.core has such a variable; did you mean"),
     "namespace_total": (
         3,
@@ -82,7 +82,7 @@ def test_a_prefix_that_is_too_long_with_its_index(cluster_free_playbook, tmp_pat
             "namespaces_totl: the profile typo sets it, and no role has such a variable; did",
         ),
         (("-e", "profile=broken.yml"), {}, "broken.yml is not YAML: "),
-        (("-e", "profile=list.yml"), {}, "list.yml: a profile is variables and their values"),
+        (("-e", "profile=list.yml"), {}, "list.yml: a profile has variables and their values"),
         (
             ("-e", "profile=wrong.yml"),
             {},

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.kubestress.core.plugins.plugin_utils.setting_files import COLLECTION, load_variables
+from ansible_collections.kubestress.core.plugins.module_utils.settings.table import RUN_SETTINGS
 
 PLAYBOOK = """
 - hosts: localhost
@@ -111,18 +111,14 @@ def test_every_old_environment_variable_is_honoured(settle, tmp_path: Path) -> N
         assert type(settings[variable]) is type(value), name
 
 
-def test_the_table_of_environment_variables_is_whole_and_documented() -> None:
-    """Both ways: none that a default looks at is missing here, and the docs name each with its variable."""
-    honoured = {v.environment: name for name, v in load_variables().items() if v.environment}
+def test_no_environment_variable_is_left_out_here() -> None:
+    honoured = {setting.environment: setting.name for setting in RUN_SETTINGS.values() if setting.environment}
     assert honoured == {name: variable for name, (_text, variable, _value) in ENVIRONMENT.items()}
-    rows = [line for line in (COLLECTION / "docs" / "settings.md").read_text().splitlines() if line.startswith("|")]
-    for name, variable in honoured.items():
-        assert any(f"`{name}`" in row and f"`{variable}`" in row for row in rows), f"docs/settings.md: {name}"
 
 
 def test_a_survey_that_is_left_empty_changes_nothing(settle) -> None:
     """AWX sends every question of a survey, those left open as empty text."""
-    empty = {name: "" for name, variable in load_variables().items() if variable.role != "local_cluster"}
+    empty = dict.fromkeys(RUN_SETTINGS, "")
     plain, surveyed = settle(), settle("-e", json.dumps({**empty, "profile": "", "kubestress_kubeconfig": ""}))
     assert surveyed["run"]["settings_hash"] == plain["run"]["settings_hash"]
     assert {**surveyed["settings"], "run_id": ""} == {**plain["settings"], "run_id": ""}
@@ -131,11 +127,9 @@ def test_a_survey_that_is_left_empty_changes_nothing(settle) -> None:
 def test_all_values_as_text_are_the_same_as_typed(settle) -> None:
     """As a survey, a form or `-e name=value` give them."""
     texts = {
-        name: str(variable.spec["default"])
-        for name, variable in load_variables().items()
-        if variable.role != "local_cluster"
-        and variable.spec.get("type") in ("int", "float", "bool")
-        and "default" in variable.spec
+        name: str(setting.default)
+        for name, setting in RUN_SETTINGS.items()
+        if setting.type in ("int", "float", "bool") and setting.default is not None
     }
     structures = {
         "run_tolerations": json.dumps([{"key": "build", "operator": "Exists", "tolerationSeconds": "30"}]),
@@ -144,8 +138,7 @@ def test_all_values_as_text_are_the_same_as_typed(settle) -> None:
         "deployments_requests": '{"cpu": "5m"}',
     }
     settings = settle("-e", json.dumps(texts | structures))["settings"]
-    specs = load_variables()
-    assert {name: settings[name] for name in texts} == {name: specs[name].spec["default"] for name in texts}
+    assert {name: settings[name] for name in texts} == {name: RUN_SETTINGS[name].default for name in texts}
     assert settings["run_tolerations"] == [{"key": "build", "operator": "Exists", "tolerationSeconds": 30}]
     assert settings["run_node_selector"] == {"pool": "stress"}
     assert settings["run_image_pull_secrets"] == ["one", "two"]

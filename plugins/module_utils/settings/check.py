@@ -1,74 +1,89 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole check: values from where users put them to typed settings, or to lines that say what is wrong."""
+"""The whole check: from values as users give them to typed settings, or to lines that say what is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .convert import converted
 from .names import Findings, unknown_in_profile, unknown_names
+from .precedence import Found
 from .rules import problems_of
-from .variable import SettingError, Variable
+from .setting import Role, Setting, SettingError
+from .table import ROLES, RUN_SETTINGS, SETTINGS
 
-#: Roles whose variables are no settings of a run. Their names count as known all the same.
-NOT_OF_A_RUN = frozenset({"local_cluster"})
-#: Variables that the play sets while it runs.
-_OF_THE_PLAY = frozenset({"report_error"})
-
-#: Behind kubestress_: the options of kubestress.core.auth, by which playbooks and roles connect.
+#: Followed by the name of a connection option: the variables by which playbooks and roles connect.
 CONNECTION_PREFIX = "kubestress_"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """What users gave. `value_of` returns a variable's value and whether extra vars or the inventory give it.
+    """What users gave.
 
-    `present` are all variables of the host, `extra_vars` those among them that win over everything.
+    - `value_of` finds a setting's value and may raise SettingError.
+    - `present` are all variables of the host, `extra_vars` those of the command line or the AWX template.
+    - `profiles` are the names to choose from.
     """
 
-    variables: Mapping[str, Variable]
+    value_of: Callable[[Setting], Found]
     profile: str
     profile_values: Mapping[str, Any]
     profiles: Sequence[str]
-    environment: Mapping[str, str]
     present: Mapping[str, Any]
     extra_vars: Mapping[str, Any]
-    value_of: Callable[[Variable], tuple[Any, bool]]
     connection_options: Sequence[str] = ()
 
 
-def checked(given: Given) -> tuple[dict[str, Any], list[str], list[str]]:
-    """Return the typed settings, the problems, and the warnings, one line each. Without problems the settings hold."""
-    settings: dict[str, Any] = {}
-    sources: dict[str, str] = {}
-    problems: list[str] = []
-    for variable in given.variables.values():
-        if variable.role in NOT_OF_A_RUN or variable.name in _OF_THE_PLAY:
-            continue
-        try:
-            value, by_user = given.value_of(variable)
-            sources[variable.name] = "" if by_user else _source(given, variable)
-            settings[variable.name] = converted(variable, value)
-        except SettingError as error:
-            problems.append(_with_source(str(error), sources))
+@dataclass(frozen=True)
+class Checked:
+    """The settings in their types; they hold if there are no `problems`. Problems and warnings are one line each."""
+
+    settings: dict[str, Any]
+    problems: list[str]
+    warnings: list[str]
+
+
+def check_run(given: Given) -> Checked:
+    """Check the settings of a run, which are those of all roles."""
+    settings, sources, problems = _converted(given, RUN_SETTINGS.values())
     problems += [_with_source(line, sources) for line in problems_of(settings)]
     if settings.get("run_profile_required") and not given.profile:
         listed = ", ".join(given.profiles)
         problems.append(f"profile: none is given; -e profile=NAME with one of {listed}, or the path of a .yml file")
-    problems += unknown_in_profile(given.profile_values, given.variables, source=f"the profile {given.profile}")
-    strangers = _strangers(given, settings.get("run_unknown_variables", "refuse"))
-    return settings, [*problems, *strangers.problems], list(strangers.warnings)
+    return _with_unknown_names(given, settings, problems, policy=settings.get("run_unknown_variables", "refuse"))
 
 
-def _source(given: Given, variable: Variable) -> str:
-    """Where the value comes from that neither extra vars nor the inventory give; "" for the collection's default."""
-    if variable.environment and given.environment.get(variable.environment):
-        return f"environment variable {variable.environment}"
-    return f"profile {given.profile}" if variable.name in given.profile_values else ""
+def check_role(given: Given, role: Role) -> Checked:
+    """Check the variables of a role that works without a run, and those of other roles that it reads."""
+    policy = SETTINGS["run_unknown_variables"]
+    needed = [*role.settings, *(SETTINGS[name] for name in role.reads), policy]
+    settings, sources, problems = _converted(given, needed)
+    # Not those of other roles: the rule of run_id is for new runs, and here it names one that the module batch may have
+    # made, which allows more.
+    own = {setting.name: settings[setting.name] for setting in role.settings if setting.name in settings}
+    problems += [_with_source(line, sources) for line in problems_of(own)]
+    missing = [name for name in role.requires if name in settings and not settings[name]]
+    problems += [f"{name}: none is given; name one, as in -e {name}=…" for name in missing]
+    return _with_unknown_names(given, settings, problems, policy=settings.pop(policy.name, "refuse"))
+
+
+def _converted(given: Given, wanted: Collection[Setting]) -> tuple[dict[str, Any], dict[str, str], list[str]]:
+    """The values that can be converted, by name; the sources of all values; and the problems of the others."""
+    settings: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    problems: list[str] = []
+    for setting in wanted:
+        try:
+            found = given.value_of(setting)
+            sources[setting.name] = found.source
+            settings[setting.name] = converted(setting, found.value)
+        except SettingError as error:
+            problems.append(_with_source(str(error), sources))
+    return settings, sources, problems
 
 
 def _with_source(line: str, sources: Mapping[str, str]) -> str:
@@ -77,14 +92,19 @@ def _with_source(line: str, sources: Mapping[str, str]) -> str:
     return f"{line} (from the {source})" if source else line
 
 
-def _strangers(given: Given, policy: str) -> Findings:
-    if policy == "ignore":
-        return Findings()
-    connection = {CONNECTION_PREFIX + option for option in given.connection_options}
-    return unknown_names(
-        given.present,
-        known={*given.variables, *connection, "profile"},
-        prefixes={CONNECTION_PREFIX, *(f"{variable.role}_" for variable in given.variables.values())},
-        extra_vars=given.extra_vars,
-        refuse=policy == "refuse",
-    )
+def _with_unknown_names(given: Given, settings: dict[str, Any], problems: list[str], *, policy: str) -> Checked:
+    problems = [
+        *problems,
+        *unknown_in_profile(given.profile_values, SETTINGS, source=f"the profile {given.profile}"),
+    ]
+    unknown = Findings()
+    if policy != "ignore":
+        connection = {CONNECTION_PREFIX + option for option in given.connection_options}
+        unknown = unknown_names(
+            given.present,
+            known={*SETTINGS, *connection, "profile"},
+            prefixes={CONNECTION_PREFIX, *(f"{role}_" for role in ROLES)},
+            extra_vars=given.extra_vars,
+            refuse=policy == "refuse",
+        )
+    return Checked(settings, [*problems, *unknown.problems], list(unknown.warnings))

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what users write ("10", "false", "[]", 3) to the type that the role's spec names, by ansible-core's rules."""
+"""From what users write ("10", "false", "[]", 3) to the setting's type, by ansible-core's rules."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from ansible.module_utils.common.validation import (
 )
 
 from .names import is_unset
-from .ranges import RANGES
-from .variable import SettingError, Variable
+from .setting import Setting, SettingError
 
 _EXPECTED = {
     "bool": "true or false",
@@ -37,25 +36,24 @@ _EXPECTED = {
 _SHOWN = 80
 
 
-def converted(variable: Variable, value: Any) -> Any:
-    """`value` in the variable's type; None if it is unset and the variable has no default.
+def converted(setting: Setting, value: Any) -> Any:
+    """`value` in the setting's type; None if it is unset and the setting has no default.
 
-    Raises SettingError naming variable, value and what is allowed.
+    Raises SettingError naming setting, value and what is allowed.
     """
     if is_unset(value):
-        return "" if variable.spec.get("type") in ("str", "path") and "default" in variable.spec else None
-    type_name = variable.spec.get("type", "str")
+        return "" if setting.type in ("str", "path") and setting.default is not None else None
     try:
-        typed = _CONVERTERS.get(type_name, _as_raw)(value)
+        typed = _CONVERTERS.get(setting.type, _as_raw)(value)
     except (TypeError, ValueError) as error:
-        allowed = f", {RANGES[variable.name]}" if variable.name in RANGES else ""
-        raise SettingError(f"{variable.name}: {shown(value)} is not {_EXPECTED[type_name]}{allowed}") from error
-    if type_name == "list" and "elements" in variable.spec:
-        typed = _elements(variable, typed)
-    if "choices" in variable.spec:
-        typed = [_chosen(variable, one) for one in typed] if type_name == "list" else _chosen(variable, typed)
-    if "options" in variable.spec:
-        _check_options(variable, typed)
+        allowed = f", {setting.allowed}" if setting.allowed else ""
+        raise SettingError(f"{setting.name}: {shown(value)} is not {_EXPECTED[setting.type]}{allowed}") from error
+    if setting.elements:
+        typed = _elements(setting, typed)
+    if setting.choices:
+        typed = [_chosen(setting, one) for one in typed] if setting.type == "list" else _chosen(setting, typed)
+    if setting.options:
+        _check_options(setting, typed)
     return typed
 
 
@@ -127,40 +125,39 @@ def _refuse_bool(value: Any) -> None:
         raise TypeError
 
 
-def _elements(variable: Variable, values: list[Any]) -> list[Any]:
-    type_name = variable.spec["elements"]
+def _elements(setting: Setting, values: list[Any]) -> list[Any]:
+    type_name = setting.elements or "raw"
     elements = []
     for number, value in enumerate(values, start=1):
         try:
             elements.append(_CONVERTERS.get(type_name, _as_raw)(value))
         except (TypeError, ValueError) as error:
             raise SettingError(
-                f"{variable.name}: entry {number}, {shown(value)}, is not {_EXPECTED[type_name]}"
+                f"{setting.name}: entry {number}, {shown(value)}, is not {_EXPECTED[type_name]}"
             ) from error
     return elements
 
 
-def _chosen(variable: Variable, value: Any) -> Any:
-    """The choice that `value` names; letters' case does not matter, since LOG_LEVEL=info always worked."""
-    for choice in variable.spec["choices"]:
-        if value == choice or str(value).strip().lower() == str(choice).lower():
+def _chosen(setting: Setting, value: Any) -> Any:
+    """The choice that `value` names, in upper or lower case, as LOG_LEVEL=info always worked."""
+    for choice in setting.choices:
+        if str(value).strip().lower() == choice.lower():
             return choice
-    allowed = ", ".join(str(choice) for choice in variable.spec["choices"])
-    raise SettingError(f"{variable.name}: {shown(value)} is not allowed; choose one of {allowed}")
+    raise SettingError(f"{setting.name}: {shown(value)} is not allowed; choose one of {', '.join(setting.choices)}")
 
 
-def _check_options(variable: Variable, value: Any) -> None:
+def _check_options(setting: Setting, value: Any) -> None:
     """Check the inner options of a dictionary, or of each dictionary of a list, with ansible-core's validator.
 
     Converts them in place.
     """
-    validator = ArgumentSpecValidator(variable.spec["options"])
+    validator = ArgumentSpecValidator(setting.options)
     for entry in value if isinstance(value, list) else [value]:
         result = validator.validate(entry)
         if result.error_messages:
             problems = "; ".join(" ".join(message.split()) for message in result.error_messages)
-            raise SettingError(f"{variable.name}: {shown(entry)} is refused: {problems}")
-        # Kubernetes takes what is left out differently from what is null.
+            raise SettingError(f"{setting.name}: {shown(entry)} is refused: {problems}")
+        # To Kubernetes, an option that is left out differs from one that is null.
         given = {name: option for name, option in result.validated_parameters.items() if option is not None}
         entry.clear()
         entry.update(given)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names that nobody knows: which are typing errors, which are somebody else's, and what was probably meant."""
+"""Unknown variable names: which are typing errors, which belong to other software, and what was probably meant."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from typing import Any
 #: Similarity from which a name counts as a typing error of another: one or two letters in a name of ten.
 CLOSE = 0.85
 
-#: What the collection itself defines while it runs, with the prefixes that it watches over.
-RESULT_NAMES = frozenset(
+#: With a prefix of ours, and not settings: which hosts the playbooks run on, and the artifact that an AWX workflow
+#: hands on to its next job as an extra var.
+_FOR_USERS = frozenset({"kubestress_hosts", "kubestress_summary"})
+#: Variables that the collection's own playbooks and roles set. An extra var of the same name would take their place.
+_OWN_NAMES = frozenset(
     {
+        "cleanup_checked",
+        "cleanup_is_local",
         "cleanup_result",
         "run_batch",
-        "kubestress_error",
-        "kubestress_hosts",
         "kubestress_plan",
         "kubestress_run",
         "kubestress_settings",
-        "kubestress_summary",
+        "local_cluster_checked",
         "local_cluster_result",
         "observe_result",
         "preflight_result",
-        "report_error",
+        "report_checked",
         "report_result",
         "run_result",
     }
@@ -36,7 +39,7 @@ RESULT_NAMES = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """One line for each unknown name: `problems` refuse the run, `warnings` are only said."""
+    """One line for each unknown name: `problems` refuse the run, `warnings` are only shown."""
 
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -76,21 +79,28 @@ def unknown_names(
     extra_vars: Mapping[str, Any],
     refuse: bool = True,
 ) -> Findings:
-    """Look for names that were meant for a role and that no role has.
+    """Look for names that were meant for one of our roles, none of which has such a variable.
 
     `present`: all variables of the host, `extra_vars`: those of the command line or the AWX template, `prefixes`:
-    such as "namespaces_". A name with a prefix of ours is refused if it is all but a known name, or an extra var;
-    other ones may belong to the playbook that our roles are part of, and are only warned of. An extra var without
-    such a prefix is refused if it is all but a known name ("namespace_total"). Without `refuse` all are warned of.
+    such as "namespaces_". A name with one of these prefixes is refused if it is an extra var or almost a known name;
+    otherwise it may belong to the playbook that uses our roles, and there is only a warning. What our own tasks set is
+    refused as an extra var. An extra var without such
+    a prefix is refused if it is almost a known name ("namespace_total"). Without `refuse` there are only warnings.
     """
     problems, warnings = [], []
-    strangers = ({*present, *extra_vars} - set(known)) - RESULT_NAMES
-    for name in sorted(strangers):
+    allowed = {*known, *_FOR_USERS}
+    unknown = {*present, *extra_vars} - {*allowed, *_OWN_NAMES}
+    unknown |= _OWN_NAMES & extra_vars.keys() - allowed
+    for name in sorted(unknown):
         ours, given = name.startswith(tuple(prefixes)), name in extra_vars
         if not (ours or given):
             continue
         typing_error = nearest(name, known, cutoff=CLOSE) is not None
-        line = f"{name}: no role of kubestress.core has such a variable{_guess(name, known)}"
+        line = (
+            f"{name}: set by kubestress.core itself, and an extra var would take its place"
+            if name in _OWN_NAMES
+            else f"{name}: no role of kubestress.core has such a variable{_guess(name, known)}"
+        )
         if refuse and (typing_error or (ours and given)):
             problems.append(f"{line} (run_unknown_variables=warn lets it pass if it is meant for something else)")
         elif typing_error or ours:

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What values must be like, alone and together. Pure functions: settings in, lines of what is wrong out.
+"""What values must be like, alone and together. Pure functions: settings in, one line for each problem out.
 
-A rule looks only at what is set: after an error of type the variable is missing here.
+A rule looks only at what is there: a setting whose value could not be converted is missing here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import syntax as names
 from .convert import shown
-from .ranges import range_problems
+from .table import SETTINGS
 
 Settings = Mapping[str, Any]
 Rule = Callable[[Settings], Iterator[str]]
@@ -24,36 +24,45 @@ _IMAGE = re.compile(r"[\w.-]+(:\d+)?(/[\w.-]+)*(:[\w][\w.-]{0,127})?(@\w+:[0-9a-
 
 
 def problems_of(settings: Settings) -> list[str]:
-    """All lines of all rules, ranges first."""
-    return [*range_problems(settings), *(line for rule in RULES for line in rule(settings))]
+    """The problems of all settings given: numbers out of their range first, then those of all rules."""
+    return [line for rule in RULES for line in rule(settings)]
+
+
+def ranges(settings: Settings) -> Iterator[str]:
+    """A number lies in the range that the table allows; what is not set is not checked."""
+    for name, value in settings.items():
+        allowed = SETTINGS[name].allowed
+        if allowed and value is not None and (problem := allowed.problem(name, value)):
+            yield problem
 
 
 def run_id(settings: Settings) -> Iterator[str]:
-    """It is a label's value and part of names."""
+    """The run id becomes the value of a label and part of names."""
     value = settings.get("run_id")
     if value and not names.is_dns_label(value):
         yield f"run_id: {shown(value)} is not allowed; {names.DNS_LABEL_RULE}"
 
 
 def observation_name(settings: Settings) -> Iterator[str]:
-    """It is part of a file's name."""
+    """The name of an observation becomes part of a file name."""
     value = settings.get("observe_name")
     if value is not None and not names.is_dns_label(value):
         yield f"observe_name: {shown(value)} is not allowed; {names.DNS_LABEL_RULE}"
 
 
 def namespace_names(settings: Settings) -> Iterator[str]:
-    """The prefix must make a namespace's name with the largest index, too."""
+    """Prefix and largest index together are a valid name."""
     prefix, total = settings.get("namespaces_prefix"), settings.get("namespaces_total")
     if prefix is None or total is None:
         return
-    last = settings.get("namespaces_first", 1) + max(total, 1) - 1
+    last = max(total, 1)
     name = f"{prefix}-{last}"
     if len(name) > names.LABEL_LENGTH:
         longest = names.LABEL_LENGTH - len(f"-{last}")
         yield (
             f"namespaces_prefix: {shown(prefix)} is {len(prefix)} characters long; with the index of the last of "
-            f"{total} namespaces, -{last}, at most {longest} are allowed (namespaces' names have at most 63)"
+            f"{total} namespaces, -{last}, at most {longest} are allowed (names of namespaces have at most "
+            f"{names.LABEL_LENGTH})"
         )
     elif not names.is_dns_label(name):
         yield (
@@ -67,12 +76,12 @@ def listed_names(settings: Settings) -> Iterator[str]:
     for variable in ("namespaces_existing", "observe_namespaces"):
         for name in settings.get(variable) or []:
             if not names.is_dns_label(name):
-                yield f"{variable}: {shown(name)} is no namespace's name; {names.DNS_LABEL_RULE}"
+                yield f"{variable}: {shown(name)} is not the name of a namespace; {names.DNS_LABEL_RULE}"
     for name in settings.get("run_image_pull_secrets") or []:
         if not names.is_dns_subdomain(name):
             yield (
-                f"run_image_pull_secrets: {shown(name)} is no Secret's name; lower-case letters, digits, '-' and '.', "
-                "first and last a letter or digit, at most 253 characters"
+                f"run_image_pull_secrets: {shown(name)} is not the name of a Secret; lower-case letters, digits, "
+                "'-' and '.', first and last a letter or digit, at most 253 characters"
             )
 
 
@@ -85,22 +94,22 @@ def labels(settings: Settings) -> Iterator[str]:
     ):
         for key, value in (settings.get(variable) or {}).items():
             if not names.is_label_key(str(key)):
-                yield f"{variable}: {shown(str(key))} is no key; a name, or prefix/name, of {names.LABEL_VALUE_RULE}"
+                yield f"{variable}: {shown(str(key))} is not a key; a name, or prefix/name, of {names.LABEL_VALUE_RULE}"
             elif not isinstance(value, str):
-                yield f"{variable}: the value of {key}, {shown(value)}, is no text; put it in quotes"
+                yield f"{variable}: the value of {key}, {shown(value)}, is not text; put it in quotes"
             elif values_checked and not names.is_label_value(value):
                 yield f"{variable}: the value of {key}, {shown(value)}, is not allowed; {names.LABEL_VALUE_RULE}"
 
 
 def images(settings: Settings) -> Iterator[str]:
-    """An image's name is given, and without what breaks the reference."""
+    """An image is given, in the syntax of image references."""
     for variable, value in settings.items():
         if variable.endswith("_image") and not _IMAGE.fullmatch(str(value)):
-            yield f"{variable}: {shown(value)} is no image; such as registry.example.com:5000/team/image:1.2"
+            yield f"{variable}: {shown(value)} is not an image; such as registry.example.com:5000/team/image:1.2"
 
 
 def quantities(settings: Settings) -> Iterator[str]:
-    """Sizes that are one quantity each."""
+    """Sizes are quantities above 0."""
     for variable in ("statefulsets_memory_total", "statefulsets_memory_step"):
         value = settings.get(variable)
         if value is not None and (names.quantity(value) or 0) <= 0:
@@ -112,7 +121,7 @@ def resources(settings: Settings) -> Iterator[str]:
     for requests_name in [name for name in settings if name.endswith("_requests")]:
         limits_name = requests_name.removesuffix("_requests") + "_limits"
         requests, limits = settings[requests_name] or {}, settings.get(limits_name) or {}
-        wrong = [*_no_quantities(requests_name, requests), *_no_quantities(limits_name, limits)]
+        wrong = [*_not_quantities(requests_name, requests), *_not_quantities(limits_name, limits)]
         yield from wrong
         if wrong:
             continue
@@ -125,7 +134,7 @@ def resources(settings: Settings) -> Iterator[str]:
                 )
 
 
-def _no_quantities(variable: str, values: Mapping[str, Any]) -> Iterator[str]:
+def _not_quantities(variable: str, values: Mapping[str, Any]) -> Iterator[str]:
     for resource, value in values.items():
         amount = None if isinstance(value, bool) else names.quantity(value)
         if amount is None or amount < 0:
@@ -133,7 +142,7 @@ def _no_quantities(variable: str, values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def active_jobs(settings: Settings) -> Iterator[str]:
-    """More unfinished Jobs than there are Jobs is a mistake in one of the two."""
+    """There cannot be more unfinished Jobs than Jobs."""
     active, jobs = settings.get("build_jobs_active_per_namespace"), settings.get("build_jobs_per_namespace")
     if active is not None and jobs is not None and active > jobs > 0:
         yield (
@@ -150,13 +159,13 @@ def build_processes(settings: Settings) -> Iterator[str]:
 
 
 def burst(settings: Settings) -> Iterator[str]:
-    """A burst is a burst over a rate."""
+    """A burst needs a rate."""
     if settings.get("run_burst") and settings.get("run_qps") == 0:
         yield f"run_burst: {settings['run_burst']} has no effect without run_qps; set run_qps, or run_burst=0"
 
 
 def connectivity(settings: Settings) -> Iterator[str]:
-    """What is requested must exist."""
+    """The connectivity check needs Services and pods that answer."""
     if not settings.get("connectivity_enabled"):
         return
     if settings.get("deployments_service_enabled") is False:
@@ -168,6 +177,7 @@ def connectivity(settings: Settings) -> Iterator[str]:
 
 
 RULES: tuple[Rule, ...] = (
+    ranges,
     run_id,
     observation_name,
     namespace_names,

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one run is: its id, and the hash by which two runs with the same settings are known."""
+"""What identifies a run: its id, and the hash of its settings, which is the same for the same load."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 _SUFFIX_LETTERS = "bcdfghjkmnpqrstvwxz23456789"
 _SUFFIX_LENGTH = 5
 
-#: Settings that say where a run writes and what it may do, not what it does: the same load has the same hash.
+#: Settings of where a run writes and what it is allowed, not of what it does: the same load has the same hash.
 _NOT_HASHED = frozenset(
     {"run_id", "run_log_file", "run_log_level", "run_profile_required", "run_results_dir", "run_unknown_variables"}
 )
@@ -32,7 +32,7 @@ def new_run_id(now: datetime) -> str:
 def settings_hash(settings: Mapping[str, Any]) -> str:
     """SHA-256, in hexadecimal, of the effective settings as JSON with sorted names.
 
-    Left out are those that only say where the run's files lie and what it was allowed. The cluster is no setting.
+    It leaves out settings of where the run's files are and what it was allowed. The cluster is not a setting.
     """
     counted = {
         name: value

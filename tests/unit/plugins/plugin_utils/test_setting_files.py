@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.kubestress.core.plugins.module_utils.settings.variable import SettingError
+from ansible_collections.kubestress.core.plugins.module_utils.settings.setting import SettingError
+from ansible_collections.kubestress.core.plugins.module_utils.settings.table import RUN_SETTINGS
 from ansible_collections.kubestress.core.plugins.plugin_utils import setting_files as files
 
 # parallelism, completions, namespaces, Jobs per namespace, active Jobs per namespace (0: all), consent
@@ -16,6 +17,7 @@ PROFILES = {
     "safe": (3, 10, 10, 20, 1, False),
     "conservative": (2, 5, 20, 20, 1, False),
     "moderate": (5, 15, 5, 20, 1, False),
+    "observed": (4, 10, 5, 20, 1, False),
     "high": (8, 20, 3, 20, 1, False),
     "high_volume": (5, 15, 5, 20, 0, True),
     "danger": (10, 30, 10, 20, 1, True),
@@ -45,7 +47,7 @@ def test_profile(name):
         "build_jobs_active_per_namespace": active,
         **FURTHER.get(name, {}),
     }
-    assert set(values) <= set(files.load_variables())
+    assert set(values) <= set(RUN_SETTINGS)
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -86,8 +88,8 @@ def test_unknown_profile(profile, told):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (b"- a\n", "a profile is variables and their values"),
-        (b"3: a\n", "a profile is variables and their values"),
+        (b"- a\n", "a profile has variables and their values"),
+        (b"3: a\n", "a profile has variables and their values"),
         (b"a: [\n", "is not YAML: while parsing"),
         (b"a: \xff\n", "not UTF-8"),
         (b"a: !!python/object:os.system x\n", "is not YAML: could not determine a constructor"),
@@ -117,12 +119,6 @@ def test_empty_profile_sets_nothing(tmp_path):
     path.write_text("---\n")
     assert files.load_profile(path) == {}
     assert files.load_profile(None) == {}
-
-
-def test_variables_know_role_and_environment():
-    total = files.load_variables()["namespaces_total"]
-    assert (total.role, total.environment, total.spec["type"]) == ("namespaces", "TOTAL_NAMESPACES", "int")
-    assert files.load_variables()["run_seed"].environment is None
 
 
 @pytest.mark.parametrize("manifest", [False, True])

@@ -1,87 +1,81 @@
-"""From given values to settings or lines: sources are named, and all problems come at once."""
+"""From given values to settings or lines: sources are named, and all problems are reported at once."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.settings.check import Given, checked
-from ansible_collections.kubestress.core.plugins.module_utils.settings.variable import SettingError, Variable
-
-TOTAL = "{{ lookup('kubestress.core.setting', 'namespaces_total', env='TOTAL_NAMESPACES', default=100) }}"
-VARIABLES = {
-    variable.name: variable
-    for variable in (
-        Variable(name="namespaces_total", role="namespaces", spec={"type": "int", "default": 100}, default=TOTAL),
-        Variable(name="run_qps", role="run", spec={"type": "float", "default": 0}),
-        Variable(name="run_profile_required", role="run", spec={"type": "bool", "default": False}),
-        Variable(name="run_unknown_variables", role="run", spec={"type": "str", "default": "refuse"}),
-        Variable(name="local_cluster_nodes", role="local_cluster", spec={"type": "int", "default": 10}),
-    )
-}
+from ansible_collections.kubestress.core.plugins.module_utils.settings.check import (
+    Checked,
+    Given,
+    check_role,
+    check_run,
+)
+from ansible_collections.kubestress.core.plugins.module_utils.settings.precedence import Found
+from ansible_collections.kubestress.core.plugins.module_utils.settings.setting import Setting, SettingError
+from ansible_collections.kubestress.core.plugins.module_utils.settings.table import ROLES, RUN_SETTINGS
 
 
-def check(values: dict[str, Any], *, by_user: bool = True, **changes: Any) -> tuple[dict, list, list]:
-    """Check the values; those that are left out have their default."""
+def given(values: dict[str, Any], *, source: str = "", **changes: Any) -> Given:
+    """The values as users gave them, from `source`; those that are left out have their default."""
 
-    def value_of(variable: Variable) -> tuple[Any, bool]:
-        if isinstance(values.get(variable.name), SettingError):
-            raise values[variable.name]
-        return values.get(variable.name, variable.spec["default"]), by_user and variable.name in values
+    def value_of(setting: Setting) -> Found:
+        if setting.name not in values:
+            return Found(setting.default)
+        if isinstance(values[setting.name], SettingError):
+            raise values[setting.name]
+        return Found(values[setting.name], source)
 
-    given: dict[str, Any] = {
-        "variables": VARIABLES,
+    parts: dict[str, Any] = {
         "profile": "",
         "profile_values": {},
         "profiles": ["safe", "smoke"],
-        "environment": {},
         "present": {},
         "extra_vars": {},
         "connection_options": ("kubeconfig",),
         "value_of": value_of,
     }
-    return checked(Given(**given | changes))
+    return Given(**parts | changes)
 
 
-def test_settings_in_their_types_without_other_roles():
-    settings, problems, warnings = check({"namespaces_total": "7", "run_qps": "2.5"})
-    assert (problems, warnings) == ([], [])
-    assert settings == {
-        "namespaces_total": 7,
-        "run_qps": 2.5,
-        "run_profile_required": False,
-        "run_unknown_variables": "refuse",
-    }
+def check(values: dict[str, Any], **changes: Any) -> Checked:
+    return check_run(given(values, **changes))
+
+
+def test_settings_of_a_run_in_their_types():
+    checked = check({"namespaces_total": "7", "run_qps": "2.5"})
+    assert (checked.problems, checked.warnings) == ([], [])
+    assert (checked.settings["namespaces_total"], checked.settings["run_qps"]) == (7, 2.5)
+    assert checked.settings.keys() == RUN_SETTINGS.keys()
 
 
 @pytest.mark.parametrize(
-    ("value", "changes", "told"),
+    ("value", "source", "line"),
     [
-        ("x", {"by_user": True}, "namespaces_total: 'x' is not a whole number, 1 to 100,000"),
+        ("x", "", "namespaces_total: 'x' is not a whole number, 1 to 100,000"),
         (
             "x",
-            {"by_user": False, "environment": {"TOTAL_NAMESPACES": "x"}},
-            "namespaces_total: 'x' is not a whole number, 1 to 100,000 (from the environment variable TOTAL_NAMES…)",
+            "environment variable TOTAL_NAMESPACES",
+            (
+                "namespaces_total: 'x' is not a whole number, 1 to 100,000 "
+                "(from the environment variable TOTAL_NAMESPACES)"
+            ),
         ),
-        (
-            -1,
-            {"by_user": False, "profile": "mine", "profile_values": {"namespaces_total": -1}},
-            "namespaces_total: -1 is not allowed; it must be 1 to 100,000 (from the profile mine)",
-        ),
+        (-1, "profile mine", "namespaces_total: -1 is not allowed; it must be 1 to 100,000 (from the profile mine)"),
     ],
 )
-def test_the_line_says_where_the_value_comes_from(value, changes, told):
-    assert check({"namespaces_total": value}, **changes)[1] == [told.replace("NAMES…", "NAMESPACES")]
+def test_the_line_says_where_the_value_comes_from(value, source, line):
+    assert check({"namespaces_total": value}, source=source).problems == [line]
 
 
 def test_all_problems_at_once():
-    _settings, problems, _warnings = check(
+    checked = check(
         {"namespaces_total": SettingError("namespaces_total: 'nope' is undefined"), "run_qps": -1},
         extra_vars={"namespaces_totl": 1},
         profile="mine",
         profile_values={"run_qpss": 1},
     )
-    assert [line.partition(":")[0] for line in problems] == [
+    assert [line.partition(":")[0] for line in checked.problems] == [
         "namespaces_total",
         "run_qps",
         "run_qpss",
@@ -90,14 +84,53 @@ def test_all_problems_at_once():
 
 
 def test_a_profile_is_asked_for_with_those_there_are():
-    assert check({"run_profile_required": "true"})[1] == [
+    assert check({"run_profile_required": "true"}).problems == [
         "profile: none is given; -e profile=NAME with one of safe, smoke, or the path of a .yml file"
     ]
-    assert check({"run_profile_required": "true"}, profile="safe")[1] == []
+    assert check({"run_profile_required": "true"}, profile="safe").problems == []
 
 
 @pytest.mark.parametrize(("policy", "problems", "warnings"), [("refuse", 1, 1), ("warn", 0, 2), ("ignore", 0, 0)])
 def test_unknown_names_by_policy(policy, problems, warnings):
     present = {"run_of_the_mill": 1, "kubestress_kubconfig": 1, "kubestress_kubeconfig": 1, "local_cluster_nodes": 1}
-    _settings, found, warned = check({"run_unknown_variables": policy}, present=present)
-    assert (len(found), len(warned)) == (problems, warnings)
+    checked = check({"run_unknown_variables": policy}, present=present)
+    assert (len(checked.problems), len(checked.warnings)) == (problems, warnings)
+
+
+# --- a role that works without a run ---------------------------------------------------------------------------------
+
+
+def test_a_role_alone_has_its_variables_and_those_that_it_reads():
+    checked = check_role(given({"run_id": "Any.Label_Value", "cleanup_timeout": "30"}), ROLES["cleanup"])
+    assert checked.problems == []
+    assert checked.settings.keys() == {setting.name for setting in ROLES["cleanup"].settings} | {
+        "run_id",
+        "namespaces_existing",
+    }
+    assert checked.settings["cleanup_timeout"] == 30
+
+
+@pytest.mark.parametrize("role", [name for name, role in ROLES.items() if role.alone])
+def test_all_roles_refuse_alike(role):
+    wrong = given({"run_id": "r"}, extra_vars={f"{role}_x": 1, "namespaces_totl": 1})
+    assert [line.partition(":")[0] for line in check_role(wrong, ROLES[role]).problems] == sorted(
+        [f"{role}_x", "namespaces_totl"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("role", "values", "line"),
+    [
+        ("cleanup", {}, "run_id: none is given; name one, as in -e run_id=…"),
+        (
+            "cleanup",
+            {"run_id": "r", "cleanup_timeout": 0},
+            "cleanup_timeout: 0 is not allowed; it must be 1 to",
+        ),
+        ("report", {"run_id": "r", "report_attempt": 0}, "report_attempt: 0 is not allowed"),
+        ("local_cluster", {"local_cluster_nodes": "many"}, "local_cluster_nodes: 'many' is not a whole number"),
+    ],
+)
+def test_what_a_role_alone_refuses(role, values, line):
+    (problem,) = check_role(given(values), ROLES[role]).problems
+    assert problem.startswith(line)

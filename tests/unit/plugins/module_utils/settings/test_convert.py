@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.settings.convert import converted
-from ansible_collections.kubestress.core.plugins.module_utils.settings.variable import SettingError, Variable
+from ansible_collections.kubestress.core.plugins.module_utils.settings.setting import Range, Setting, SettingError
 
 TOLERATIONS = {
     "type": "list",
@@ -12,11 +12,11 @@ TOLERATIONS = {
     "default": [],
     "options": {"key": {"type": "str"}, "effect": {"type": "str", "choices": ["NoSchedule"]}, "for": {"type": "int"}},
 }
-LEVEL = {"type": "str", "default": "INFO", "choices": ["DEBUG", "INFO"]}
+LEVEL = {"type": "str", "default": "INFO", "choices": ("DEBUG", "INFO")}
 
 
 def convert(spec: dict, value: object) -> object:
-    return converted(Variable(name="namespaces_total", role="namespaces", spec=spec), value)
+    return converted(Setting("namespaces_total", **spec), value)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_value_in_its_type(spec, value, expected):
 @pytest.mark.parametrize(
     ("spec", "value", "told"),
     [
-        ({"type": "int"}, "abc", "'abc' is not a whole number, 1 to 100,000"),
+        ({"type": "int", "allowed": Range(1, 100_000)}, "abc", "'abc' is not a whole number, 1 to 100,000"),
         ({"type": "int"}, "3.5", "'3.5' is not a whole number"),
         ({"type": "int"}, 3.5, "3.5 is not a whole number"),
         ({"type": "int"}, True, "True is not a whole number"),

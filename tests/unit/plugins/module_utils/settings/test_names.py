@@ -44,6 +44,12 @@ def look(*present: str, extra: tuple[str, ...] = (), refuse: bool = True):
         ("run_id", True, False, False),
         ("kubestress_settings", False, False, False),
         ("run_result", False, False, False),
+        ("kubestress_settings", True, True, False),
+        ("kubestress_plan", True, True, False),
+        ("run_batch", True, True, False),
+        ("kubestress_build_jobs_number", True, True, False),
+        ("kubestress_hosts", True, False, False),
+        ("kubestress_summary", True, False, False),
     ],
 )
 def test_name(present, extra, refused, warned):
