@@ -5,39 +5,36 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible_collections.kubestress.core.plugins.plugin_utils.plan_action import PlanAction, ResultsError, show_table
 from ansible_collections.kubestress.core.plugins.plugin_utils.progress_action import ProgressAction
 
 
-class ActionModule(ProgressAction):
-    """The module sees the templates' text only; it may run on another host than the one that has the files."""
+class ActionModule(PlanAction, ProgressAction):
+    """The preflight's table is among the progress; where that cannot be shown, it comes at the end."""
 
-    def module_arguments(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        """The task's arguments, with each fragment's `template` files read into `content`."""
-        arguments = super().module_arguments(task_vars)
-        fragments = arguments.get("fragments")
-        if not isinstance(fragments, list):
-            return arguments  # the module says what is wrong, as for every other option
-        arguments["fragments"] = [self._with_texts(fragment) for fragment in fragments]
-        return arguments
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The module's result; failed also if what preflight found cannot be written to run.json."""
+        result = super().run(tmp, task_vars)
+        found = result.get("preflight")
+        if not isinstance(found, dict) or "table" not in found:
+            return result
+        if self.shows_progress():
+            found.pop("tones")
+        else:
+            show_table(found)
+            self._keep(found, result)
+        if result.get("failed"):
+            # Ansible prints all that a failed task returns. The table was shown, and run.json has every figure.
+            result["preflight"] = {name: found[name] for name in ("problems", "cautions", "existing")}
+        return result
 
-    def _with_texts(self, fragment: Any) -> Any:
-        if not isinstance(fragment, dict) or not isinstance(fragment.get("steps"), list):
-            return fragment
-        steps = [
-            [self._with_text(item) for item in step] if isinstance(step, list) else step for step in fragment["steps"]
-        ]
-        return {**fragment, "steps": steps}
-
-    def _with_text(self, item: Any) -> Any:
-        if not isinstance(item, dict) or "template" not in item:
-            return item
-        name = str(item["template"])
-        try:
-            path = self._find_needle("templates", name)
-        except Exception as error:
-            raise AnsibleActionFail(f"fragments: template {name}: {error}") from error
-        with open(path, encoding="utf-8") as file:
-            return {**item, "content": file.read()}
+    def _keep(self, found: dict[str, Any], result: dict[str, Any]) -> None:
+        folder = self._task.args.get("results_dir")
+        if folder and (Path(str(folder)) / "run.json").exists():
+            try:
+                self.keep_preflight(found, into=folder)
+            except ResultsError as error:
+                result.update(failed=True, msg=f"preflight: {error}")

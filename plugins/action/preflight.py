@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.kubestress.core.plugins.module_utils.results.folder import ResultsError, RunFolder
-from ansible_collections.kubestress.core.plugins.module_utils.results.table import Line
-from ansible_collections.kubestress.core.plugins.plugin_utils.module_action import ModuleAction
-from ansible_collections.kubestress.core.plugins.plugin_utils.show import show_lines
+from ansible_collections.kubestress.core.plugins.plugin_utils.plan_action import PlanAction, ResultsError, show_table
 
 
-class ActionModule(ModuleAction):
+class ActionModule(PlanAction):
     """The table is shown whether or not the run may start."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -21,16 +18,12 @@ class ActionModule(ModuleAction):
         result = super().run(tmp, task_vars)
         if "table" not in result:
             return result
-        tones = result.pop("tones")
-        show_lines(Line(text, tone) for text, tone in zip(result["table"], tones, strict=True))
-        if self._task.args.get("results_dir") and not self._task.check_mode:
-            try:
-                self._keep(str(self._task.args["results_dir"]), result)
-            except ResultsError as error:
-                result.update(failed=True, msg=f"preflight: {error}")
+        show_table(result)
+        if result.get("failed"):
+            # Ansible prints all that a failed task returns, and the table has been shown.
+            del result["table"]
+        try:
+            self.keep_preflight(result, into=self._task.args.get("results_dir"))
+        except ResultsError as error:
+            result.update(failed=True, msg=f"preflight: {error}")
         return result
-
-    def _keep(self, results_dir: str, result: dict[str, Any]) -> None:
-        names = ("rows", "problems", "cautions", "demand", "existing")
-        findings = {name: result[name] for name in names}
-        RunFolder.of_attempt(results_dir).update_run(cluster=result["cluster"], preflight=findings)

@@ -54,8 +54,11 @@ options:
     description: URL of an HTTP proxy for the way to the API server. Falls back to E(K8S_AUTH_PROXY).
     type: str
   proxy_headers:
-    description: Headers for the proxy, by name. Falls back to E(K8S_AUTH_PROXY_HEADERS).
-    type: dict
+    description:
+      - Headers for the proxy, by name, such as C(Proxy-Authorization). A dictionary, or its text, which is JSON or
+        C(name=value) by comma. Falls back to E(K8S_AUTH_PROXY_HEADERS).
+      - Can hold a password, so Ansible shows none of the values.
+    type: raw
   no_proxy:
     description:
       - Host names and domains that are reached without the proxy, by comma. Falls back to E(K8S_AUTH_NO_PROXY).

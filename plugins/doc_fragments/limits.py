@@ -13,23 +13,31 @@ options:
   max_concurrent:
     description:
       - API requests in flight at once over the whole task, retries and lists included. Watches do not count.
-      - From 1 to 2000.
+      - Must be 1 to 2,000.
     type: int
     default: 50
   qps:
-    description: Requests begun per second, on average. V(0) is no limit beyond O(max_concurrent).
+    description:
+      - Requests begun per second, on average. V(0) is no limit beyond O(max_concurrent).
+      - Must be 0 to 100,000.
     type: float
     default: 0.0
   burst:
-    description: How many requests may begin at once before O(qps) holds them back. V(0) means O(qps) rounded up.
+    description:
+      - How many requests may begin at once before O(qps) holds them back. V(0) means O(qps) rounded up.
+      - Must be 0 to 100,000.
     type: int
     default: 0
   request_timeout:
-    description: Seconds until one attempt of a request counts as unanswered and is tried again.
+    description:
+      - Seconds until one attempt of a request counts as unanswered and is tried again.
+      - Must be 1 to 3,600.
     type: float
     default: 60.0
   retry_deadline:
-    description: Seconds during which one operation is tried again after transient failures, all pauses included.
+    description:
+      - Seconds during which one operation is tried again after transient failures, all pauses included.
+      - Must be 0 to 86,400.
     type: float
     default: 120.0
 """

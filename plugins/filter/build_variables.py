@@ -12,8 +12,7 @@ version_added: "1.0.0"
 author:
   - kubestress contributors (@kubestress)
 description:
-  - Gives the phases as the build script reads them, the length of a simulated build, and how long to
-    wait for all builds.
+  - Gives the phases of a build as its script reads them, as bounds in seconds, and the length of a simulated build.
 options:
   _input:
     description: The validated settings, C(kubestress_settings).
@@ -22,22 +21,22 @@ options:
 """
 
 EXAMPLES = r"""
-- name: How long all builds may take
+- name: How long a build takes at most
   ansible.builtin.debug:
-    msg: "{{ (kubestress_settings | kubestress.core.build_variables).build_wait_timeout }} s"
+    msg: "{{ (kubestress_settings | kubestress.core.build_variables).build_longest }}"
 """
 
 RETURN = r"""
 _value:
   description:
-    - C(build_phases), the phases with their lengths in milliseconds; C(build_shortest) and C(build_longest), a build's
-      bounds as Go durations; C(build_wait_timeout), seconds to wait for all Jobs, as set or else derived.
+    - C(build_phases), the phases with their lengths in milliseconds; C(build_phase_bounds), the shortest and longest
+      length of each in seconds; C(build_shortest) and C(build_longest), a build's bounds as Go durations.
   type: dict
   sample:
     build_phases: environment:idle:2000:5000 dependencies:cpu:5000:15000
+    build_phase_bounds: [[2.0, 5.0], [5.0, 15.0]]
     build_shortest: 29s
     build_longest: 88s
-    build_wait_timeout: 6780
 """
 
 from collections.abc import Callable, Mapping
@@ -46,26 +45,23 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible_collections.kubestress.core.plugins.module_utils.plan.build_farm import (
     longest_build,
+    phase_bounds,
     phases_text,
     shortest_build,
 )
-from ansible_collections.kubestress.core.plugins.module_utils.plan.demand import BuildJobs
 
 
 def build_variables(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the variables. Raises AnsibleFilterError, naming a setting that is missing."""
     try:
         time_scale = settings["build_jobs_time_scale"]
-        given = settings["build_jobs_wait_timeout"]
-        # Whoever plans them has switched them on; the role used alone has no other switch.
-        derived = BuildJobs.of_settings({**settings, "build_jobs_enabled": True}).wait_timeout_seconds
     except KeyError as error:
         raise AnsibleFilterError(f"build_variables: the settings have no {error.args[0]}") from error
     return {
         "build_phases": phases_text(time_scale=time_scale),
+        "build_phase_bounds": phase_bounds(time_scale=time_scale),
         "build_shortest": shortest_build(time_scale=time_scale),
         "build_longest": longest_build(time_scale=time_scale),
-        "build_wait_timeout": given or derived,
     }
 
 

@@ -16,19 +16,21 @@ description:
   - Runs a plan - fragments of templates over a range of namespaces - with true limits on requests in flight, rate,
     namespaces at work and unfinished Jobs, waits until what it made is ready, and returns counts, latencies and causes.
   - Every operation has exactly one outcome. Transient failures (429, 500, 502, 503, 504, broken connections, timeouts,
-    etcd leader changes) are tried again with jittered back-off and counted; all others fail at once, by name.
+    etcd leader changes, answers that are incomplete or of something that is no API server) are tried again with
+    jittered back-off and counted; all others fail at once, by name.
+  - An object counts as created only if the answer proves it, with status 201 and the object's name and uid. What a
+    proxy says with a login page and status 200 is no proof.
   - Every object gets the run's labels. An object that exists without the label of this run is never adopted, changed
     or deleted; it is a failure that names its owner.
   - The same call again creates nothing - what this run made already is C(unchanged).
+requirements:
+  - msgspec >= 0.20.0 (to read large clusters)
 extends_documentation_fragment:
   - kubestress.core.auth
   - kubestress.core.limits
   - kubestress.core.wait
+  - kubestress.core.plan
 options:
-  run_id:
-    description: Identity of the run; the value of the label C(kubestress.core/run-id). At most 63 characters.
-    type: str
-    required: true
   state:
     description:
       - V(present) creates what is missing. V(patched) patches objects of this run, V(absent) deletes them.
@@ -40,93 +42,12 @@ options:
     type: str
     choices: [merge, strategic, apply]
     default: merge
-  namespaces:
-    description: Names of the namespaces, in order. Give this or O(namespace_prefix).
-    type: list
-    elements: str
-  namespace_prefix:
-    description: The namespaces are C({prefix}-{n}), with n from O(namespace_first).
-    type: str
-  namespace_total:
-    description: How many namespaces O(namespace_prefix) stands for.
-    type: int
-  namespace_first:
-    description: The first number, for load generators that share a range.
-    type: int
-    default: 1
-  existing_namespaces:
-    description: Namespaces that exist and are used as they are; they are neither created nor labelled.
-    type: list
-    elements: str
-    default: []
   namespaces_parallel:
-    description: Namespaces worked on at once. One that only waits for its Jobs no longer counts.
+    description:
+      - Namespaces worked on at once. One that only waits for its Jobs no longer counts.
+      - Must be 1 to 10,000.
     type: int
     default: 10
-  fragments:
-    description:
-      - What to make in each namespace, in order. No fragment waits for the one before it, but for the Namespace itself,
-        what makes pods for the namespace's ServiceAccount, and what O(fragments[].after) names.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      role:
-        description: Value of the label C(kubestress.core/role), and name of the phase in the results. Once per batch.
-        type: str
-        required: true
-      count:
-        description: Members per namespace; the variable C(index) counts them from 1.
-        type: int
-      members:
-        description: Further variables for each member, one dictionary for each.
-        type: list
-        elements: dict
-      steps:
-        description:
-          - Lists of templates. A step is sent when the API has stored everything of the step before it.
-          - Each template has C(template) (a file, searched like those of a role) or C(definition) (an object, or YAML
-            text), and may have C(count); the variable C(item) then counts from 1.
-          - Ansible fills in the expressions of a task before the module sees them. What is to vary from object to
-            object in a C(definition) is therefore written as C(!unsafe "{{ index }}"). Files are read as they are.
-        type: list
-        elements: list
-        required: true
-      variables:
-        description: Variables of this fragment's templates.
-        type: dict
-      wave:
-        description: C(size) members at a time, then a pause of C(pause) seconds.
-        type: dict
-      active:
-        description: Unfinished members (Jobs) of a namespace at once; the next is made when one ends. V(0) is all.
-        type: int
-      after:
-        description: Roles of earlier fragments whose objects in the namespace must be ready first.
-        type: list
-        elements: str
-      ready:
-        description: Whether to wait for this fragment's objects. The default is V(true).
-        type: bool
-      ready_timeout:
-        description:
-          - Seconds from the last created member, or with O(fragments[].active) from the start. The default is V(600).
-        type: float
-      expect:
-        description: V(restarts) means that the pods are meant to be killed - they count as ready once they have run.
-        type: str
-        choices: [normal, restarts]
-  variables:
-    description:
-      - Variables of all templates. C(namespace), C(namespace_index), C(index), C(item), C(run_id) and the members' own
-        come with each object.
-      - A value keeps its type and cannot change the structure of the document, whatever it contains.
-    type: dict
-    default: {}
-  labels:
-    description: Further labels for every object and its pods.
-    type: dict
-    default: {}
   results_dir:
     description:
       - Folder for C(failures.jsonl), C(batches/*.json) and C(observations/*.json), with every failure, the histograms,
@@ -142,7 +63,7 @@ options:
   observe:
     description:
       - What is read beside the batch, for C(observations/*.json) in O(results_dir); without that option, nothing.
-      - Its requests pass the batch's own limits. What cannot be read is told there with its cause, and never harms the
+      - Its requests pass the batch's own limits. What cannot be read is noted there with its cause, and never harms the
         batch.
     type: dict
     suboptions:
@@ -152,30 +73,83 @@ options:
         default: true
       api_interval:
         description:
-          - Seconds between two readings of the API server's metrics, 1 to 3600; V(0) reads before and after only.
+          - Seconds between two readings of the API server's metrics; V(0) reads before and after only.
+          - Must be 1 to 3,600, or 0 for only before and after.
         type: float
         default: 15.0
       node_interval:
         description:
           - Seconds between two questions to the kubelet of a node that the batch's pods run on, through the API
-            server's node proxy, 1 to 3600; V(0) asks none.
+            server's node proxy; V(0) asks none.
           - All questions together are at most 1 % of the batch's requests, or one a second if that is more. Simulated
             nodes are not asked.
+          - Must be 1 to 3,600, or 0 for never.
         type: float
         default: 5.0
       events:
         description: Whether events of type Warning are watched and counted.
         type: bool
         default: true
+  preflight:
+    description:
+      - What O(fragments) weigh is held against what the cluster offers before anything is created, as
+        M(kubestress.core.preflight) does. V(refuse) ends there if it does not fit, V(report) shows the table and goes
+        on, V(skip) asks nothing.
+      - For O(state=present) only.
+    type: str
+    choices: [refuse, report, skip]
+    default: refuse
+  preflight_options:
+    description: How preflight judges; each is an option of M(kubestress.core.preflight).
+    type: dict
+    suboptions:
+      profile:
+        description: Name of the profile, for messages.
+        type: str
+        default: ""
+      risk:
+        description: What the load can do to a cluster; it then needs O(preflight_options.accept_risk).
+        type: str
+        default: ""
+      accept_over_limit:
+        description: Go on although a limit is passed. Each becomes a warning.
+        type: bool
+        default: false
+      accept_risk:
+        description: Agree to O(preflight_options.risk).
+        type: bool
+        default: false
+      cleans_up:
+        description: Whether the permission to delete the namespaces is asked for as well.
+        type: bool
+        default: false
+      nodes_sampled:
+        description:
+          - Number of nodes whose kubelet is asked for its process limits.
+          - Must be 0 to 1,000.
+        type: int
+        default: 10
+      read_budget:
+        description:
+          - Seconds for counting the pods that run already.
+          - Must be more than 0, up to 600.
+        type: float
+        default: 5.0
+      exact_pods:
+        description:
+          - Up to so many pods of the cluster are read one by one; the requests of more are estimated.
+          - Must be 0 to 10,000,000.
+        type: int
+        default: 20000
   progress_file:
     description: File to which lines about the progress are appended; the action plug-in sets it and shows them.
     type: path
 attributes:
   check_mode:
-    description: Renders every template for the first and the last member and asks for the kinds; sends nothing.
+    description: Renders the templates, asks for the kinds and holds the plan against the cluster; sends nothing.
     support: full
   diff_mode:
-    description: What a batch makes is told in counts, not in texts.
+    description: A batch reports counts, not the texts of objects.
     support: none
 notes:
   - Supports C(async).
@@ -229,6 +203,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+preflight:
+  description:
+    - What M(kubestress.core.preflight) returns, with O(preflight=skip) nothing. Of a task that fails only its problems,
+      cautions and existing namespaces; all figures are in C(run.json) of O(results_dir), if that has one.
+  returned: for O(state=present)
+  type: dict
 objects:
   description:
     - For each kind how many objects were requested, created, unchanged, failed and ready.
@@ -331,44 +311,26 @@ from ansible_collections.kubestress.core.plugins.module_utils.cluster.arguments 
 )
 from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
 from ansible_collections.kubestress.core.plugins.module_utils.load.batch_module import run_module
-from ansible_collections.kubestress.core.plugins.module_utils.machine.interpreter import leave_cycles
+from ansible_collections.kubestress.core.plugins.module_utils.machine.interpreter import skip_final_collection
 from ansible_collections.kubestress.core.plugins.module_utils.observe.arguments import OBSERVE_ARGUMENTS
-
-FRAGMENT_OPTIONS = {
-    "role": {"type": "str", "required": True},
-    "count": {"type": "int"},
-    "members": {"type": "list", "elements": "dict"},
-    "steps": {"type": "list", "elements": "list", "required": True},
-    "variables": {"type": "dict"},
-    "wave": {"type": "dict"},
-    "active": {"type": "int"},
-    "after": {"type": "list", "elements": "str"},
-    "ready": {"type": "bool"},
-    "ready_timeout": {"type": "float"},
-    "stall_timeout": {"type": "float"},
-    "expect": {"type": "str", "choices": ["normal", "restarts"]},
-}
+from ansible_collections.kubestress.core.plugins.module_utils.plan.arguments import PLAN_ARGUMENTS, PLAN_RULES
+from ansible_collections.kubestress.core.plugins.module_utils.preflight.preflight import PREFLIGHT_OPTIONS
+from ansible_collections.kubestress.core.plugins.module_utils.settings.roles.namespaces import ROLE as NAMESPACES
 
 ARGUMENTS = {
     **AUTH_ARGUMENTS,
     **LIMIT_ARGUMENTS,
     **WAIT_ARGUMENTS,
-    "run_id": {"type": "str", "required": True},
+    **PLAN_ARGUMENTS,
     "state": {"type": "str", "choices": ["present", "patched", "absent"], "default": "present"},
     "patch_type": {"type": "str", "choices": ["merge", "strategic", "apply"], "default": "merge"},
-    "namespaces": {"type": "list", "elements": "str"},
-    "namespace_prefix": {"type": "str"},
-    "namespace_total": {"type": "int"},
-    "namespace_first": {"type": "int", "default": 1},
-    "existing_namespaces": {"type": "list", "elements": "str", "default": []},
-    "namespaces_parallel": {"type": "int", "default": 10},
-    "fragments": {"type": "list", "elements": "dict", "required": True, "options": FRAGMENT_OPTIONS},
-    "variables": {"type": "dict", "default": {}},
-    "labels": {"type": "dict", "default": {}},
+    "namespaces_parallel": NAMESPACES["namespaces_parallel"].argument_spec(),
     "results_dir": {"type": "path"},
     "ledger": {"type": "path"},
     "wait_timeout": {"type": "int", "default": 0},
     **OBSERVE_ARGUMENTS,
+    "preflight": {"type": "str", "choices": ["refuse", "report", "skip"], "default": "refuse"},
+    "preflight_options": {"type": "dict", "options": PREFLIGHT_OPTIONS, "apply_defaults": True},
     "progress_file": {"type": "path"},
 }
 
@@ -378,15 +340,13 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=ARGUMENTS,
         supports_check_mode=True,
-        mutually_exclusive=[("namespaces", "namespace_prefix")],
-        required_one_of=[("namespaces", "namespace_prefix")],
-        required_together=[("namespace_prefix", "namespace_total")],
+        **PLAN_RULES,
     )
     try:
         result = run_module(module.params, check_mode=module.check_mode, warn=module.warn)
     except ModuleFailed as error:
         module.fail_json(msg=str(error), **error.result)
-    leave_cycles()
+    skip_final_collection()
     module.exit_json(**result)
 
 

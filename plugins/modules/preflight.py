@@ -11,11 +11,14 @@ version_added: "1.0.0"
 author:
   - kubestress contributors (@kubestress)
 description:
-  - Computes from the settings how many objects, pods, requests and processes a run has at its peak and how long it will
-    take, reads what the cluster offers, and shows both as a table.
+  - Compiles the same fragments that M(kubestress.core.batch) runs, and reads from the objects that would be sent how
+    many objects, pods, requests and processes there are at the peak, and how long they take. It reads what the cluster
+    offers, and shows both as a table.
   - It fails, before anything is created, when a limit is passed, when a permission is missing, when a namespace exists
-    that the run does not own, and when a risky profile has not been agreed to. All reasons are told at once.
-  - It creates nothing. What may not be read (nodes, kubelets, quotas) counts as C(no data), never as zero.
+    that the run does not own, and when a risk has not been agreed to. All reasons are reported at once.
+  - What a custom resource's controller makes of it cannot be known, and is shown as C(unknown). What may not be read
+    (nodes, kubelets, quotas) is C(no data), never zero.
+  - It creates nothing.
 attributes:
   check_mode:
     description: Runs the same way; a risky profile is only announced, because check mode starts nothing.
@@ -27,60 +30,83 @@ attributes:
     description: Works with C(async); the table is then not shown.
     support: full
 options:
-  settings:
-    description: The validated settings of all roles, as RV(kubestress.core.settings#module:ansible_facts) gives them.
-    type: dict
-    required: true
-  run_id:
-    description: Identifier of the run; namespaces and pods that carry it are the run's own.
-    type: str
-    required: true
   profile:
     description: Name of the profile, for messages.
     type: str
     default: ""
+  risk:
+    description: What the load can do to a cluster, in words. Such a run needs O(accept_risk).
+    type: str
+    default: ""
   accept_over_limit:
-    description: Go on although a limit is passed. Each is then told as a warning.
+    description: Go on although a limit is passed. Each becomes a warning.
     type: bool
     default: false
   accept_risk:
-    description: Agree to what a profile with the setting C(preflight_risk) can do to a cluster.
+    description: Agree to what O(risk) says.
+    type: bool
+    default: false
+  cleans_up:
+    description: Whether the run deletes its namespaces in the end, which needs a permission.
     type: bool
     default: false
   nodes_sampled:
     description:
-      - Number of nodes whose kubelet is asked for its process limits, through the API server's node proxy. V(0) asks
-        none.
+      - Number of nodes whose kubelet is asked for its process limits, through the API server's node proxy.
+        V(0) asks none.
+      - Must be 0 to 1,000.
     type: int
     default: 10
   read_budget:
     description:
-      - Seconds for counting the pods that run already. What is not read by then is told, and what was read is used.
+      - Seconds for counting the pods that run already. What could not be read by then is said, and what was
+        read is used.
+      - Must be more than 0, up to 600.
     type: float
     default: 5.0
+  exact_pods:
+    description:
+      - Up to so many pods of the cluster are read one by one. Of more, their number and their requests are estimated
+        from a sample of the nodes, and the table says so.
+      - Must be 0 to 10,000,000.
+    type: int
+    default: 20000
   results_dir:
     description:
       - Folder of the attempt, on the machine where the playbook runs. Its C(run.json) gets the entries C(cluster) and
         C(preflight), except in check mode.
     type: path
+requirements:
+  - msgspec >= 0.20.0 (to read large clusters)
 extends_documentation_fragment:
   - kubestress.core.auth
+  - kubestress.core.plan
 """
 
 EXAMPLES = r"""
-- name: Stop here if the cluster cannot carry the run
+- name: Stop here if the cluster cannot carry 300 pods more
   kubestress.core.preflight:
-    settings: "{{ kubestress_settings }}"
-    run_id: "{{ kubestress_run.run_id }}"
-    profile: safe
+    run_id: web-1
+    namespace_prefix: web
+    namespace_total: 10
+    fragments:
+      - role: namespaces
+        steps: [[{definition: {apiVersion: v1, kind: Namespace, metadata: {name: !unsafe "{{ namespace }}"}}}]]
+      - role: web
+        count: 3
+        steps: [[{template: deployment.yml.j2}]]
+    variables:
+      replicas: 10
 
-- name: Go on in spite of passed limits, with consent to what the profile can do
+- name: Go on in spite of passed limits, and say so
   kubestress.core.preflight:
-    settings: "{{ kubestress_settings }}"
-    run_id: "{{ kubestress_run.run_id }}"
-    profile: reproduce
+    run_id: web-1
+    namespaces: [web]
+    existing_namespaces: [web]
+    fragments:
+      - role: web
+        steps: [[{template: deployment.yml.j2}]]
     accept_over_limit: true
-    accept_risk: true
 """
 
 RETURN = r"""
@@ -103,7 +129,9 @@ rows:
       description: V(cores), V(bytes), V(seconds), or empty for things that are counted.
       type: str
     verdict:
-      description: V(ok), V(over), V(warning), V(no data), or V(info) where there is nothing to compare with.
+      description:
+        - V(ok), V(over), V(warning), V(no data) for what could not be read, V(unknown) for what nobody can know before
+          the run, or V(info) where there is nothing to compare with.
       type: str
     cure:
       description: What to change, with the settings' names and values.
@@ -115,7 +143,7 @@ rows:
     - {name: pods at peak, needed: 90, offered: 5000, unit: "", verdict: ok, cure: "", note: ""}
 table:
   description: The same as lines of text.
-  returned: when the cluster could be read
+  returned: when the run may start
   type: list
   elements: str
 problems:
@@ -132,7 +160,12 @@ demand:
   description: The figures of the run as plain numbers.
   returned: when the cluster could be read
   type: dict
-  sample: {namespaces: 10, pods_at_peak: 90, build_pods_ceiling: 30, expected_seconds: 3919.5}
+  sample: {namespaces: 10, pods_at_peak: 90, processes_at_peak: 2160, fragments: [{role: build_jobs, rounds: 80}]}
+needed_access:
+  description: The permissions that the run needs, such as C(create jobs.batch).
+  returned: when the cluster could be read
+  type: list
+  elements: str
 cluster:
   description: Version, kind and nodes of the cluster, nodes that are alike as one entry with a count.
   returned: when the cluster could be read
@@ -150,47 +183,26 @@ import asyncio
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.cluster.arguments import AUTH_ARGUMENTS, auth_options
-from ..module_utils.cluster.errors import ClusterError
-from ..module_utils.machine.interpreter import leave_cycles
-from ..module_utils.plan.demand import MissingSetting
-from ..module_utils.preflight.preflight import Question, preflight, result_of
+from ..module_utils.errors import KubestressError, ModuleFailed
+from ..module_utils.machine.interpreter import skip_final_collection
+from ..module_utils.plan.arguments import PLAN_ARGUMENTS, PLAN_RULES
+from ..module_utils.preflight.preflight import PREFLIGHT_OPTIONS, run_module
 
 
 def main() -> None:
     """Ask, and end with the answer."""
     module = AnsibleModule(
-        argument_spec={
-            "settings": {"type": "dict", "required": True},
-            "run_id": {"type": "str", "required": True},
-            "profile": {"type": "str", "default": ""},
-            "accept_over_limit": {"type": "bool", "default": False},
-            "accept_risk": {"type": "bool", "default": False},
-            "nodes_sampled": {"type": "int", "default": 10},
-            "read_budget": {"type": "float", "default": 5.0},
-            "results_dir": {"type": "path"},
-            **AUTH_ARGUMENTS,
-        },
+        argument_spec={**PLAN_ARGUMENTS, **PREFLIGHT_OPTIONS, "results_dir": {"type": "path"}, **AUTH_ARGUMENTS},
         supports_check_mode=True,
-    )
-    question = Question(
-        settings=module.params["settings"],
-        run_id=module.params["run_id"],
-        profile=module.params["profile"],
-        accept_over_limit=module.params["accept_over_limit"],
-        accept_risk=module.params["accept_risk"],
-        check_mode=module.check_mode,
-        nodes_sampled=module.params["nodes_sampled"],
-        read_budget_seconds=module.params["read_budget"],
+        **PLAN_RULES,
     )
     try:
-        question.validate()
-        answer = asyncio.run(preflight(auth_options(module.params), question))
-    except (ClusterError, MissingSetting, ValueError) as error:
+        result = asyncio.run(run_module(module.params, auth_options(module.params), check_mode=module.check_mode))
+    except ModuleFailed as error:
+        module.fail_json(msg=str(error), **error.result)
+    except KubestressError as error:
         module.fail_json(msg=f"preflight: {error}")
-    result = result_of(answer, question)
-    leave_cycles()
-    if answer.problems:
-        module.fail_json(msg=answer.message(), **result)
+    skip_final_collection()
     module.exit_json(changed=False, **result)
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the action plug-ins of long tasks share: the module writes lines to a file, a thread here shows them."""
+"""Base of the action plugins of long tasks: the module writes lines to a file, a thread here shows them."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ import threading
 from typing import Any, TextIO
 
 from ansible.utils.display import Display
+from ansible_collections.kubestress.core.plugins.module_utils.machine.progress import untoned
+from ansible_collections.kubestress.core.plugins.module_utils.results.table import Line
 from ansible_collections.kubestress.core.plugins.plugin_utils.module_action import ModuleAction
 from ansible_collections.kubestress.core.plugins.plugin_utils.run_log import RunLog
+from ansible_collections.kubestress.core.plugins.plugin_utils.show import show_lines
 
-#: Seconds between two looks at the file. The number of lines is bounded by the module, not by this.
-_LOOK_SECONDS = 0.5
+#: Seconds between two reads of the file. The module, not this, limits the number of lines.
+_POLL_SECONDS = 0.5
 
 display = Display()
 
 
 class ProgressAction(ModuleAction):
-    """Runs the module of the same name, and shows its progress.
+    """Runs the module of the same name and shows its progress.
 
-    That needs a module on this machine that is waited for: with another connection or `async` the task is silent, and
-    works all the same.
+    Progress needs a local connection and no `async`. Otherwise the task works too, without progress lines.
     """
 
     def execute(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Run the module, with its lines shown as they come."""
-        if self._task.async_val or not self._is_local() or self._task.check_mode:
+        """Run the module and show its lines as they are written."""
+        if not self.shows_progress():
             return super().execute(arguments, task_vars)
         with tempfile.TemporaryDirectory(prefix="kubestress-") as folder:
             path = os.path.join(folder, "progress")
             file = open(path, "w+", encoding="utf-8")  # noqa: SIM115 (the thread closes it)
-            # The module tests this lock: where it is free, the playbook is gone and its load must end.
+            # The module checks this lock. If it is free, the playbook is gone and the load must stop.
             fcntl.flock(file, fcntl.LOCK_EX)
             ended = threading.Event()
             log = RunLog.of_play(task_vars)
@@ -47,29 +49,43 @@ class ProgressAction(ModuleAction):
                 ended.set()
                 thread.join()
 
+    def shows_progress(self) -> bool:
+        """Whether the module's lines are shown while it works."""
+        return not self._task.async_val and self._is_local() and not self._task.check_mode
+
     def _is_local(self) -> bool:
         return getattr(self._connection, "transport", "") == "local" and not self._play_context.become
 
 
 def _show(file: TextIO, ended: threading.Event, log: RunLog | None) -> None:
-    """Display the file's new whole lines until the task has ended, and then the rest; into the run's log, too.
+    """Display and log the file's new complete lines until the task ends, then the rest.
 
-    Ends early, and lets go of the file, when the process that started this one is gone: an ansible-playbook that is
-    killed leaves its worker behind.
+    Ends early, and so releases the lock, when the parent process is gone: killing ansible-playbook leaves its worker
+    running.
     """
     parent = os.getppid()
     with file:
         rest = ""
         while True:
-            last_look = ended.wait(_LOOK_SECONDS) or os.getppid() != parent
+            is_last = ended.wait(_POLL_SECONDS) or os.getppid() != parent
             *lines, rest = (rest + file.read()).split("\n")
             for line in lines:
-                display.display(f"  {line}", color="bright blue")
+                _show_line(line)
             if log and lines:
                 try:
-                    log.add("INFO", lines)
+                    log.add("INFO", [untoned(line)[1] for line in lines])
                 except OSError as error:
-                    display.warning(f"the log {log.path} (run_log_file) gets no more lines: {error.strerror or error}")
+                    display.warning(
+                        f"cannot write to the log {log.path} (run_log_file) any more: {error.strerror or error}"
+                    )
                     log = None
-            if last_look:
+            if is_last:
                 return
+
+
+def _show_line(line: str) -> None:
+    tone, text = untoned(line)
+    if tone:
+        show_lines([Line(text, tone)])
+    else:
+        display.display(f"  {text}", color="bright blue")

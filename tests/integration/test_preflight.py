@@ -9,41 +9,64 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from helpers.commands import Completed
-from helpers.example_settings import settings
 
 Preflight = Callable[..., Completed]
 
 
+TASK = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+  tasks:
+    - ansible.builtin.include_role:
+        name: kubestress.core.run
+    - ansible.builtin.include_role:
+        name: kubestress.core.run
+        tasks_from: plan
+    - kubestress.core.preflight: "{{ asked | combine(options) }}"
+      vars:
+        asked:
+          run_id: "{{ kubestress_run.run_id }}"
+          namespace_prefix: "{{ kubestress_settings.namespaces_prefix }}"
+          namespace_total: "{{ kubestress_settings.namespaces_total }}"
+          existing_namespaces: "{{ kubestress_settings.namespaces_existing }}"
+          fragments: "{{ kubestress_plan }}"
+      register: answer
+      ignore_errors: true
+    - ansible.builtin.copy:
+        content: "{{ answer | to_json }}"
+        dest: "{{ kept }}"
+        mode: "0644"
+      check_mode: false
+    - ansible.builtin.fail:
+        msg: "{{ answer.msg }}"
+      when: answer is failed
+"""
+
+
 @pytest.fixture
 def preflight(tmp_path: Path, ansible_playbook: Any, run_id: str, prefix: str) -> Preflight:
-    """Return a function that runs the module alone, with changed settings and with options.
+    """Return a function that runs the module on the roles' plan of changed settings, and with options.
 
     What the task returned lies in result.json of the test's folder.
     """
-    task = {
-        "kubestress.core.preflight": "{{ {'settings': asked, 'run_id': run} | combine(options) }}",
-        "register": "answer",
-        "ignore_errors": True,
-    }
-    keep = {
-        "ansible.builtin.copy": {
-            "content": "{{ answer | to_json }}",
-            "dest": str(tmp_path / "result.json"),
-            "mode": "0644",
-        },
-        "check_mode": False,
-    }
-    verdict = {"ansible.builtin.fail": {"msg": "{{ answer.msg }}"}, "when": "answer is failed"}
-    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task, keep, verdict]}
-    play["vars"] = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
     book = tmp_path / "play.yml"
-    book.write_text(yaml.safe_dump([play]))
+    book.write_text(TASK)
 
     def run_preflight(*arguments: str, changed: dict[str, Any] | None = None, **options: Any) -> Completed:
-        asked = settings(**{"namespaces_prefix": prefix, "namespaces_total": 2, **(changed or {})})
-        variables = {"asked": asked, "run": run_id, "options": options}
+        variables = {
+            "run_id": run_id,
+            "run_results_dir": str(tmp_path / "results"),
+            "namespaces_prefix": prefix,
+            "namespaces_total": 2,
+            "build_jobs_enabled": True,
+            **(changed or {}),
+            "options": options,
+            "kept": str(tmp_path / "result.json"),
+        }
         done: Completed = ansible_playbook(book, *arguments, extra_vars=variables)
         return done
 
@@ -98,13 +121,13 @@ def test_a_run_that_fits_passes_changes_nothing_and_shows_both_sides(preflight, 
 def test_simulated_nodes_are_no_data_for_processes(preflight, tmp_path):
     assert preflight().rc == 0
     rows = {row["name"]: row for row in answer(tmp_path)["rows"]}
-    for name in ("build processes on a node", "processes in a build pod"):
+    for name in ("processes on a node", "processes in a pod of build_jobs"):
         assert (rows[name]["verdict"], rows[name]["offered"]) == ("no data", None)
         assert "simulated nodes run no processes" in rows[name]["note"]
 
 
 def test_over_a_limit_stops_in_one_line_unless_accepted(preflight, tmp_path, kubectl, prefix):
-    changed = {"build_jobs_requests": {"cpu": "100000", "memory": "64Mi"}}
+    changed = {"build_jobs_requests": {"cpu": "100000", "memory": "64Mi"}, "build_jobs_limits": {}}
     done = preflight(changed=changed)
     assert done.rc != 0
     (problem,) = answer(tmp_path)["problems"]
@@ -127,15 +150,18 @@ def test_check_mode_shows_the_same_table(preflight, tmp_path):
 
 
 def test_a_risky_profile_needs_consent_and_says_what_it_would_do(preflight, tmp_path):
-    changed = {"preflight_risk": "it breaks the cluster", "namespaces_total": 4, "build_jobs_active_per_namespace": 0}
-    done = preflight(changed=changed, profile="reproduce")
+    changed = {"namespaces_total": 4, "build_jobs_active_per_namespace": 0}
+    risky = {"profile": "reproduce", "risk": "it breaks the cluster"}
+    done = preflight(changed=changed, **risky)
     assert done.rc != 0
     (problem,) = answer(tmp_path)["problems"]
-    assert problem.startswith("profile reproduce: it breaks the cluster. It would run up to 240 build pods at once")
+    assert problem.startswith(
+        "profile reproduce: it breaks the cluster. It would run up to 240 pods of build_jobs at once"
+    )
     assert "17,280 processes" in problem
     assert problem.endswith("Set preflight_accept_risk=true if you want that")
-    assert preflight(changed=changed, profile="reproduce", accept_risk=True).rc == 0
-    assert preflight("--check", changed=changed, profile="reproduce").rc == 0
+    assert preflight(changed=changed, accept_risk=True, **risky).rc == 0
+    assert preflight("--check", changed=changed, **risky).rc == 0
 
 
 def test_namespaces_of_others_are_refused_and_our_own_are_not(preflight, tmp_path, make, run_id, prefix):
@@ -191,8 +217,9 @@ def test_missing_permissions_are_all_named_at_once(preflight, tmp_path, limited_
     assert preflight(changed=changed, impersonate_user=limited_user).rc != 0
     (problem,) = answer(tmp_path)["problems"]
     assert problem == (
-        "missing permissions: create services, get services, create statefulsets.apps, get statefulsets.apps, list "
-        "statefulsets.apps, watch statefulsets.apps, create jobs.batch: grant them to the user of this connection"
+        "missing permissions: create services, get services, list services, watch services, create statefulsets.apps, "
+        "get statefulsets.apps, list statefulsets.apps, watch statefulsets.apps, create jobs.batch: grant them to the "
+        "user of this connection"
     )
     rows = {row["name"]: row for row in answer(tmp_path)["rows"]}
     assert rows["pods at peak"]["verdict"] == "no data"
@@ -200,19 +227,18 @@ def test_missing_permissions_are_all_named_at_once(preflight, tmp_path, limited_
 
 
 @pytest.mark.parametrize(
-    ("changed", "message"),
+    ("options", "message"),
     [
-        (
-            {"build_jobs_requests": {"cpu": "lots"}},
-            "preflight: build_jobs_requests: {'cpu': 'lots'} holds no Kubernetes",
-        ),
-        ({"nodes_sampled": 5000}, "preflight: nodes_sampled=5000: give a number from 0 to 1000"),
+        ({"nodes_sampled": 5000}, "preflight: nodes_sampled: 5000"),
+        ({"read_budget": 0}, "preflight: read_budget: 0"),
+        ({"fragments": []}, "preflight: fragments: the list is empty"),
     ],
 )
-def test_bad_input_is_one_line(preflight, tmp_path, changed, message):
-    options = {name: changed.pop(name) for name in list(changed) if name == "nodes_sampled"}
-    assert preflight(changed=changed, **options).rc != 0
-    assert answer(tmp_path)["msg"].startswith(message)
+def test_bad_input_is_one_line(preflight, tmp_path, options, message):
+    assert preflight(**options).rc != 0
+    found = answer(tmp_path)["msg"]
+    assert found.startswith(message)
+    assert "\n" not in found
 
 
 def test_an_unreachable_server_is_told_quickly_in_one_line(preflight, tmp_path):
@@ -238,10 +264,6 @@ ROLE = """
 
 PLAN = """
   tasks:
-    - ansible.builtin.include_role:
-        name: "kubestress.core.{{ item }}"
-        tasks_from: plan
-      loop: [namespaces, deployments, statefulsets, build_jobs, connectivity]
     - kubestress.core.batch:
         run_id: "{{ kubestress_run.run_id }}"
         namespace_prefix: "{{ kubestress_settings.namespaces_prefix }}"
@@ -270,7 +292,7 @@ def test_the_role_keeps_what_it_found_with_the_run(tmp_path, ansible_playbook, r
     assert done.rc == 0, done.output
     run = json.loads((tmp_path / "results" / run_id / "run.json").read_text())
     assert run["cluster"]["version"].startswith("v")
-    assert run["preflight"]["demand"]["build_pods_ceiling"] == 9
+    assert run["preflight"]["demand"]["fragments"][-1]["pods_at_peak"] == 9
     assert f"preflight of run {run_id}, profile safe" in done.stdout
 
 

@@ -1,20 +1,27 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a cluster offers, made from the objects that its API server shows. Pure: whoever calls has read them."""
+"""What a cluster offers, made from the objects that its API server shows. Pure: the caller has read them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..syntax import cpu_and_memory, cpu_milli, whole
+from ..plan.pods import PodShape
+from ..syntax import cpu_milli, whole
+
+#: Resources that have a field of their own in Node, or that no workload of ours asks for; all others are extended.
+_OWN_FIELDS = frozenset({"cpu", "memory", "pods", "ephemeral-storage"})
 
 
 @dataclass(kw_only=True)
 class Node:
-    """One node. CPU in thousandths of a core, memory in bytes; `used_*` is what runs there already."""
+    """One node. CPU in thousandths of a core, memory in bytes; `used_*` is what the pods there have requested.
+
+    `extended`: every other resource that pods can request, by name, such as nvidia.com/gpu, in whole units.
+    """
 
     name: str
     ready: bool
@@ -30,11 +37,22 @@ class Node:
     used_cpu: int = 0
     used_memory: int = 0
     used_pods: int = 0
+    extended: Mapping[str, int] = field(default_factory=dict)
+    used_extended: Mapping[str, int] = field(default_factory=dict)
+
+    def allocatable(self, resource: str) -> int:
+        """How much of a resource the node has for pods."""
+        return {"cpu": self.cpu, "memory": self.memory}.get(resource, self.extended.get(resource, 0))
+
+    def used(self, resource: str) -> int:
+        """How much of a resource the pods there have requested."""
+        own = {"cpu": self.used_cpu, "memory": self.used_memory}
+        return own.get(resource, self.used_extended.get(resource, 0))
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeProcesses:
-    """What one node's kubelet says of processes; None where it does not say. `cause` tells why it said nothing."""
+    """A node's process figures, as its kubelet reports them; None where it does not. `cause`: why there are none."""
 
     name: str
     pod_pids_limit: int | None = None
@@ -56,16 +74,28 @@ class Quota:
 
 @dataclass(kw_only=True)
 class Supply:
-    """What was read; None is "no data" with its cause in `unread`, under the names nodes, pods, quotas."""
+    """What was read; None is "no data" with its cause in `unread`, under the names nodes, pods, own pods, quotas.
+
+    `pods_running` are unfinished pods without this run's own. On a large cluster they and the nodes' `used_*` are an
+    estimate: `pods_estimated` says in a few words how it was made, and is empty where every pod was read.
+    """
 
     nodes: list[Node] | None = None
     pods_counted: bool = False
     pods_running: int = 0
+    pods_estimated: str = ""
     namespaces: int | None = None
     quotas: list[Quota] | None = None
     processes: list[NodeProcesses] = field(default_factory=list)
     own_pods_in: set[str] = field(default_factory=set)
     unread: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def used_note(self) -> str:
+        """What to know of the figures of what runs already; empty where every pod was read."""
+        if self.pods_counted:
+            return self.pods_estimated
+        return "what runs there is not counted: " + self.unread.get("pods", "not read")
 
 
 def node_of(obj: Mapping[str, Any]) -> Node:
@@ -87,6 +117,7 @@ def node_of(obj: Mapping[str, Any]) -> Node:
         cores=whole(status.get("capacity", {}).get("cpu", 0)),
         simulated=is_simulated(obj),
         software={name: info.get(name, "") for name in names},
+        extended={name: whole(amount) for name, amount in allocatable.items() if name not in _OWN_FIELDS},
     )
 
 
@@ -95,40 +126,6 @@ def is_simulated(obj: Mapping[str, Any]) -> bool:
     if "kwok.x-k8s.io/node" in obj["metadata"].get("annotations", {}):
         return True
     return not obj.get("status", {}).get("daemonEndpoints", {}).get("kubeletEndpoint", {}).get("Port")
-
-
-def pod_requests(spec: Mapping[str, Any]) -> tuple[int, int]:
-    """(CPU, memory) that the scheduler sets aside for a pod's spec.
-
-    The containers together with the sidecars (init containers that keep running), or the largest init container with
-    the sidecars started before it, whichever is more; plus the runtime's overhead. Pod-level requests go first.
-    """
-    steady = _sum(container.get("resources", {}).get("requests") for container in spec.get("containers", ()))
-    sidecars, highest = (0, 0), (0, 0)
-    for container in spec.get("initContainers", ()):
-        size = cpu_and_memory(container.get("resources", {}).get("requests"))
-        with_sidecars = _plus(sidecars, size)
-        if container.get("restartPolicy") == "Always":
-            sidecars = with_sidecars
-        else:
-            highest = (max(highest[0], with_sidecars[0]), max(highest[1], with_sidecars[1]))
-    running = _plus(steady, sidecars)
-    total = (max(running[0], highest[0]), max(running[1], highest[1]))
-    whole_pod = (spec.get("resources") or {}).get("requests") or {}
-    cpu, memory = cpu_and_memory(whole_pod)
-    total = (cpu if "cpu" in whole_pod else total[0], memory if "memory" in whole_pod else total[1])
-    return _plus(total, cpu_and_memory(spec.get("overhead")))
-
-
-def _plus(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
-    return one[0] + other[0], one[1] + other[1]
-
-
-def _sum(many: Iterable[Mapping[str, Any] | None]) -> tuple[int, int]:
-    total = (0, 0)
-    for requests in many:
-        total = _plus(total, cpu_and_memory(requests))
-    return total
 
 
 def quota_of(obj: Mapping[str, Any]) -> Quota:
@@ -143,21 +140,47 @@ def quota_of(obj: Mapping[str, Any]) -> Quota:
     )
 
 
-def refusal(node: Node, *, selector: Mapping[str, str], tolerations: Iterable[Mapping[str, Any]]) -> str | None:
-    """Why a node takes no pod with this node selector and these tolerations; None if it does."""
+def refusal(node: Node, shape: PodShape) -> str | None:
+    """Why a node takes no pod of this shape, whatever it has room for; None if it does."""
     if not node.ready:
         return "not ready"
     if node.unschedulable:
         return "cordoned"
-    for key, value in selector.items():
-        if node.labels.get(key) != str(value):
-            return f"without the label {key}={value} of run_node_selector"
-    tolerations = list(tolerations)
+    for key, value in shape.node_selector.items():
+        if node.labels.get(key) != value:
+            return f"without the label {key}={value}"
     for taint in node.taints:
-        if taint["effect"] != "PreferNoSchedule" and not any(_tolerates(one, taint) for one in tolerations):
+        if taint["effect"] != "PreferNoSchedule" and not any(_tolerates(one, taint) for one in shape.tolerations):
             value = f"={taint['value']}" if taint.get("value") else ""
-            return f"tainted {taint['key']}{value}:{taint['effect']} (not in run_tolerations)"
+            return f"tainted {taint['key']}{value}:{taint['effect']}, which the pods do not tolerate"
+    if shape.affinity_terms and not any(_matches(node, term) for term in shape.affinity_terms):
+        return "not matched by the required node affinity"
     return None
+
+
+def _matches(node: Node, term: Mapping[str, Any]) -> bool:
+    """Whether a node matches all of a NodeSelectorTerm; an empty term matches nothing."""
+    expressions, fields = term.get("matchExpressions") or (), term.get("matchFields") or ()
+    if not expressions and not fields:
+        return False
+    fits = all(_holds(expression, node.labels) for expression in expressions)
+    return fits and all(_holds(field_, {"metadata.name": node.name}) for field_ in fields)
+
+
+def _holds(expression: Mapping[str, Any], values: Mapping[str, str]) -> bool:
+    key, operator, wanted = expression["key"], expression["operator"], list(expression.get("values") or ())
+    have = values.get(key)
+    if operator in ("Gt", "Lt"):
+        try:
+            number, bound = int(have or ""), int(wanted[0])
+        except (ValueError, IndexError):
+            return False
+        return number > bound if operator == "Gt" else number < bound
+    if operator == "In":
+        return have in wanted
+    if operator == "NotIn":
+        return have not in wanted
+    return (have is not None) is (operator == "Exists")
 
 
 def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, str]) -> bool:

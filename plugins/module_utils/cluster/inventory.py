@@ -1,40 +1,33 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads what a cluster has and permits: whole lists, permissions, kubelets. It knows nothing of why they are read."""
+"""Read what a cluster has and permits: whole lists, permissions, kubelet configuration and statistics."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
+from .access import Access
 from .client import Cluster
-from .errors import ClusterError, Forbidden, NotFound
+from .errors import ClusterError, Forbidden, Gone, NotFound
+from .proof import Unproven, document_of, page_of
 from .watch import list_pages
 
-#: Seconds that one kubelet may take to answer; a node that hangs must not hold up whoever asks.
+#: Timeout for one kubelet, so that a node that hangs does not hold up the caller.
 _KUBELET_SECONDS = 3.0
+#: Namespaces in which one permission is asked for at most.
+_ASKED_NAMESPACES = 10
 _REVIEW_PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-
-
-class Access(NamedTuple):
-    """One verb on one resource in all namespaces; `group` "" is the core group."""
-
-    group: str
-    resource: str
-    verb: str
-
-    def __str__(self) -> str:
-        return f"{self.verb} {self.resource}" + (f".{self.group}" if self.group else "")
 
 
 @dataclass(frozen=True, kw_only=True)
 class KubeletFacts:
-    """What one kubelet told: its configuration and its statistics, empty where it did not; `cause` then says why."""
+    """Configuration and statistics of one kubelet; empty if they cannot be read, and then `cause` says why."""
 
     node: str
     configuration: Mapping[str, Any] = field(default_factory=dict)
@@ -42,24 +35,45 @@ class KubeletFacts:
     cause: str | None = None
 
 
-async def missing_access(cluster: Cluster, needed: Iterable[Access]) -> list[Access]:
-    """Those of the permissions that the user of this connection lacks, in the order given. Raises ClusterError."""
-    # One question answers all for whoever may do everything.
+async def missing_access(cluster: Cluster, needed: Iterable[Access], *, within: Sequence[str] = ()) -> list[Access]:
+    """The permissions that the user of this connection lacks, in the order given. Raises ClusterError.
+
+    Permissions are asked for in all namespaces. `within`: what is created and read by name may be permitted in these
+    namespaces alone; the first ten are asked about.
+    """
+    # A cluster administrator needs only this one request.
     if await _allowed(cluster, Access("*", "*", "*")):
         return []
     needed = list(needed)
-    answers = await asyncio.gather(*(_allowed(cluster, access) for access in needed))
+    answers = await asyncio.gather(
+        *(_allowed_anywhere(cluster, access, within[:_ASKED_NAMESPACES]) for access in needed)
+    )
     return [access for access, allowed in zip(needed, answers, strict=True) if not allowed]
 
 
-async def _allowed(cluster: Cluster, access: Access) -> bool:
+async def _allowed_anywhere(cluster: Cluster, access: Access, namespaces: Sequence[str]) -> bool:
+    if await _allowed(cluster, access):
+        return True
+    if not namespaces or access.verb not in ("create", "get"):
+        return False
+    return all(await asyncio.gather(*(_allowed(cluster, access, namespace) for namespace in namespaces)))
+
+
+async def _allowed(cluster: Cluster, access: Access, namespace: str = "") -> bool:
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": access._asdict()},
+        "spec": {"resourceAttributes": {**access._asdict(), **({"namespace": namespace} if namespace else {})}},
     }
-    reply = await cluster.request("POST", _REVIEW_PATH, body=json.dumps(review).encode())
-    return bool(reply.json().get("status", {}).get("allowed"))
+    reply = await cluster.request("POST", _REVIEW_PATH, body=json.dumps(review).encode(), decode=_verdict)
+    return bool(reply.document)
+
+
+def _verdict(body: bytes) -> bool:
+    status = document_of(body).get("status")
+    if not isinstance(status, dict) or not isinstance(status.get("allowed"), bool):
+        raise Unproven("a review of access was asked for")
+    return bool(status["allowed"])
 
 
 async def serves_group(cluster: Cluster, group: str) -> bool:
@@ -71,36 +85,54 @@ async def serves_group(cluster: Cluster, group: str) -> bool:
     return True
 
 
+async def is_openshift(cluster: Cluster) -> bool:
+    """Whether security context constraints rule what a pod's spec may say. Raises ClusterError."""
+    return await serves_group(cluster, "security.openshift.io")
+
+
 async def read_each(
     cluster: Cluster,
     path: str,
-    take: Callable[[dict[str, Any]], None],
+    take: Callable[[Any], object],
     *,
     query: Mapping[str, str] | None = None,
     budget_seconds: float | None = None,
+    decode: Callable[[bytes], Any] = page_of,
+    accept: str | None = None,
+    begin_again: Callable[[], object] | None = None,
 ) -> str | None:
-    """Hand every object of a list to `take`, page by page, so that no long list is ever held in memory.
+    """Hand every object of a list to `take`, page by page, so that memory does not grow with the list.
 
-    Returns None when all were read, else why not: the list is forbidden, or it was longer than could be read within
-    `budget_seconds`. Raises other ClusterErrors.
+    Where the server has forgotten the page token, the list begins anew, once: `begin_again` is called first, and has
+    to forget what was taken. `decode` and `accept` as of list_pages.
+
+    Returns None when all were read, else why not: the list is forbidden, it was longer than could be read within
+    `budget_seconds`, or its pages expired. Raises other ClusterErrors.
     """
     until = None if budget_seconds is None else time.monotonic() + budget_seconds
-    try:
-        async for page in list_pages(cluster, path, query=query):
-            for item in page.get("items") or ():
-                take(item)
-            if page["metadata"].get("continue") and until is not None and time.monotonic() > until:
-                left = page["metadata"].get("remainingItemCount")
-                return f"{f'{left:,} ' if left else ''}more than could be read in {budget_seconds:g} s"
-    except Forbidden as error:
-        return str(error)
-    return None
+    while True:
+        try:
+            async for page in list_pages(cluster, path, query=query, decode=decode, accept=accept):
+                for item in page.get("items") or ():
+                    take(item)
+                if page["metadata"].get("continue") and until is not None and time.monotonic() > until:
+                    left = page["metadata"].get("remainingItemCount")
+                    return f"{f'{left:,} ' if left else ''}more than could be read in {budget_seconds:g} s"
+        except Forbidden as error:
+            return str(error)
+        except Gone:
+            if begin_again is None:
+                return "the list expired on the server while it was read"
+            begin_again()
+            begin_again = None
+        else:
+            return None
 
 
 async def kubelet_facts(cluster: Cluster, node: str) -> KubeletFacts:
     """Configuration and statistics of a node's kubelet, through the API server's node proxy.
 
-    Never raises ClusterError: what a kubelet says is extra knowledge, and many clusters do not permit asking.
+    Never raises ClusterError: these facts are optional, and many clusters do not permit reading them.
     """
     proxy = f"/api/v1/nodes/{node}/proxy"
     configuration, statistics = await asyncio.gather(
@@ -117,9 +149,10 @@ async def kubelet_facts(cluster: Cluster, node: str) -> KubeletFacts:
 
 async def _from_kubelet(cluster: Cluster, path: str) -> dict[str, Any] | str:
     try:
-        answer = await cluster.get(path, deadline_seconds=_KUBELET_SECONDS)
+        # Whatever a kubelet answers, it is the API server's answer: it is not asked for again.
+        answer = json.loads((await cluster.request("GET", path, deadline_seconds=_KUBELET_SECONDS)).body)
     except Forbidden:
         return "reading nodes/proxy is not permitted"
     except (ClusterError, ValueError) as error:
         return f"the kubelet does not answer: {str(error)[:120]}"
-    return answer if isinstance(answer, dict) else "the kubelet's answer is no JSON object"
+    return answer if isinstance(answer, dict) else "the kubelet's answer is not a JSON object"

@@ -97,6 +97,11 @@ def phases_text(*, time_scale: float) -> str:
     )
 
 
+def phase_bounds(*, time_scale: float) -> list[list[float]]:
+    """The shortest and the longest length of each phase in seconds."""
+    return [[phase.shortest_seconds * time_scale, phase.longest_seconds * time_scale] for phase in PHASES]
+
+
 def shortest_build(*, time_scale: float) -> str:
     """The shortest length of a whole build as a Go duration, such as 2.9s."""
     return _go_duration(sum(_scaled_ms(phase.shortest_seconds, time_scale) for phase in PHASES))

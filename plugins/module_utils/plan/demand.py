@@ -1,271 +1,332 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the settings will make and run: objects, pods, requests, processes. Pure arithmetic."""
+"""What a plan weighs: objects, what controllers make of them, pods with their requests, processes, time. Pure.
+
+Everything is read from the objects as they will be sent, so a template of the user's counts like one of ours. Where
+what matters is the same for all members and namespaces, one member is rendered; where it varies, all are.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..errors import KubestressError
-from ..syntax import cpu_and_memory
+from .fragment import Fragment, PlanError
+from .kinds import Made, made_of
+from .pods import PodShape, shape_of
+from .schedule import Expected, Member, expected
 
-#: Length of one build in seconds at time scale 1: the sums of its seven phases' shortest and longest lengths
-#: (environment 2-5, dependencies 5-15, compile 10-30, unit tests 5-15, integration tests 3-10, package 2-8,
-#: publish 2-5), and the mean of the two, because each phase is drawn evenly.
-SHORTEST_BUILD_SECONDS = 29.0
-MEAN_BUILD_SECONDS = 58.5
-LONGEST_BUILD_SECONDS = 88.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class BuildJobs:
-    """The build jobs of a run. `namespaces` and all counts are whole numbers; `active_per_namespace` 0 means all."""
-
-    namespaces: int
-    jobs_per_namespace: int
-    active_per_namespace: int
-    completions: int
-    parallelism: int
-    processes: int
-    time_scale: float
-    timeout_seconds: int
-
-    @classmethod
-    def of_settings(cls, settings: Mapping[str, Any]) -> BuildJobs:
-        """From kubestress_settings; all counts are 0 where build jobs are switched off. Raises KeyError."""
-        enabled = settings["build_jobs_enabled"]
-        return cls(
-            namespaces=settings["namespaces_total"],
-            jobs_per_namespace=settings["build_jobs_per_namespace"] if enabled else 0,
-            active_per_namespace=settings["build_jobs_active_per_namespace"],
-            completions=settings["build_jobs_completions"],
-            parallelism=settings["build_jobs_parallelism"],
-            processes=settings["build_jobs_processes"],
-            time_scale=settings["build_jobs_time_scale"],
-            timeout_seconds=settings["build_jobs_timeout"],
-        )
-
-    @property
-    def jobs_all(self) -> int:
-        """Jobs of the run."""
-        return self.namespaces * self.jobs_per_namespace
-
-    @property
-    def pods_per_job_at_once(self) -> int:
-        """A Job never runs more pods than it still has to complete."""
-        return min(self.parallelism, self.completions)
-
-    @property
-    def active_jobs_per_namespace(self) -> int:
-        """Unfinished Jobs of one namespace at once."""
-        return min(self.active_per_namespace or self.jobs_per_namespace, self.jobs_per_namespace)
-
-    @property
-    def pods_all(self) -> int:
-        """Pods that must complete, in all (those made again after a failure come on top)."""
-        return self.jobs_all * self.completions
-
-    @property
-    def ceiling_active_pods(self) -> int:
-        """Build pods at once, at most."""
-        return self.namespaces * self.active_jobs_per_namespace * self.pods_per_job_at_once
-
-    @property
-    def pods_all_jobs_active(self) -> int:
-        """Build pods at once if nothing held Jobs back (build_jobs_active_per_namespace=0)."""
-        return self.jobs_all * self.pods_per_job_at_once
-
-    @property
-    def rounds(self) -> int:
-        """How often the ceiling is filled before all pods have run: ceil(pods_all / ceiling_active_pods)."""
-        return -(-self.pods_all // self.ceiling_active_pods) if self.ceiling_active_pods else 0
-
-    @property
-    def expected_seconds(self) -> float:
-        """Expected length, without queueing, image pulls and pod start-up."""
-        return self.rounds * MEAN_BUILD_SECONDS * self.time_scale
-
-    @property
-    def wait_timeout_seconds(self) -> int:
-        """Seconds to wait for all Jobs at most: every round at its longest, plus the deadline of one Job."""
-        return round(self.rounds * LONGEST_BUILD_SECONDS * self.time_scale) + self.timeout_seconds
-
-    def processes_of(self, pods: int) -> int:
-        """Live processes of `pods` build pods in their compile phase."""
-        return pods * self.processes
-
-
-#: What the controllers of every cluster add to a new namespace (its ServiceAccount and the ConfigMap with the root CA).
-_NAMESPACE_FOLLOWERS = {"ServiceAccount": 1, "ConfigMap": 1}
-#: A Service's Endpoints and its EndpointSlice.
-_SERVICE_FOLLOWERS = {"Endpoints": 1, "EndpointSlice": 1}
-
-
-class MissingSetting(KubestressError):
-    """A setting that the arithmetic needs was not given. The text names it."""
+#: Keys of an object below which a value decides what it weighs.
+_WEIGHED_KEYS = frozenset(
+    [
+        "affinity",
+        "completions",
+        "nodeSelector",
+        "overhead",
+        "parallelism",
+        "replicas",
+        "resources",
+        "suspend",
+        "tolerations",
+        "volumeClaimTemplates",
+    ]
+)
+#: Objects that are rendered to weigh a fragment that varies; of more, evenly chosen namespaces are weighed.
+_MOST_RENDERED = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class PodGroup:
-    """The pods of one role in one namespace, all of one size. CPU in thousandths of a core, memory in bytes.
+    """Pods of one role that are alike.
 
-    `at_peak` run at once, `in_all` over the whole run. `levers` are the settings that make the group smaller.
+    `at_peak` run at once, `in_all` over the whole run; with `per_node` both are for each node that takes them.
+    `in_a_namespace` run at once in the fullest namespace. `processes` are the live ones of one pod; 0 is unknown.
     """
 
     role: str
+    kind: str
+    shape: PodShape
     at_peak: int
     in_all: int
-    cpu_request: int = 0
-    memory_request: int = 0
-    cpu_limit: int = 0
-    memory_limit: int = 0
-    levers: tuple[str, ...] = ()
+    in_a_namespace: int
+    per_node: bool = False
+    processes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Demand:
-    """One run. `objects` and `followers` are per namespace: what we send, and what controllers make of it."""
+class FragmentDemand:
+    """What one fragment weighs over all namespaces.
 
-    namespaces: int
-    existing_namespaces: int
-    objects: Mapping[str, int]
+    `objects` counts what is sent by (apiVersion, kind), `followers` by kind what controllers add beside pods; the
+    fields `…_per_namespace` say the same of the fullest namespace. `pods_unheld` would run at once if nothing held
+    members back. `unknown` has a line for each kind of which something cannot be known. `estimated` says how, where
+    not every namespace was weighed.
+    """
+
+    fragment: Fragment
+    objects: Mapping[tuple[str, str], int]
+    objects_per_namespace: Mapping[tuple[str, str], int]
     followers: Mapping[str, int]
+    followers_per_namespace: Mapping[str, int]
     groups: tuple[PodGroup, ...]
-    builds: BuildJobs
-    settings: Mapping[str, Any] = field(repr=False)
-
-    def per_namespace(self, attribute: str) -> int:
-        """Sum over a namespace's pods at peak of cpu_request, memory_request, cpu_limit or memory_limit."""
-        return sum(group.at_peak * getattr(group, attribute) for group in self.groups)
-
-    def at_peak(self, attribute: str) -> int:
-        """The same over the whole run."""
-        return self.namespaces * self.per_namespace(attribute)
+    pods_unheld: int
+    expected: Expected
+    unknown: tuple[str, ...] = ()
+    estimated: str = ""
 
     @property
-    def pods_per_namespace(self) -> int:
-        """Pods of one namespace that run at once."""
-        return sum(group.at_peak for group in self.groups)
+    def role(self) -> str:
+        """The fragment's role."""
+        return self.fragment.role
 
     @property
     def pods_at_peak(self) -> int:
-        """Pods that run at once."""
-        return self.namespaces * self.pods_per_namespace
+        """Pods that run at once, at most."""
+        return sum(group.at_peak for group in self.groups)
 
     @property
     def pods_in_all(self) -> int:
         """Pods over the whole run."""
-        return self.namespaces * sum(group.in_all for group in self.groups)
+        return sum(group.in_all for group in self.groups)
 
-    def objects_in_all(self) -> dict[str, int]:
+
+@dataclass(frozen=True, kw_only=True)
+class Demand:
+    """One run. `existing_namespaces` of its `namespaces` are there already and are not made."""
+
+    namespaces: int
+    existing_namespaces: int
+    fragments: tuple[FragmentDemand, ...]
+
+    @property
+    def groups(self) -> tuple[PodGroup, ...]:
+        """All pods, by what is alike."""
+        return tuple(group for fragment in self.fragments for group in fragment.groups)
+
+    @property
+    def objects(self) -> dict[str, int]:
         """Kind -> how many of it the run sends."""
-        all_of = {kind: number * self.namespaces for kind, number in self.objects.items()}
-        return {"Namespace": self.namespaces - self.existing_namespaces, **all_of}
+        total: Counter[str] = Counter()
+        for fragment in self.fragments:
+            for (_api_version, kind), number in fragment.objects.items():
+                total[kind] += number
+        return dict(total)
 
+    @property
     def api_objects(self) -> int:
         """Objects in the API server at most: ours and the controllers' (were nothing removed while it runs)."""
-        return sum(self.objects_in_all().values()) + self.namespaces * sum(self.followers.values())
+        followers = sum(sum(fragment.followers.values()) for fragment in self.fragments)
+        return sum(self.objects.values()) + followers + self.pods_in_all
+
+    @property
+    def pods_at_peak(self) -> int:
+        """Pods that run at once."""
+        return sum(fragment.pods_at_peak for fragment in self.fragments)
+
+    @property
+    def pods_in_all(self) -> int:
+        """Pods over the whole run."""
+        return sum(fragment.pods_in_all for fragment in self.fragments)
+
+    @property
+    def pods_per_namespace(self) -> int:
+        """Pods that run at once in the fullest namespace; those of DaemonSets once a node."""
+        return sum(group.in_a_namespace for group in self.groups)
+
+    @property
+    def resources(self) -> list[str]:
+        """Names of all resources that pods request, CPU and memory first, then extended ones by name."""
+        extended = {name for group in self.groups for name in group.shape.extended}
+        return ["cpu", "memory", *sorted(extended)]
+
+    def requested(self, resource: str) -> int:
+        """Requests of a resource at peak, over the whole run."""
+        return sum(group.at_peak * group.shape.request(resource) for group in self.groups)
+
+    def limits(self, resource: str) -> int:
+        """Limits of a resource at peak, over the whole run."""
+        return sum(group.at_peak * group.shape.limit(resource) for group in self.groups)
+
+    def requested_in_a_namespace(self, resource: str) -> int:
+        """Requests of a resource at peak in the fullest namespace."""
+        return sum(group.in_a_namespace * group.shape.request(resource) for group in self.groups)
+
+    def limits_in_a_namespace(self, resource: str) -> int:
+        """Limits of a resource at peak in the fullest namespace."""
+        return sum(group.in_a_namespace * group.shape.limit(resource) for group in self.groups)
+
+    def objects_in_a_namespace(self, kind: str) -> int:
+        """Objects of a kind in the fullest namespace, those that controllers add included."""
+        sent = sum(
+            number
+            for fragment in self.fragments
+            for (_api_version, name), number in fragment.objects_per_namespace.items()
+            if name == kind
+        )
+        return sent + sum(fragment.followers_per_namespace.get(kind, 0) for fragment in self.fragments)
+
+    def on_nodes(self, nodes_of: Callable[[PodGroup], int]) -> Demand:
+        """The same with DaemonSets' pods counted on the nodes that take them; `nodes_of` tells how many do."""
+
+        def settled(group: PodGroup) -> PodGroup:
+            if not group.per_node:
+                return group
+            nodes = nodes_of(group)
+            return replace(
+                group,
+                at_peak=group.at_peak * nodes,
+                in_all=group.in_all * nodes,
+                in_a_namespace=group.in_a_namespace * nodes,
+            )
+
+        fragments = [
+            replace(fragment, groups=tuple(settled(group) for group in fragment.groups)) for fragment in self.fragments
+        ]
+        return replace(self, fragments=tuple(fragments))
 
 
-def demand_of(settings: Mapping[str, Any], *, existing_namespaces: int = 0) -> Demand:
-    """The demand of kubestress_settings.
+def demand_of(
+    fragments: Iterable[Fragment], *, namespaces: Sequence[tuple[int, str]], existing: Collection[str] = ()
+) -> Demand:
+    """Weigh fragments for namespaces, given as (index, name); those in `existing` are not made.
 
-    `existing_namespaces` of the run's namespaces are there already. Raises MissingSetting, and ValueError naming the
-    setting whose quantity is none.
+    Raises PlanError where a rendered object holds no Kubernetes quantity, and TemplateError.
     """
-    try:
-        return _demand(settings, existing_namespaces)
-    except KeyError as error:
-        raise MissingSetting(f"settings: {error.args[0]} is missing") from error
+    there = sum(1 for _index, name in namespaces if name in existing)
+    weighed = [_weighed(fragment, namespaces, existing=there) for fragment in fragments]
+    return Demand(namespaces=len(namespaces), existing_namespaces=there, fragments=tuple(weighed))
 
 
-def _demand(settings: Mapping[str, Any], existing_namespaces: int) -> Demand:
-    objects: Counter[str] = Counter()
-    followers: Counter[str] = Counter(_NAMESPACE_FOLLOWERS)
-    groups: list[PodGroup] = []
-    for add in (_deployments, _connectivity, _statefulsets, _build_jobs):
-        add(settings, objects, followers, groups)
-    for group in groups:
-        followers["Pod"] += group.in_all
-    return Demand(
-        namespaces=settings["namespaces_total"],
-        existing_namespaces=existing_namespaces,
-        objects=dict(+objects),
-        followers=dict(+followers),
-        groups=tuple(groups),
-        builds=BuildJobs.of_settings(settings),
-        settings=settings,
+@dataclass
+class _Load:
+    """What one namespace's share of a fragment weighs. `groups`: pods at once and in all, by kind of pod."""
+
+    objects: Counter[tuple[str, str]] = field(default_factory=Counter)
+    followers: Counter[str] = field(default_factory=Counter)
+    #: Key of a group -> of each member: pods at once, pods in all.
+    members: dict[tuple[Any, ...], list[Member]] = field(default_factory=lambda: defaultdict(list))
+    shapes: dict[tuple[Any, ...], tuple[str, PodShape, bool]] = field(default_factory=dict)
+    unknown: Counter[str] = field(default_factory=Counter)
+
+    def add(self, obj: Mapping[str, Any], made: Made, *, times: int) -> None:
+        """Count one object, `times` over."""
+        api_version, kind = obj["apiVersion"], obj["kind"]
+        self.objects[api_version, kind] += times
+        for follower, number in made.followers.items():
+            self.followers[follower] += number * times
+        if made.unknown:
+            self.unknown[f"{kind} of {api_version}: {made.unknown}"] += times
+        if made.template is not None and made.pods_in_all:
+            shape = shape_of(made.template.get("spec") or {})
+            key = (kind, made.per_node, shape.key)
+            self.shapes[key] = (kind, shape, made.per_node)
+            self.members[key] += [(made.pods_in_all, made.pods_at_once)] * times
+
+
+def _weighed(fragment: Fragment, namespaces: Sequence[tuple[int, str]], *, existing: int) -> FragmentDemand:
+    number = len(namespaces) - (existing if fragment.makes_namespace else 0)
+    varies = any(item.template.varies_in(_WEIGHED_KEYS) for step in fragment.steps for item in step)
+    chosen, estimated = _chosen_namespaces(fragment, namespaces) if varies else (namespaces[:1], "")
+    loads = [_load_of(fragment, index, name, every_member=varies) for index, name in chosen]
+    # All namespaces alike, or as they are on average among the chosen ones.
+    share = number / len(loads) if loads else 0.0
+    first = loads[0] if loads else _Load()
+    objects, followers = _summed([load.objects for load in loads]), _summed([load.followers for load in loads])
+    return FragmentDemand(
+        fragment=fragment,
+        objects={kind: round(count * share) for kind, count in objects.items()},
+        objects_per_namespace=_highest([load.objects for load in loads]),
+        followers={kind: round(count * share) for kind, count in followers.items()},
+        followers_per_namespace=_highest([load.followers for load in loads]),
+        groups=_groups(fragment, loads, share),
+        pods_unheld=round(share * sum(at_once for load in loads for _key, _all, at_once in _members_of(load))),
+        expected=expected(
+            [(in_all, at_once) for _key, in_all, at_once in _members_of(first)] if fragment.pod_phases else (),
+            phases=fragment.pod_phases,
+            namespaces=number,
+            active=fragment.active,
+            wave_size=fragment.wave_size,
+            wave_pause_seconds=fragment.wave_pause_seconds,
+        ),
+        unknown=tuple(
+            f"{round(count * share):,} {text}" for text, count in _summed([load.unknown for load in loads]).items()
+        ),
+        estimated=estimated,
     )
 
 
-def _deployments(
-    settings: Mapping[str, Any], objects: Counter[str], followers: Counter[str], groups: list[PodGroup]
-) -> None:
-    number = settings["deployments_per_namespace"] if settings.get("deployments_enabled", True) else 0
-    if not number:
-        return
-    objects.update({"ConfigMap": 2 * number, "Secret": 2 * number, "Deployment": number})
-    followers.update({"ReplicaSet": number})
-    if settings["deployments_service_enabled"]:
-        objects["Service"] += number
-        followers.update({kind: number * count for kind, count in _SERVICE_FOLLOWERS.items()})
-    pods = number * settings["deployments_replicas"]
-    groups.append(_group(settings, "deployments", pods, pods, ("deployments_per_namespace", "deployments_replicas")))
+def _chosen_namespaces(
+    fragment: Fragment, namespaces: Sequence[tuple[int, str]]
+) -> tuple[Sequence[tuple[int, str]], str]:
+    per_namespace = max(1, fragment.count * fragment.kinds.total())
+    most = max(1, _MOST_RENDERED // per_namespace)
+    if len(namespaces) <= most:
+        return namespaces, ""
+    step = len(namespaces) / most
+    chosen = [namespaces[int(number * step)] for number in range(most)]
+    return chosen, f"estimated from {most:,} of {len(namespaces):,} namespaces, because the template varies"
 
 
-def _connectivity(
-    settings: Mapping[str, Any], objects: Counter[str], _followers: Counter[str], groups: list[PodGroup]
-) -> None:
-    if settings["connectivity_enabled"]:
-        objects["Job"] += 1
-        groups.append(_group(settings, "connectivity", 1, 1, ("connectivity_enabled",)))
+def _load_of(fragment: Fragment, index: int, namespace: str, *, every_member: bool) -> _Load:
+    load = _Load()
+    members = range(1, fragment.count + 1) if every_member else range(1, min(1, fragment.count) + 1)
+    for member in members:
+        values = fragment.values(namespace=namespace, namespace_index=index, index=member)
+        for step in range(len(fragment.steps)):
+            for rendered in fragment.render_step(step, values):
+                obj = json.loads(rendered.body)
+                try:
+                    load.add(obj, made_of(obj), times=1 if every_member else fragment.count)
+                except ValueError as error:
+                    where = f"{rendered.kind} {rendered.name} of role {fragment.role}"
+                    raise PlanError(f"{where}: {error}") from error
+    return load
 
 
-def _statefulsets(
-    settings: Mapping[str, Any], objects: Counter[str], followers: Counter[str], groups: list[PodGroup]
-) -> None:
-    number = settings["statefulsets_per_namespace"] if settings["statefulsets_enabled"] else 0
-    if not number:
-        return
-    objects.update({"Service": number, "StatefulSet": number})
-    followers.update({"ControllerRevision": number})
-    followers.update({kind: number * count for kind, count in _SERVICE_FOLLOWERS.items()})
-    pods = number * settings["statefulsets_replicas"]
-    levers = ("statefulsets_per_namespace", "statefulsets_replicas")
-    groups.append(_group(settings, "statefulsets", pods, pods, levers))
+def _members_of(load: _Load) -> list[tuple[tuple[Any, ...], int, int]]:
+    return [(key, in_all, at_once) for key, members in load.members.items() for in_all, at_once in members]
 
 
-def _build_jobs(
-    settings: Mapping[str, Any], objects: Counter[str], _followers: Counter[str], groups: list[PodGroup]
-) -> None:
-    builds = BuildJobs.of_settings(settings)
-    if not builds.jobs_per_namespace:
-        return
-    objects["Job"] += builds.jobs_per_namespace
-    levers = ("build_jobs_active_per_namespace", "build_jobs_parallelism")
-    at_peak = builds.active_jobs_per_namespace * builds.pods_per_job_at_once
-    in_all = builds.jobs_per_namespace * builds.completions
-    groups.append(_group(settings, "build_jobs", at_peak, in_all, levers))
+def _groups(fragment: Fragment, loads: Sequence[_Load], share: float) -> tuple[PodGroup, ...]:
+    shapes = {key: shape for load in loads for key, shape in load.shapes.items()}
+    groups = []
+    for key, (kind, shape, per_node) in shapes.items():
+        at_once = [_held(load.members.get(key, ()), active=fragment.active) for load in loads]
+        in_all = sum(in_all for load in loads for in_all, _at_once in load.members.get(key, ()))
+        groups.append(
+            PodGroup(
+                role=fragment.role,
+                kind=kind,
+                shape=shape,
+                at_peak=round(share * sum(at_once)),
+                in_all=round(share * in_all),
+                in_a_namespace=max(at_once),
+                per_node=per_node,
+                processes=fragment.processes,
+            )
+        )
+    return tuple(groups)
 
 
-def _group(settings: Mapping[str, Any], role: str, at_peak: int, in_all: int, levers: tuple[str, ...]) -> PodGroup:
-    sizes: list[int] = []
-    for name in (f"{role}_requests", f"{role}_limits"):
-        try:
-            sizes += cpu_and_memory(settings[name])
-        except ValueError as error:
-            raise ValueError(f"{name}: {settings[name]!r} holds no Kubernetes quantity: {error}") from error
-    return PodGroup(
-        role=role,
-        at_peak=at_peak,
-        in_all=in_all,
-        cpu_request=sizes[0] or sizes[2],  # a limit without a request is the request, too
-        memory_request=sizes[1] or sizes[3],
-        cpu_limit=sizes[2],
-        memory_limit=sizes[3],
-        levers=levers,
-    )
+def _held(members: Iterable[Member], *, active: int) -> int:
+    """Pods at once of a namespace's members when `active` of them may be unfinished; 0 is all."""
+    at_once = sorted((one for _in_all, one in members), reverse=True)
+    return sum(at_once[:active] if active else at_once)
+
+
+def _summed(counters: Iterable[Counter[Any]]) -> Counter[Any]:
+    total: Counter[Any] = Counter()
+    for counter in counters:
+        total.update(counter)
+    return total
+
+
+def _highest(counters: Iterable[Counter[Any]]) -> dict[Any, int]:
+    highest: Counter[Any] = Counter()
+    for counter in counters:
+        highest |= counter
+    return dict(highest)

@@ -14,29 +14,38 @@ from ..cluster.labels import run_labels
 from ..errors import KubestressError
 from ..readiness.registry import finishes
 from .jinja import TemplateError
+from .kinds import POD_MAKERS
+from .placement import placement
 from .template import Rendered, Template
-
-#: Kinds that start pods: they wait until their namespace has its ServiceAccount, else the first pods are refused and
-#: their controllers back off.
-POD_MAKERS = frozenset({"Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob"})
 
 #: Variables that differ from object to object, beside the members' own.
 VARYING = frozenset({"namespace", "namespace_index", "index", "item"})
 
-_FRAGMENT_KEYS = {
-    "role",
-    "count",
-    "members",
-    "steps",
-    "variables",
-    "wave",
-    "active",
-    "after",
-    "ready",
-    "ready_timeout",
-    "stall_timeout",
-    "expect",
+#: The options of a fragment, as modules take them; the module's page says what each means.
+FRAGMENT_OPTIONS: dict[str, dict[str, Any]] = {
+    "role": {"type": "str", "required": True},
+    "count": {"type": "int"},
+    "members": {"type": "list", "elements": "dict"},
+    "steps": {"type": "list", "elements": "list", "required": True},
+    "variables": {"type": "dict"},
+    "wave": {"type": "dict"},
+    "active": {"type": "int"},
+    "after": {"type": "list", "elements": "str"},
+    "ready": {"type": "bool"},
+    "ready_timeout": {"type": "float"},
+    "stall_timeout": {"type": "float"},
+    "expect": {"type": "str", "choices": ["normal", "restarts"]},
+    "processes": {"type": "int"},
+    "pod_phases": {"type": "list", "elements": "list"},
+    "levers": {"type": "dict"},
 }
+#: For how long a fragment of Jobs may stand still, beyond its longest Job's deadline: by that deadline the Job
+#: controller fails a Job that hangs, which is progress, and it needs some time to do so on a busy cluster.
+_STALL_MARGIN_SECONDS = 60.0
+#: How long a fragment may take from its last stored member, and Jobs without a deadline may stand still.
+_READY_TIMEOUT_SECONDS = 600.0
+#: What a lever makes smaller.
+_LEVERS = ("namespaces", "objects", "pods", "requests", "processes")
 
 
 class PlanError(KubestressError):
@@ -70,15 +79,20 @@ class Fragment:
     after: tuple[str, ...] = ()
     ready: bool = True
     #: Absolute limit; 0 for none, which only a fragment with `stall_timeout_seconds` may have.
-    ready_timeout_seconds: float = 600.0
-    #: The wait for this fragment ends when for so long none of it has come forward; 0 for no such limit.
+    ready_timeout_seconds: float = _READY_TIMEOUT_SECONDS
+    #: The wait for this fragment ends when nothing of it has come forward for so long; 0 for no such limit.
     stall_timeout_seconds: float = 0.0
     expect: str = "normal"
+    #: Live processes of one pod, where somebody knows them.
+    processes: int = 0
+    #: A pod's phases one after another: (shortest, longest) in seconds, each drawn evenly; empty where pods do not end
+    #: or nobody knows.
+    pod_phases: tuple[tuple[float, float], ...] = ()
+    #: What makes this fragment smaller, for messages: of each figure the settings with their values.
+    levers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: Objects of one member by (apiVersion, kind), as the first member has them.
     kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
     makes_namespace: bool = False
-    #: Pods at once of one member's last object, where it is a Job.
-    parallelism: int = 0
 
     def values(self, *, namespace: str, namespace_index: int, index: int) -> dict[str, Any]:
         """The varying values of one member, but for `item`."""
@@ -100,16 +114,26 @@ class Fragment:
     _pod_steps: frozenset[int] = frozenset()
 
 
-def parse_fragments(
-    raw: list[dict[str, Any]], *, run_id: str, variables: Mapping[str, Any], labels: Mapping[str, str]
-) -> list[Fragment]:
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What holds for all fragments of a plan. `openshift`: the cluster gives each namespace its own user ids."""
+
+    run_id: str
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    openshift: bool = False
+
+    def constants(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The variables of a fragment's templates that are the same for each object."""
+        given = {**self.variables, **variables}
+        return {**placement(given, openshift=self.openshift), **given, "run_id": self.run_id}
+
+
+def parse_fragments(raw: list[dict[str, Any]], context: Context) -> list[Fragment]:
     """Check and compile all fragments. Raises PlanError or TemplateError, before anything is sent."""
     if not raw:
         raise PlanError("fragments: the list is empty; name at least one")
-    fragments = [
-        _fragment(entry, where=f"fragments[{number}]", run_id=run_id, variables=variables, labels=labels)
-        for number, entry in enumerate(raw)
-    ]
+    fragments = [_fragment(entry, where=f"fragments[{number}]", context=context) for number, entry in enumerate(raw)]
     roles = [fragment.role for fragment in fragments]
     for number, fragment in enumerate(fragments):
         if fragment.role in roles[:number]:
@@ -120,12 +144,10 @@ def parse_fragments(
     return fragments
 
 
-def _fragment(
-    entry: dict[str, Any], *, where: str, run_id: str, variables: Mapping[str, Any], labels: Mapping[str, str]
-) -> Fragment:
-    unknown = set(entry) - _FRAGMENT_KEYS
+def _fragment(entry: dict[str, Any], *, where: str, context: Context) -> Fragment:
+    unknown = set(entry) - set(FRAGMENT_OPTIONS)
     if unknown:
-        allowed = ", ".join(sorted(_FRAGMENT_KEYS))
+        allowed = ", ".join(sorted(FRAGMENT_OPTIONS))
         raise PlanError(f"{where}: unknown key {min(unknown)!r}; allowed are {allowed}")
     role = entry.get("role")
     if not isinstance(role, str) or not role:
@@ -136,8 +158,8 @@ def _fragment(
     if members and len(members) != count:
         raise PlanError(f"{where}.members: {len(members)} entries, but count is {count}")
     wave = entry.get("wave") or {}
-    constants = {**variables, **(entry.get("variables") or {}), "run_id": run_id}
-    all_labels = {**labels, **run_labels(run_id, role)}
+    constants = context.constants(entry.get("variables") or {})
+    all_labels = {**context.labels, **run_labels(context.run_id, role)}
     varying = VARYING | {name for member in members for name in member}
     steps = _steps(entry.get("steps"), where=where, constants=constants, labels=all_labels, varying=varying)
     if entry.get("expect", "normal") not in ("normal", "restarts"):
@@ -153,10 +175,13 @@ def _fragment(
             active=_whole(entry.get("active", 0), where=f"{where}.active", least=0),
             after=tuple(entry.get("after") or ()),
             ready=bool(entry.get("ready", True)),
-            ready_timeout_seconds=_seconds(entry.get("ready_timeout", 600), where=f"{where}.ready_timeout"),
-            stall_timeout_seconds=_seconds(entry.get("stall_timeout", 0), where=f"{where}.stall_timeout"),
             expect=entry.get("expect", "normal"),
+            processes=_whole(entry.get("processes", 0), where=f"{where}.processes", least=0),
+            pod_phases=_phases(entry.get("pod_phases") or (), where=f"{where}.pod_phases"),
+            levers=_levers(entry.get("levers") or {}, where=f"{where}.levers"),
         ),
+        stall_timeout=entry.get("stall_timeout"),
+        ready_timeout=entry.get("ready_timeout"),
         where=where,
     )
 
@@ -205,13 +230,13 @@ def _template(
     raise PlanError(f"{where}: give template (a file) or definition (an object or text)")
 
 
-def _with_kinds(fragment: Fragment, *, where: str) -> Fragment:
-    """Render the first and the last member: errors show now, and the kinds are known."""
+def _with_kinds(fragment: Fragment, *, stall_timeout: Any, ready_timeout: Any, where: str) -> Fragment:
+    """Render the first and the last member: errors show now, and the kinds and the time limits are known."""
     from dataclasses import replace
 
     kinds: Counter[tuple[str, str]] = Counter()
     pod_steps = set()
-    parallelism = 0
+    longest_job_seconds = 0.0
     last: Rendered | None = None
     for index in sorted({1, fragment.count} if fragment.count else ()):
         values = fragment.values(namespace="namespace-1", namespace_index=1, index=index)
@@ -219,9 +244,9 @@ def _with_kinds(fragment: Fragment, *, where: str) -> Fragment:
             for rendered in fragment.render_step(step, values):
                 if rendered.kind in POD_MAKERS:
                     pod_steps.add(step)
+                longest_job_seconds = max(longest_job_seconds, _job_deadline_seconds(rendered))
                 if index == 1:
                     kinds[rendered.api_version, rendered.kind] += 1
-                    parallelism = _job_parallelism(rendered)
                     last = rendered
     if fragment.active and fragment.count and not (last and fragment.ready and finishes(last.api_version, last.kind)):
         made = "ready is false" if not fragment.ready else f"the last step makes {last.kind if last else 'nothing'}"
@@ -229,23 +254,70 @@ def _with_kinds(fragment: Fragment, *, where: str) -> Fragment:
     makes_namespace = ("v1", "Namespace") in kinds
     if makes_namespace and (len(kinds) > 1 or fragment.count != 1):
         raise PlanError(f"{where}: a fragment that makes the Namespace makes nothing else, and has count 1")
+    if makes_namespace and stall_timeout:
+        raise PlanError(f"{where}.stall_timeout: {stall_timeout!r}; a Namespace has only ready_timeout")
+    ends = last is not None and finishes(last.api_version, last.kind)
+    stall_seconds, ready_seconds = _time_limits(
+        stall_timeout, ready_timeout, ends=ends, job_deadline_seconds=longest_job_seconds, where=where
+    )
     return replace(
         fragment,
         kinds=kinds,
         makes_namespace=makes_namespace,
-        parallelism=parallelism,
+        stall_timeout_seconds=stall_seconds,
+        ready_timeout_seconds=ready_seconds,
         _pod_steps=frozenset(pod_steps),
     )
 
 
-def _job_parallelism(rendered: Rendered) -> int:
+def _time_limits(
+    stall_timeout: Any, ready_timeout: Any, *, ends: bool, job_deadline_seconds: float, where: str
+) -> tuple[float, float]:
+    """The stall timeout and the absolute limit in seconds; 0 is none.
+
+    Objects that end always have a stall timeout; where it is not given, it follows from the longest deadline of the
+    Jobs. With a stall timeout there is no absolute limit unless one is given.
+    """
+    stall = _seconds(stall_timeout or 0, where=f"{where}.stall_timeout")
+    if ends and not stall:
+        stall = job_deadline_seconds + _STALL_MARGIN_SECONDS if job_deadline_seconds else _READY_TIMEOUT_SECONDS
+    if ready_timeout is None:
+        return stall, 0.0 if stall else _READY_TIMEOUT_SECONDS
+    ready = _seconds(ready_timeout, where=f"{where}.ready_timeout")
+    if not ready and not stall:
+        raise PlanError(f"{where}.ready_timeout: 0 means no limit, which needs a stall_timeout")
+    return stall, ready
+
+
+def _job_deadline_seconds(rendered: Rendered) -> float:
+    """A Job's activeDeadlineSeconds; 0 where it has none, and for other kinds."""
     if rendered.kind != "Job":
-        return 0
+        return 0.0
     import json
 
-    spec = json.loads(rendered.body).get("spec") or {}
-    completions, parallelism = spec.get("completions"), spec.get("parallelism", 1)
-    return min(parallelism, completions) if completions else parallelism
+    return float((json.loads(rendered.body).get("spec") or {}).get("activeDeadlineSeconds") or 0)
+
+
+def _phases(raw: Any, *, where: str) -> tuple[tuple[float, float], ...]:
+    phases = []
+    for number, phase in enumerate(raw):
+        place = f"{where}[{number}]"
+        if not isinstance(phase, list | tuple) or len(phase) != 2:
+            raise PlanError(f"{place}: {phase!r}; two numbers of seconds are needed, the shortest and the longest")
+        shortest, longest = (_seconds(value, where=place) for value in phase)
+        if shortest > longest:
+            raise PlanError(f"{place}: {phase!r}; the shortest length comes first")
+        phases.append((shortest, longest))
+    return tuple(phases)
+
+
+def _levers(raw: Mapping[str, Any], *, where: str) -> Mapping[str, Mapping[str, Any]]:
+    for figure, settings in raw.items():
+        if figure not in _LEVERS or not isinstance(settings, Mapping):
+            raise PlanError(
+                f"{where}: {figure!r}; allowed are {', '.join(_LEVERS)}, each with settings and their values"
+            )
+    return raw
 
 
 def _whole(value: Any, *, where: str, least: int) -> int:

@@ -33,10 +33,11 @@ class TemplateError(KubestressError):
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """An expression over varying variables. `name` is set where it is one bare variable."""
+    """An expression over varying variables, which are among those it `uses`. `name`: where it is one bare variable."""
 
     evaluate: Callable[[Mapping[str, Any]], Any]
     name: str | None
+    uses: frozenset[str]
 
 
 class JsonText(str):
@@ -106,7 +107,8 @@ class Source:
         from jinja2.environment import TemplateExpression
 
         if isinstance(expression, nodes.Name):
-            return Deferred(evaluate=operator.itemgetter(expression.name), name=expression.name)
+            name = expression.name
+            return Deferred(evaluate=operator.itemgetter(name), name=name, uses=frozenset({name}))
         body = [nodes.Assign(nodes.Name("result", "store"), expression, lineno=expression.lineno)]
         tree = nodes.Template(body, lineno=1)
         tree.set_environment(self._environment)
@@ -122,7 +124,7 @@ class Source:
             except Exception as error:
                 raise self._explained(error, line=line) from error
 
-        return Deferred(evaluate=evaluate, name=None)
+        return Deferred(evaluate=evaluate, name=None, uses=frozenset(_loaded_names(expression)))
 
     def text(self, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
         """The text with markers, and the table that they point into: values, or Deferred."""

@@ -14,19 +14,19 @@ DEFAULT_USER_ID = 65534
 
 
 def placement(settings: Mapping[str, Any], *, openshift: bool) -> dict[str, Any]:
-    """The pod template's variables that are the same for every workload.
+    """The variables that every template may use in a pod's spec, from the settings run_*; what is not set is empty.
 
     `pod_user_id` is run_user_id; where that is empty, None on OpenShift (which gives each namespace a range of user
     ids and refuses others), else 65534. `pod_node_selector`, `pod_tolerations` and `pod_image_pull_secrets` have the
-    shapes of a pod's spec. Raises KeyError for a missing setting.
+    shapes of a pod's spec.
     """
-    user_id = settings["run_user_id"]
+    user_id = settings.get("run_user_id")
     if user_id in (None, ""):
         user_id = None if openshift else DEFAULT_USER_ID
-    secrets = settings["run_image_pull_secrets"] or []
+    secrets = settings.get("run_image_pull_secrets") or []
     return {
         "pod_user_id": user_id,
-        "pod_node_selector": settings["run_node_selector"] or {},
-        "pod_tolerations": settings["run_tolerations"] or [],
+        "pod_node_selector": settings.get("run_node_selector") or {},
+        "pod_tolerations": settings.get("run_tolerations") or [],
         "pod_image_pull_secrets": [{"name": secret} if isinstance(secret, str) else secret for secret in secrets],
     }

@@ -12,21 +12,10 @@ from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, ClassVar
 
 from .jinja import MARKER, Deferred, JsonText, Source, TemplateError
+from .kinds import POD_TEMPLATE
 
 Values = Mapping[str, Any]
 _Filler = Callable[[Values], str]
-
-#: Kinds whose objects carry a pod template, and the way to it.
-_POD_TEMPLATE: dict[str, tuple[str, ...]] = {
-    "Deployment": ("spec", "template"),
-    "StatefulSet": ("spec", "template"),
-    "DaemonSet": ("spec", "template"),
-    "ReplicaSet": ("spec", "template"),
-    "ReplicationController": ("spec", "template"),
-    "DeploymentConfig": ("spec", "template"),
-    "Job": ("spec", "template"),
-    "CronJob": ("spec", "jobTemplate", "spec", "template"),
-}
 
 
 @dataclass(slots=True)
@@ -55,6 +44,11 @@ class _Leaf:
         """What two leaves have in common that give the same value for the same object."""
         parts = ((part,) if isinstance(part, str) else getattr(part, "name", None) or id(part) for part in self.parts)
         return (self.plain, *parts)
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The variables that the value depends on."""
+        return frozenset(name for part in self.parts if isinstance(part, Deferred) for name in part.uses)
 
     def value(self, values: Values) -> Any:
         if self.plain:
@@ -102,18 +96,26 @@ class Template:
         """A template out of an object given as data; Jinja expressions in its strings work as in a file."""
         return cls(json.dumps(definition, indent=1), **arguments)
 
-    @property
-    def varies_in_structure(self) -> bool:
-        """Whether the whole text is made anew for each object, which costs about 20 times as much."""
-        return self._compiled is None
+    def varies_in(self, keys: frozenset[str]) -> bool:
+        """Whether what stands below one of these keys may differ from object to object."""
+        return self._compiled is None or any(document.varying_keys & keys for document in self._compiled)
 
     def render(self, values: Values) -> Iterator[Rendered]:
         """The objects for one set of varying values."""
-        documents = self._compiled
-        if documents is None:
-            documents = self._documents({**self._constants, **values})
-        for document in documents:
+        for document in self._documents_for(values):
             yield document.render(values)
+
+    def names(self, values: Values) -> Iterator[tuple[str, str, str]]:
+        """(apiVersion, kind, name) of the objects that `render` makes; little else is evaluated."""
+        for document in self._documents_for(values):
+            yield document.api_version, document.kind, document.name_for(values)
+
+    def names_use(self, variables: frozenset[str]) -> bool:
+        """Whether a name, or how many objects there are, may depend on one of these variables."""
+        return self._compiled is None or any(document.name_uses & variables for document in self._compiled)
+
+    def _documents_for(self, values: Values) -> list[_Document]:
+        return self._documents({**self._constants, **values}) if self._compiled is None else self._compiled
 
     def _documents(self, values: Values) -> list[_Document]:
         text, table = self._source.text(values)
@@ -135,7 +137,7 @@ class Template:
         metadata.pop("namespace", None)
         _child(metadata, "labels", self.name).update(self._labels)
         pod = tree
-        for step in _POD_TEMPLATE.get(tree["kind"], ()):
+        for step in POD_TEMPLATE.get(tree["kind"], ()):
             if not pod.get(step):
                 return tree
             pod = _child(pod, step, self.name)
@@ -161,6 +163,8 @@ class _Document:
         self.api_version: str = tree["apiVersion"]
         self.kind: str = tree["kind"]
         self._name = tree["metadata"]["name"]
+        self.name_uses = self._name.uses if isinstance(self._name, _Leaf) else frozenset[str]()
+        self.varying_keys = frozenset(_keys_above_leaves(tree, ()))
         pieces: list[str | _Gap] = []
         try:
             _emit(tree, pieces)
@@ -192,10 +196,28 @@ class _Document:
             raise TemplateError(
                 f"template {self._template_name}: a value cannot be written as JSON: {error}"
             ) from error
+        return Rendered(self.api_version, self.kind, self.name_for(values), "".join(pieces).encode())
+
+    def name_for(self, values: Values) -> str:
+        """The object's name."""
         name = self._name.value(values) if isinstance(self._name, _Leaf) else self._name
         if not isinstance(name, str) or not name:
             raise TemplateError(f"template {self._template_name}: metadata.name is {name!r}, not a text")
-        return Rendered(self.api_version, self.kind, name, "".join(pieces).encode())
+        return name
+
+
+def _keys_above_leaves(node: Any, above: tuple[str, ...]) -> Iterator[str]:
+    """All keys on the ways to values that vary."""
+    if isinstance(node, _Leaf):
+        yield from above
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if isinstance(key, _Leaf):
+                yield from above
+            yield from _keys_above_leaves(value, (*above, str(key)))
+    elif isinstance(node, list):
+        for value in node:
+            yield from _keys_above_leaves(value, above)
 
 
 @dataclass(slots=True, frozen=True)

@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.kubestress.core.plugins.action import preflight
 from ansible_collections.kubestress.core.plugins.module_utils.results.folder import RunFolder, next_attempt
 from ansible_collections.kubestress.core.plugins.module_utils.results.table import GOOD, HEADING, Line
+from ansible_collections.kubestress.core.plugins.plugin_utils import plan_action
 from helpers.actions import act, check_connection
 
 FOUND = {
@@ -25,7 +26,7 @@ FOUND = {
 @pytest.fixture
 def shown(monkeypatch) -> list[Line]:
     lines: list[Line] = []
-    monkeypatch.setattr(preflight, "show_lines", lines.extend)
+    monkeypatch.setattr(plan_action, "show_lines", lines.extend)
     return lines
 
 

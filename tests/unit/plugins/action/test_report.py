@@ -119,7 +119,7 @@ def test_a_page_that_cannot_be_drawn_costs_nothing_else(folder, monkeypatch):
     monkeypatch.setattr(report.display, "warning", warnings.append)
     write_json(folder.batches_dir / "001-x.json", batch())
     result = run(results_dir=str(folder.attempt_dir))
-    assert result["problems"] == warnings == ["report.html could not be made: KeyError('nodes')"]
+    assert result["problems"] == warnings == ["report.html could not be created: KeyError('nodes')"]
     assert (result["verdict"], list(result["files"])) == ("passed", ["junit", "metrics"])
     assert read_json(folder.root / "summary.json")["verdict"] == "passed"
     assert result["table"][-1].startswith("  results ")
@@ -163,11 +163,11 @@ def test_a_run_is_found_by_its_id_and_its_newest_attempt_is_taken(folder, tmp_pa
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"run_id": "r9"}, "run_id: there is no run 'r9' in .*; there are r1"),
-        ({"run_id": "../r1"}, "run_id: there is no run '../r1' in "),
-        ({"run_id": ""}, "run_id: not given; name the run"),
-        ({"run_id": "r1", "attempt": 7}, "report_attempt: run r1 has no attempt 7; there are: 1"),
-        ({"run_id": "r1", "run_results_dir": "/no/such"}, "run_results_dir: there is no folder /no/such"),
+        ({"run_id": "r9"}, "run_id: no run 'r9' in .*; runs there: r1"),
+        ({"run_id": "../r1"}, "run_id: no run '../r1' in "),
+        ({"run_id": ""}, "run_id is missing; name the run"),
+        ({"run_id": "r1", "attempt": 7}, "report_attempt: run r1 has no attempt 7; its attempts: 1"),
+        ({"run_id": "r1", "run_results_dir": "/no/such"}, "run_results_dir: folder /no/such does not exist"),
         ({"run_id": "r1", "results_dir": "/x"}, "mutually exclusive"),
         ({}, "one of the following is required: results_dir, run_id"),
     ],
@@ -180,7 +180,7 @@ def test_a_run_that_is_not_there_is_named_with_those_that_are(folder, tmp_path, 
 
 
 def test_an_empty_results_folder_says_that_it_has_no_run(tmp_path):
-    with pytest.raises(AnsibleActionFail, match=r"there is no run 'r1' in .*; it has none"):
+    with pytest.raises(AnsibleActionFail, match=r"no run 'r1' in .*; runs there: none"):
         run(run_id="r1", run_results_dir=str(tmp_path))
 
 

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.capacity.compare import (
-    NO_DATA,
-    OK,
-    OVER,
-    WARNING,
-    compare,
-    consent_line,
-    max_pods_per_node,
-)
+from ansible_collections.kubestress.core.plugins.module_utils.capacity.compare import compare
+from ansible_collections.kubestress.core.plugins.module_utils.capacity.limits import consent_line, max_pods_per_node
+from ansible_collections.kubestress.core.plugins.module_utils.capacity.rows import NO_DATA, OK, OVER, UNKNOWN, WARNING
 from ansible_collections.kubestress.core.plugins.module_utils.capacity.supply import (
     Node,
     NodeProcesses,
@@ -19,7 +13,9 @@ from ansible_collections.kubestress.core.plugins.module_utils.capacity.supply im
     Supply,
 )
 from ansible_collections.kubestress.core.plugins.module_utils.plan.demand import demand_of
+from ansible_collections.kubestress.core.plugins.module_utils.plan.fragment import Context, parse_fragments
 from helpers.example_settings import profile, settings
+from helpers.role_plans import planned_demand
 
 GIB = 1024**3
 
@@ -35,7 +31,7 @@ def supply(*nodes, **more):
 
 
 def rows(changed_settings, offered, **more):
-    demand = demand_of(changed_settings)
+    demand = planned_demand(changed_settings)
     return {row.name: row for row in compare(demand, offered, own_namespaces=set(), **more)}
 
 
@@ -91,7 +87,7 @@ def test_pods_for_which_the_nodes_rests_are_too_small_are_a_warning():
 
 def test_nodes_that_take_no_pods_are_said_with_their_causes():
     offered = supply(node("a", ready=False), node("b", unschedulable=True), node("c", unschedulable=True))
-    row = rows(settings(), offered)["nodes that take the pods"]
+    row = rows(settings(), offered)["nodes that take the pods of deployments"]
     assert (row.verdict, row.note) == (OVER, "2 cordoned, 1 not ready")
 
 
@@ -109,9 +105,17 @@ def test_what_may_not_be_read_is_no_data_and_never_nought():
     assert found["quotas of existing namespaces"].verdict == NO_DATA
 
 
-def test_pods_that_were_not_all_counted_are_told():
+def test_pods_that_were_not_all_counted_are_reported():
     offered = supply(node(), pods_counted=False, unread={"pods": "40,000 more than could be read in 5 s"})
     assert "40,000 more" in rows(settings(), offered)["pods at peak"].note
+
+
+def test_pods_that_were_estimated_are_said_to_be():
+    estimated = "estimated from 50 of 2,000 nodes; 100,000 pods counted, finished ones included"
+    found = rows(settings(), supply(node(), pods_running=100_000, pods_estimated=estimated))
+    for name in ("pods at peak", "CPU requests at peak", "memory requests at peak"):
+        assert found[name].note == estimated
+    assert found["pods in the cluster"].note == f"published limit; {estimated}"
 
 
 # --- processes -------------------------------------------------------------------------------------------------------
@@ -123,33 +127,33 @@ def test_processes_on_the_fullest_node_against_its_pid_max():
         NodeProcesses(name="n2", pod_pids_limit=-1, pid_max=32_768, running=31_000),
     ]
     found = rows(settings(), supply(node("n1"), node("n2"), processes=sampled))
-    row = found["build processes on a node"]
+    row = found["processes on a node"]
     assert (row.needed, row.offered) == (15 * 72, 1_768)
     assert row.verdict == OK
-    assert "pid_max 32,768 of n2; 21,600 with all Jobs active" in row.note
-    assert found["processes in a build pod"].note == "podPidsLimit not set"
+    assert "pid_max 32,768 of n2; 21,600 with all members active" in row.note
+    assert found["processes in a pod of build_jobs"].note == "podPidsLimit not set"
 
 
 def test_reproduce_is_over_the_pid_max_that_it_is_made_for():
     reproduce = profile(parallelism=10, completions=20, namespaces=10, active=0)
     sampled = [NodeProcesses(name="n1", pod_pids_limit=4096, pid_max=32_768, running=500)]
     found = rows(reproduce, supply(*(node(f"n{number}") for number in range(4)), processes=sampled))
-    row = found["build processes on a node"]
+    row = found["processes on a node"]
     assert (row.needed, row.offered, row.verdict) == (36_000, 32_268, OVER)
     assert "build_jobs_processes=72, or raise kernel.pid_max" in row.cure
-    assert found["processes in a build pod"].verdict == OK
+    assert found["processes in a pod of build_jobs"].verdict == OK
 
 
 def test_a_pod_pids_limit_below_a_builds_processes():
     sampled = [NodeProcesses(name="n1", pod_pids_limit=72, pid_max=32_768, running=1)]
-    row = rows(settings(), supply(node(), processes=sampled))["processes in a build pod"]
+    row = rows(settings(), supply(node(), processes=sampled))["processes in a pod of build_jobs"]
     assert (row.needed, row.offered, row.verdict) == (73, 72, OVER)
 
 
 def test_kubelets_that_say_nothing_are_no_data():
     sampled = [NodeProcesses(name="n1", cause="reading nodes/proxy is not permitted")]
     found = rows(settings(), supply(node(), processes=sampled))
-    for name in ("build processes on a node", "processes in a build pod"):
+    for name in ("processes on a node", "processes in a pod of build_jobs"):
         assert found[name].verdict == NO_DATA
         assert "reading nodes/proxy is not permitted" in found[name].note
 
@@ -192,7 +196,7 @@ def quota(**hard_and_used):
 
 
 def quota_found(offered, own=()):
-    demand = demand_of(settings(namespaces_existing=["deploy-test-1"]))
+    demand = planned_demand(settings(), existing=["deploy-test-1"])
     found = compare(demand, supply(node(), quotas=[offered]), own_namespaces=set(own))
     return [row for row in found if row.name.startswith("quota ")]
 
@@ -218,8 +222,8 @@ def test_a_quota_of_an_existing_namespace(offered, verdict):
 def test_an_exhausted_quota_names_namespace_quota_and_resource():
     (row,) = quota_found(quota(pods=("10", "2")))
     assert row.line() == (
-        "quota deploy-test-1/q pods: 9 needed, 8 offered: raise the quota, free some of it, or take deploy-test-1 out "
-        "of namespaces_existing"
+        "quota deploy-test-1/q pods: 9 needed, 8 offered: raise the quota, free some of it, or use another namespace "
+        "than deploy-test-1"
     )
 
 
@@ -237,10 +241,99 @@ def test_a_quota_with_scopes_is_not_judged():
 
 
 def test_consent_says_what_would_happen_in_figures():
-    demand = demand_of(profile(parallelism=10, completions=20, namespaces=10, active=0))
-    known = [NodeProcesses(name="n1", pid_max=32_768)]
-    line = consent_line(demand, profile="reproduce", risk="It takes nodes down.", nodes=3, processes=known)
-    assert line == (
-        "profile reproduce: It takes nodes down. It would run up to 2,000 build pods at once with 144,000 processes, "
-        "48,024 on each of 3 nodes (pid_max there is 32,768). Set preflight_accept_risk=true if you want that"
+    demand = planned_demand(profile(parallelism=10, completions=20, namespaces=10, active=0))
+    offered = supply(node(), processes=[NodeProcesses(name="n1", pid_max=32_768)])
+    line = consent_line(
+        demand,
+        profile="reproduce",
+        risk="It takes nodes down.",
+        nodes=3,
+        supply=offered,
+        option="preflight_accept_risk=true",
     )
+    assert line == (
+        "profile reproduce: It takes nodes down. It would run up to 2,000 pods of build_jobs at once with 144,000 "
+        "processes, 48,024 on each of 3 nodes (pid_max there is 32,768). Set preflight_accept_risk=true if you want "
+        "that"
+    )
+
+
+# --- plans of somebody else's ----------------------------------------------------------------------------------------
+
+
+def fragment(kind, *, api_version="v1", spec, **options):
+    definition = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "m-{{ index }}"}, "spec": spec}
+    return {"role": kind.lower(), "count": 1, "steps": [[{"definition": definition}]], **options}
+
+
+def pods(*, number=1, selector=None, tolerations=None, **requests):
+    container = {"name": "app", "image": "x", "resources": {"requests": requests}}
+    spec = {"containers": [container], "nodeSelector": selector or {}, "tolerations": tolerations or []}
+    return fragment("Deployment", api_version="apps/v1", spec={"replicas": number, "template": {"spec": spec}})
+
+
+def compared(*fragments, offered, namespaces=2):
+    parsed = parse_fragments([*fragments], Context(run_id="r"))
+    demand = demand_of(parsed, namespaces=[(number, f"ns-{number}") for number in range(1, namespaces + 1)])
+    return {row.name: row for row in compare(demand, offered, own_namespaces=set())}
+
+
+def test_fifty_replicas_of_a_template_are_refused_where_they_do_not_fit():
+    row = compared(pods(number=50, cpu="10m"), offered=supply(node(pods=80)))["pods at peak"]
+    assert (row.needed, row.offered, row.verdict) == (100, 80, OVER)
+    assert row.cure == (
+        "namespace_total=2 is too many, 1 would fit, or lower fragments[0].count=1 (role deployment), "
+        "or the replicas in its templates"
+    )
+
+
+def test_an_extended_resource_that_no_node_has():
+    row = compared(pods(**{"nvidia.com/gpu": "1"}), offered=supply(node()))["nvidia.com/gpu requests at peak"]
+    assert (row.needed, row.offered, row.verdict) == (2, 0, OVER)
+
+
+def test_an_extended_resource_that_is_there_and_partly_in_use():
+    offered = supply(node(extended={"nvidia.com/gpu": 8}, used_extended={"nvidia.com/gpu": 5}))
+    row = compared(pods(number=1, **{"nvidia.com/gpu": "2"}), offered=offered)["nvidia.com/gpu requests at peak"]
+    assert (row.needed, row.offered, row.verdict) == (4, 3, OVER)
+
+
+def test_pods_for_different_nodes_are_compared_with_their_own_nodes():
+    offered = supply(node("gpu", pods=10, labels={"pool": "gpu"}), node("cpu", pods=100))
+    train = {**pods(number=6, selector={"pool": "gpu"}), "role": "train"}
+    serve = {**pods(number=40), "role": "serve"}
+    found = compared(train, serve, offered=offered)
+    assert (found["pods at peak of train"].needed, found["pods at peak of train"].offered) == (12, 10)
+    assert found["pods at peak of train"].verdict == OVER
+    assert found["pods at peak of serve"].verdict == OK
+
+
+def test_a_selector_that_no_node_matches_is_named():
+    row = compared(pods(selector={"pool": "gpu"}), offered=supply(node()))["nodes that take the pods of deployment"]
+    assert (row.verdict, row.note) == (OVER, "1 without the label pool=gpu")
+
+
+def test_a_required_node_affinity_is_honoured():
+    terms = [{"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a"]}]}]
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+    made = fragment("Pod", spec={"affinity": affinity, "containers": [{"name": "a", "image": "x"}]})
+    offered = supply(node("a", labels={"zone": "a"}, pods=2), node("b", labels={"zone": "b"}, pods=50))
+    assert compared(made, offered=offered)["pods at peak"].offered == 2
+    offered = supply(node("b", labels={"zone": "b"}))
+    row = compared(made, offered=offered)["nodes that take the pods of pod"]
+    assert row.note == "1 not matched by the required node affinity"
+
+
+def test_a_daemon_set_counts_once_on_each_node_that_takes_it():
+    made = fragment("DaemonSet", api_version="apps/v1", spec={"template": {"spec": {"containers": [{"name": "a"}]}}})
+    tainted = node("c", taints=({"key": "dedicated", "effect": "NoSchedule"},))
+    found = compared(made, offered=supply(node("a"), node("b"), tainted))
+    assert found["pods at peak"].needed == 2 * 2
+    assert found["pods in all"].needed == 2 * 2
+
+
+def test_a_custom_resource_is_said_to_be_unknown():
+    found = compared(fragment("Farm", api_version="example.com/v1", spec={}), offered=supply(node()))
+    row = found["further pods and objects of farm"]
+    assert (row.needed, row.verdict) == (None, UNKNOWN)
+    assert row.note == "2 Farm of example.com/v1: what its controller makes is unknown"

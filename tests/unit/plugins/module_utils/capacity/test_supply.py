@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.capacity.supply import (
     node_of,
-    pod_requests,
     quota_of,
     refusal,
 )
+from ansible_collections.kubestress.core.plugins.module_utils.plan.pods import PodShape
 
 MIB = 1024 * 1024
 
@@ -33,6 +33,13 @@ def test_a_node():
     assert (node.ready, node.simulated, node.software["kubeletVersion"]) == (True, False, "v1.36.3")
 
 
+def test_everything_else_that_a_node_offers_is_extended():
+    document = node_object()
+    document["status"]["allocatable"] |= {"ephemeral-storage": "1Gi", "nvidia.com/gpu": "8", "hugepages-2Mi": "4Mi"}
+    assert node_of(document).extended == {"nvidia.com/gpu": 8, "hugepages-2Mi": 4 * MIB}
+    assert node_of(node_object()).extended == {}
+
+
 @pytest.mark.parametrize("changed", [{"annotations": {"kwok.x-k8s.io/node": "fake"}}, {"port": 0}])
 def test_a_simulated_node(changed):
     assert node_of(node_object(**changed)).simulated
@@ -48,8 +55,8 @@ TAINT = {"key": "dedicated", "value": "ci", "effect": "NoSchedule"}
         ({"ready": "Unknown"}, {}, [], "not ready"),
         ({"unschedulable": True}, {}, [], "cordoned"),
         ({"labels": {"pool": "ci"}}, {"pool": "ci"}, [], None),
-        ({"labels": {"pool": "web"}}, {"pool": "ci"}, [], "without the label pool=ci of run_node_selector"),
-        ({"taints": [TAINT]}, {}, [], "tainted dedicated=ci:NoSchedule (not in run_tolerations)"),
+        ({"labels": {"pool": "web"}}, {"pool": "ci"}, [], "without the label pool=ci"),
+        ({"taints": [TAINT]}, {}, [], "tainted dedicated=ci:NoSchedule"),
         ({"taints": [TAINT]}, {}, [{"operator": "Exists"}], None),
         ({"taints": [TAINT]}, {}, [{"key": "dedicated", "operator": "Exists"}], None),
         ({"taints": [TAINT]}, {}, [{"key": "dedicated", "value": "ci", "effect": "NoSchedule"}], None),
@@ -60,35 +67,8 @@ TAINT = {"key": "dedicated", "value": "ci", "effect": "NoSchedule"}
     ],
 )
 def test_which_node_takes_the_pods(node, selector, tolerations, reason):
-    found = refusal(node_of(node_object(**node)), selector=selector, tolerations=tolerations)
+    found = refusal(node_of(node_object(**node)), PodShape(node_selector=selector, tolerations=tuple(tolerations)))
     assert found is None if reason is None else found is not None and found.startswith(reason)
-
-
-def container(cpu, memory, **more):
-    return {"resources": {"requests": {"cpu": cpu, "memory": memory}}, **more}
-
-
-@pytest.mark.parametrize(
-    ("spec", "requests"),
-    [
-        ({"containers": [{}]}, (0, 0)),
-        ({"containers": [container("50m", "1Mi"), container("1", "2Mi")]}, (1050, 3 * MIB)),
-        # An init container that needs more than all that runs later.
-        ({"containers": [container("50m", "1Mi")], "initContainers": [container("2", "1")]}, (2000, MIB)),
-        # A sidecar keeps running, and the init container after it comes on top of it.
-        (
-            {
-                "containers": [container("50m", "1Mi")],
-                "initContainers": [container("100m", "1Mi", restartPolicy="Always"), container("200m", "1")],
-            },
-            (300, 2 * MIB),
-        ),
-        ({"containers": [container("50m", "1Mi")], "overhead": {"cpu": "10m", "memory": "1Mi"}}, (60, 2 * MIB)),
-        ({"containers": [container("50m", "1Mi")], "resources": {"requests": {"cpu": "1"}}}, (1000, MIB)),
-    ],
-)
-def test_what_the_scheduler_sets_aside_for_a_pod(spec, requests):
-    assert pod_requests(spec) == requests
 
 
 def test_a_quota_and_one_that_counts_some_pods_only():

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.labels import run_labels
-from ansible_collections.kubestress.core.plugins.module_utils.preflight.namespaces import names_of, sort_out
-from helpers.example_settings import settings
+from ansible_collections.kubestress.core.plugins.module_utils.preflight.namespaces import OF_ROLES, sort_out
 
 
 def namespace(name, *, run_id=None, leaving=False, labels=None):
@@ -13,13 +12,11 @@ def namespace(name, *, run_id=None, leaving=False, labels=None):
     return {"metadata": {**metadata, "deletionTimestamp": "2026-01-01T00:00:00Z"} if leaving else metadata}
 
 
-def sorted_out(*found, **changed):
-    return sort_out(found, run_id="mine", settings=settings(namespaces_total=9, **changed))
+WANTED = [f"deploy-test-{number}" for number in range(1, 10)]
 
 
-def test_names_count_from_one_or_from_where_a_shard_begins():
-    assert names_of(settings(namespaces_total=2)) == ["deploy-test-1", "deploy-test-2"]
-    assert names_of(settings(namespaces_total=2, namespaces_first=11)) == ["deploy-test-11", "deploy-test-12"]
+def sorted_out(*found, listed=()):
+    return sort_out(found, run_id="mine", wanted=WANTED, listed=listed, names=OF_ROLES)
 
 
 def test_names_that_are_not_the_runs_do_not_matter():
@@ -36,8 +33,8 @@ def test_another_runs_are_refused_with_its_run_id_and_the_cure():
     assert existing.refusals == (
         (
             "namespaces deploy-test-1, deploy-test-2, deploy-test-3, deploy-test-4, deploy-test-5 and 2 more belong to "
-            "run theirs: remove that run with `ansible-playbook kubestress.core.cleanup -e run_id=theirs`, or choose a "
-            "prefix other than namespaces_prefix=deploy-test"
+            "run theirs: remove that run with `ansible-playbook kubestress.core.cleanup -e run_id=theirs`, or choose "
+            "another namespaces_prefix"
         ),
     )
 
@@ -47,15 +44,15 @@ def test_a_strangers_is_refused_and_the_run_id_alone_makes_nobody_ours():
     assert existing.own == frozenset()
     assert existing.refusals == (
         (
-            "namespace deploy-test-2 exists and carries no run id, so this run does not own it: choose a prefix other "
-            "than namespaces_prefix=deploy-test, or list it in namespaces_existing"
+            "namespace deploy-test-2 exists and carries no run id, so this run does not own it: choose another "
+            "namespaces_prefix, or list it in namespaces_existing"
         ),
     )
 
 
 def test_what_the_user_lists_is_allowed_whoever_made_it():
     found = (namespace("deploy-test-1"), namespace("deploy-test-2", run_id="theirs"))
-    existing = sorted_out(*found, namespaces_existing=["deploy-test-1", "deploy-test-2"])
+    existing = sorted_out(*found, listed=["deploy-test-1", "deploy-test-2"])
     assert (existing.allowed, existing.refusals) == ({"deploy-test-1", "deploy-test-2"}, ())
 
 

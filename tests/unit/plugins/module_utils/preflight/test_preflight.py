@@ -6,24 +6,30 @@ import re
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.capacity.supply import Node, Quota, Supply
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.inventory import Access
-from ansible_collections.kubestress.core.plugins.module_utils.preflight.preflight import Question, judge, result_of
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.access import Access
+from ansible_collections.kubestress.core.plugins.module_utils.preflight.preflight import (
+    PREFLIGHT_OPTIONS,
+    Planned,
+    Question,
+    judge,
+    result_of,
+)
 from ansible_collections.kubestress.core.plugins.module_utils.preflight.survey import Survey
 from ansible_collections.kubestress.core.plugins.module_utils.results.table import WIDTH
+from ansible_collections.kubestress.core.plugins.module_utils.settings.setting import SettingError
 from helpers.example_settings import settings
+from helpers.role_plans import compiled_plan, plan_namespaces
+
+RISK = "It may break the cluster."
 
 
-def question(*, changed=None, **more):
-    defaults = {
-        "run_id": "mine",
-        "profile": "safe",
-        "accept_over_limit": False,
-        "accept_risk": False,
-        "check_mode": False,
-        "nodes_sampled": 10,
-        "read_budget_seconds": 5.0,
-    }
-    return Question(settings=settings(**(changed or {})), **{**defaults, **more})
+def planned(**changed):
+    chosen = settings(**changed)
+    return Planned(run_id="mine", fragments=compiled_plan(chosen), namespaces=plan_namespaces(chosen))
+
+
+def question(**more):
+    return Question(**{"profile": "safe", **more})
 
 
 def nodes(count=10, *, pods=500):
@@ -51,10 +57,12 @@ def found(*, supply=None, **more):
 
 
 def test_nothing_in_the_way():
-    answer = judge(question(), found())
+    answer = judge(planned(), question(), found())
     assert (answer.problems, answer.warnings) == ([], [])
-    assert answer.demand["expected_seconds"] == 3919.5
-    assert answer.demand["build_pods_ceiling"] == 30
+    builds = answer.demand["fragments"][-1]
+    assert (builds["role"], builds["pods_at_peak"], builds["rounds"]) == ("build_jobs", 30, 80)
+    assert builds["expected_seconds"] == pytest.approx(76 * 60, rel=0.03)
+    assert answer.demand["processes_at_peak"] == 30 * 72
     assert answer.cluster["nodes"]["kinds"] == [
         {"kubeletVersion": "v1.36.3", "cores": 64, "pods": 500, "simulated": True, "count": 10}
     ]
@@ -64,10 +72,7 @@ def test_every_reason_is_told_at_once():
     small = Supply(nodes=nodes(1, pods=20), pods_counted=True, namespaces=4, quotas=[])
     stranger = {"metadata": {"name": "deploy-test-3"}}
     missing = [Access("batch", "jobs", "create"), Access("", "secrets", "get")]
-    answer = judge(
-        question(changed={"preflight_risk": "It may break the cluster"}),
-        found(supply=small, namespaces=[stranger], missing=missing),
-    )
+    answer = judge(planned(), question(risk=RISK), found(supply=small, namespaces=[stranger], missing=missing))
     starts = [
         "missing permissions: create jobs.batch, get secrets",
         "namespace deploy-test-3",
@@ -80,7 +85,7 @@ def test_every_reason_is_told_at_once():
 
 
 def test_one_reason_is_one_plain_line():
-    answer = judge(question(), found(missing=[Access("", "secrets", "create")]))
+    answer = judge(planned(), question(), found(missing=[Access("", "secrets", "create")]))
     assert answer.message() == (
         "preflight: missing permissions: create secrets: grant them to the user of this connection"
     )
@@ -88,9 +93,9 @@ def test_one_reason_is_one_plain_line():
 
 def test_over_a_limit_names_the_way_to_accept_it_and_accepting_it_makes_it_a_warning():
     small = Supply(nodes=nodes(1, pods=20), pods_counted=True, namespaces=4, quotas=[])
-    refused = judge(question(), found(supply=small))
+    refused = judge(planned(), question(), found(supply=small))
     assert [problem.endswith(", or set preflight_accept_over_limit=true") for problem in refused.problems] == [True]
-    accepted = judge(question(accept_over_limit=True), found(supply=small))
+    accepted = judge(planned(), question(accept_over_limit=True), found(supply=small))
     assert accepted.problems == []
     assert accepted.warnings[0].endswith("(accepted by preflight_accept_over_limit)")
 
@@ -100,7 +105,7 @@ def test_over_a_limit_names_the_way_to_accept_it_and_accepting_it_makes_it_a_war
     [({}, 1, 0), ({"accept_risk": True}, 0, 0), ({"check_mode": True}, 0, 1), ({"accept_over_limit": True}, 1, 0)],
 )
 def test_a_risky_profile_needs_consent_of_its_own_and_check_mode_only_announces_it(more, problems, warnings):
-    answer = judge(question(changed={"preflight_risk": "It breaks clusters."}, **more), found())
+    answer = judge(planned(), question(risk=RISK, **more), found())
     assert (len(answer.problems), len(answer.warnings)) == (problems, warnings)
 
 
@@ -110,8 +115,7 @@ def test_a_thousand_exhausted_quotas_stay_a_bounded_answer():
         for number in range(1, 1001)
     ]
     full = Supply(nodes=nodes(100), pods_counted=True, namespaces=1004, quotas=quotas)
-    asked = question(changed={"namespaces_total": 1000})
-    answer = judge(asked, found(supply=full))
+    answer = judge(planned(namespaces_total=1000), question(), found(supply=full))
     assert len(answer.rows) == 61
     assert len(answer.problems) == 21
     assert answer.problems[-1] == "and 980 more of the same sort"
@@ -119,24 +123,43 @@ def test_a_thousand_exhausted_quotas_stay_a_bounded_answer():
 
 def test_the_table_keeps_to_its_width_and_says_everything():
     small = Supply(nodes=nodes(1, pods=20), pods_counted=True, namespaces=4, quotas=[])
-    asked = question()
-    result = result_of(judge(asked, found(supply=small)), asked)
+    plan, asked = planned(), question()
+    result = result_of(judge(plan, asked, found(supply=small)), plan, asked)
     text = "\n".join(result["table"])
     assert max(len(line) for line in result["table"]) <= WIDTH
     assert len(result["tones"]) == len(result["table"])
     assert "preflight of run mine, profile safe, Kubernetes v1.36.3, 1 node " in text
-    assert re.search(r"expected length of the builds +65 min +-$", text, re.MULTILINE)
-    assert "600 with all Jobs active" in text
+    assert re.search(r"expected length of build_jobs +75 min +-$", text, re.MULTILINE)
+    assert "600 with all members active" in text
     assert "stop: pods at peak: 90 needed, 20 offered" in text
 
 
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"nodes_sampled": -1}, "nodes_sampled=-1: give a number from 0 to 1000"),
-        ({"read_budget_seconds": 0.0}, "read_budget=0: give seconds, above 0 and up to 600"),
+        ({"nodes_sampled": -1}, "nodes_sampled: -1 is not allowed; it must be 0 to 1,000"),
+        ({"read_budget": 0.0}, "read_budget: 0.0 is not allowed; it must be more than 0, up to 600"),
     ],
 )
 def test_options_out_of_range_are_named(more, message):
-    with pytest.raises(ValueError, match=message):
-        question(**more).validate()
+    options = {name: spec["default"] for name, spec in PREFLIGHT_OPTIONS.items()} | more
+    with pytest.raises(SettingError, match=message):
+        Question.of(options, check_mode=False)
+
+
+def test_a_plan_without_a_role_is_called_by_its_modules_options():
+    plan = planned()
+    for fragment in plan.fragments:
+        object.__setattr__(fragment, "levers", {})
+    small = Supply(nodes=nodes(1, pods=20), pods_counted=True, namespaces=4, quotas=[])
+    answer = judge(plan, question(risk=RISK), found(supply=small))
+    assert "namespace_total=10 is too many" in answer.problems[0]
+    assert answer.problems[0].endswith("or set accept_over_limit=true")
+    assert answer.problems[1].endswith("Set accept_risk=true if you want that")
+
+
+def test_a_plan_that_makes_no_namespaces_may_use_those_of_others():
+    plan = planned()
+    used = Planned(run_id="mine", fragments=plan.fragments[1:], namespaces=plan.namespaces)
+    answer = judge(used, question(), found(namespaces=[{"metadata": {"name": "deploy-test-1"}}]))
+    assert (answer.problems, answer.existing) == ([], {"own": [], "allowed": ["deploy-test-1"]})

@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options by which modules take a plan: fragments, and the namespaces that they are for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..syntax import DNS_LABEL_RULE, LABEL_VALUE_RULE, is_dns_label, is_label_value
+from .fragment import FRAGMENT_OPTIONS, Context, Fragment, PlanError, parse_fragments
+
+PLAN_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "run_id": {"type": "str", "required": True},
+    "fragments": {"type": "list", "elements": "dict", "required": True, "options": FRAGMENT_OPTIONS},
+    "variables": {"type": "dict", "default": {}},
+    "labels": {"type": "dict", "default": {}},
+    "namespaces": {"type": "list", "elements": "str"},
+    "namespace_prefix": {"type": "str"},
+    "namespace_total": {"type": "int"},
+    "namespace_first": {"type": "int", "default": 1},
+    "existing_namespaces": {"type": "list", "elements": "str", "default": []},
+}
+#: For AnsibleModule: how these options go together.
+PLAN_RULES: dict[str, Any] = {
+    "mutually_exclusive": [("namespaces", "namespace_prefix")],
+    "required_one_of": [("namespaces", "namespace_prefix")],
+    "required_together": [("namespace_prefix", "namespace_total")],
+}
+
+
+def context_of(params: Mapping[str, Any]) -> Context:
+    """What holds for all fragments. Raises PlanError for a run id that cannot be a label."""
+    if not params["run_id"] or not is_label_value(params["run_id"]):
+        raise PlanError(f"run_id: {params['run_id']!r} is not allowed; {LABEL_VALUE_RULE}")
+    return Context(run_id=params["run_id"], variables=params["variables"], labels=params["labels"])
+
+
+def fragments_of(params: Mapping[str, Any], context: Context) -> list[Fragment]:
+    """The fragments, compiled. Raises PlanError or TemplateError."""
+    given = [{key: value for key, value in one.items() if value is not None} for one in params["fragments"]]
+    return parse_fragments(given, context)
+
+
+def namespaces_of(params: Mapping[str, Any]) -> list[tuple[int, str]]:
+    """The namespaces as (index, name), listed or numbered from namespace_first. Raises PlanError."""
+    first = params["namespace_first"]
+    names: list[str] = params["namespaces"] or []
+    if params["namespace_prefix"] is not None:
+        names = [f"{params['namespace_prefix']}-{number}" for number in range(first, first + params["namespace_total"])]
+    if not names:
+        raise PlanError("namespaces: the list is empty; name at least one")
+    for name in (names[0], names[-1], *(params["namespaces"] or ())):
+        if not is_dns_label(name):
+            option = "namespaces" if params["namespaces"] else "namespace_prefix"
+            raise PlanError(f"{option}: {name!r} is no namespace's name; {DNS_LABEL_RULE}")
+    if len(set(names)) < len(names):
+        raise PlanError("namespaces: a name comes twice")
+    return list(enumerate(names, first))

@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the action plug-ins of modules with fragments share: templates are read where the playbook runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible_collections.kubestress.core.plugins.module_utils.results.folder import ResultsError, RunFolder
+from ansible_collections.kubestress.core.plugins.module_utils.results.table import Line
+from ansible_collections.kubestress.core.plugins.plugin_utils.module_action import ModuleAction
+from ansible_collections.kubestress.core.plugins.plugin_utils.show import show_lines
+
+
+class PlanAction(ModuleAction):
+    """The module sees the templates' text only; it may run on another host than the one that has the files."""
+
+    def module_arguments(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """The task's arguments, with each fragment's `template` files read into `content`."""
+        arguments = super().module_arguments(task_vars)
+        fragments = arguments.get("fragments")
+        if not isinstance(fragments, list):
+            return arguments  # the module says what is wrong, as for every other option
+        arguments["fragments"] = [self._with_texts(fragment) for fragment in fragments]
+        return arguments
+
+    def _with_texts(self, fragment: Any) -> Any:
+        if not isinstance(fragment, dict) or not isinstance(fragment.get("steps"), list):
+            return fragment
+        steps = [
+            [self._with_text(item) for item in step] if isinstance(step, list) else step for step in fragment["steps"]
+        ]
+        return {**fragment, "steps": steps}
+
+    def _with_text(self, item: Any) -> Any:
+        if not isinstance(item, dict) or "template" not in item:
+            return item
+        name = str(item["template"])
+        try:
+            path = self._find_needle("templates", name)
+        except Exception as error:
+            raise AnsibleActionFail(f"fragments: template {name}: {error}") from error
+        with open(path, encoding="utf-8") as file:
+            return {**item, "content": file.read()}
+
+    def keep_preflight(self, found: Mapping[str, Any], *, into: Any) -> None:
+        """Put what preflight found into run.json of the attempt's folder, if there is one. Raises ResultsError."""
+        if not into or self._task.check_mode:
+            return
+        names = ("rows", "problems", "cautions", "demand", "existing")
+        findings = {name: found[name] for name in names}
+        RunFolder.of_attempt(str(into)).update_run(cluster=found["cluster"], preflight=findings)
+
+
+def show_table(found: dict[str, Any]) -> None:
+    """Show the table of a preflight; its tones are for the screen alone and go out of the result."""
+    show_lines(Line(text, tone) for text, tone in zip(found["table"], found.pop("tones"), strict=True))
+
+
+__all__ = ["PlanAction", "ResultsError", "show_table"]
