@@ -1,4 +1,4 @@
-"""Plans for tests of the module batch, and the module called in this process as its main() calls it."""
+"""Fragments for tests of the module batch, and the module run in this process as its main() runs it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.kubestress.core.plugins.modules.batch import ARGUMENTS
 
 
 def run_batch(*, check_mode: bool = False, **options: Any) -> dict[str, Any]:
-    """Run the module with these options, defaults and conversions included; `failed` and `msg` tell of its failure."""
+    """Run the module with these options, defaults and conversions included; `failed` and `msg` describe a failure."""
     validated = ArgumentSpecValidator(ARGUMENTS).validate(options)
     assert not validated.error_messages, validated.error_messages
     warnings: list[str] = []
@@ -61,7 +61,7 @@ def pod_spec(**annotations: str) -> dict[str, Any]:
 
 
 def deployments(count: int, *, simulate: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
-    """Return a fragment of Deployments, each after a ConfigMap of its own."""
+    """Return a fragment of Deployments, each after its own ConfigMap."""
     spec = {"selector": {"matchLabels": {"app": "x-{{ index }}"}}, "template": pod_spec(**(simulate or {}))}
     steps = [[obj("ConfigMap", "d-{{ index }}")], [obj("Deployment", "d-{{ index }}", spec=spec)]]
     return {"role": "deployments", "count": count, "steps": steps, **more}
@@ -87,20 +87,20 @@ def jobs(
 
 @dataclass
 class Witness:
-    """What a kubectl of its own saw: every event's type, kind, "namespace/name" and phase, in order."""
+    """What a separate kubectl saw: type, kind, "namespace/name" and phase of every event, in order."""
 
     events: list[tuple[str, str, str, str]] = field(default_factory=list)
 
     def added(self, kind: str) -> Counter[str]:
-        """Return how often each object of a kind came into being."""
+        """Return how often each object of a kind was created."""
         return Counter(name for event, seen, name, _phase in self.events if (event, seen) == ("ADDED", kind))
 
     def deleted(self, kind: str) -> set[str]:
-        """Return the objects of a kind that went away."""
+        """Return the objects of a kind that were deleted."""
         return {name for event, seen, name, _phase in self.events if (event, seen) == ("DELETED", kind)}
 
     def most_active_pods(self) -> int:
-        """Return the greatest number of pods that were there and not at their end at one moment."""
+        """Return the peak of pods that existed and had not ended."""
         active: set[str] = set()
         most = 0
         for event, kind, name, phase in self.events:
@@ -119,7 +119,7 @@ _COLUMNS = '{.type}|{.object.kind}|{.object.metadata.namespace}/{.object.metadat
 
 @contextmanager
 def witness(kubectl: str, kubeconfig: Path, folder: Path, *, kind: str, run_id: str) -> Iterator[Witness]:
-    """Watch a run's objects of one kind by kubectl, which knows nothing of our code; events are there at the end."""
+    """Watch a run's objects of one kind with kubectl, independently of our code; the events are complete at exit."""
     seen = Witness()
     path = folder / f"witness-{kind}.tsv"
     command = [

@@ -117,6 +117,7 @@ def test_a_namespace_of_another_run_is_refused_with_all_that_was_to_go_into_it(
     result = run_batch(
         kubeconfig=str(kubeconfig),
         run_id=run_id,
+        preflight="skip",
         namespace_prefix=prefix,
         namespace_total=2,
         fragments=[NAMESPACES, config_maps(3)],
@@ -158,6 +159,7 @@ def test_an_exhausted_quota_fails_by_name_and_everything_else_is_made_and_listed
     result = run_batch(
         kubeconfig=str(kubeconfig),
         run_id=run_id,
+        preflight="skip",
         namespaces=[name],
         existing_namespaces=[name],
         fragments=[config_maps(10), jobs(2)],
@@ -186,6 +188,7 @@ def test_a_missing_permission_is_told_and_not_retried(kubeconfig: Path, kubectl,
         impersonate_user="nobody-in-particular",
         impersonate_groups=["system:authenticated"],
         run_id=run_id,
+        preflight="skip",
         namespaces=[f"{prefix}-1"],
         existing_namespaces=[f"{prefix}-1"],
         fragments=[config_maps(3)],
@@ -217,13 +220,14 @@ def test_what_may_be_made_but_not_watched_ends_at_once_and_says_so(kubeconfig: P
         impersonate_user=user,
         impersonate_groups=["system:authenticated"],
         run_id=run_id,
+        preflight="skip",
         namespaces=[name],
         existing_namespaces=[name],
         fragments=[jobs(2)],
     )
     assert time.monotonic() - began < 15
     assert result["failed"]
-    assert "aborted: what became of the objects can no longer be watched: " in result["msg"]
+    assert "aborted: the state of the objects can no longer be watched: " in result["msg"]
     assert 'cannot list resource "jobs"' in result["msg"]
 
 
@@ -357,7 +361,8 @@ def test_a_member_whose_template_fails_ends_the_run_with_its_words_and_what_was_
     kubeconfig: Path, tmp_path: Path, run_id: str, prefix: str
 ):
     """The first and the last member render: only on the way does the second one show the fault."""
-    odd = {"role": "odd", "count": 3, "steps": [[obj("ConfigMap", "o-{{ 6 // ((index - 2) | abs) }}-{{ index }}")]]}
+    data = {"key": "{{ 6 // ((index - 2) | abs) }}"}
+    odd = {"role": "odd", "count": 3, "steps": [[obj("ConfigMap", "o-{{ index }}", data=data)]]}
     result = run_batch(
         kubeconfig=str(kubeconfig),
         run_id=run_id,

@@ -1,17 +1,16 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many requests at once and how many a second: one small object per limit, composed by `Limits`."""
+"""How many requests at once, and how many per second: one small class per limit, combined by `Limits`."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from types import TracebackType
 
 
 class InFlight:
-    """At most `maximum` holders at once. `waited_seconds` sums up for how long each of them waited for his place."""
+    """At most `maximum` holders at once. `waited_seconds` is the sum of all waits."""
 
     def __init__(self, maximum: int) -> None:
         if maximum < 1:
@@ -21,26 +20,27 @@ class InFlight:
         self._free = asyncio.Semaphore(maximum)
 
     async def acquire(self) -> None:
-        """Wait for a place."""
+        """Wait for a free slot."""
         if not self._free.locked():
             await self._free.acquire()
             return
-        began = time.monotonic()
+        clock = asyncio.get_running_loop()
+        began = clock.time()
         try:
             await self._free.acquire()
         finally:
-            self.waited_seconds += time.monotonic() - began
+            self.waited_seconds += clock.time() - began
 
     def release(self) -> None:
-        """Give the place back."""
+        """Free the slot."""
         self._free.release()
 
 
 class Rate:
-    """At most `per_second` starts a second on average, and `burst` of them at once after a quiet time.
+    """At most `per_second` starts per second on average, and up to `burst` at once after a pause.
 
     The generic cell rate algorithm (ITU-T I.371, annex A): one number, no timer, no queue of our own.
-    `waited_seconds` sums up the pauses of all starts.
+    `waited_seconds` is the sum of all waits.
     """
 
     def __init__(self, *, per_second: float, burst: int) -> None:
@@ -52,8 +52,9 @@ class Rate:
         self.waited_seconds = 0.0
 
     async def wait(self) -> None:
-        """Return when the next start is allowed. Starts are handed out in the order of the calls."""
-        now = time.monotonic()
+        """Return when the next start is allowed. Callers proceed in the order of their calls."""
+        clock = asyncio.get_running_loop()
+        now = clock.time()
         allowed_from = max(self._next_start, now)
         self._next_start = allowed_from + self._interval_seconds
         pause = allowed_from - self._tolerance_seconds - now
@@ -61,14 +62,14 @@ class Rate:
             try:
                 await asyncio.sleep(pause)
             finally:
-                self.waited_seconds += time.monotonic() - now
+                self.waited_seconds += clock.time() - now
 
 
 class Limits:
-    """What every request has to pass: `async with limits: send()`.
+    """All limits of a request: `async with limits: send()`.
 
-    The place in flight is taken first and held while the rate says wait, so that the moment of sending is what the
-    rate is measured on. The place is given back however the request ends.
+    The slot is taken first and held while waiting for the rate, so that the rate applies to the moment of sending.
+    The slot is freed however the request ends.
     """
 
     def __init__(self, *, max_in_flight: int = 50, per_second: float = 0.0, burst: int = 0) -> None:
@@ -76,7 +77,7 @@ class Limits:
         self.rate = Rate(per_second=per_second, burst=burst or max(1, round(per_second))) if per_second else None
 
     def waited_seconds(self) -> dict[str, float]:
-        """By limit, summed over all requests: with 50 that wait for a second it is 50."""
+        """Waits by limit, summed over all requests: 50 requests that wait for one second make 50."""
         rate = self.rate.waited_seconds if self.rate is not None else 0.0
         return {"in_flight": round(self.in_flight.waited_seconds, 3), "rate": round(rate, 3)}
 

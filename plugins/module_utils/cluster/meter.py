@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measures a batch from the client's side: every attempt as it ends, and the client itself.
+"""Measure a batch from the client's side: the latency of every attempt, a timeline, and the client's own load.
 
-It stands in the way of every request, so what happens per attempt is a logarithm and a few additions, 2 microseconds.
+Every request passes through here, so an attempt costs only a logarithm and a few additions: 2 microseconds.
 """
 
 from __future__ import annotations
@@ -20,20 +20,15 @@ from ..measure.latency import Attempts, bucket_of
 from ..measure.recorder import now_rfc3339
 from .client import Traffic
 
-#: Seconds between two looks at the event loop's lag; ten a second cost less than a thousandth of a core.
-_LOOK_SECONDS = 0.1
-
-
-def _cores() -> int:
-    """How many cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+#: Seconds between samples of the event loop's lag; ten per second take less than a thousandth of a core.
+_SAMPLE_SECONDS = 0.1
 
 
 class Meter(Traffic):
-    """The Traffic of a Cluster that also keeps latencies, the timeline and the client's own load.
+    """Traffic that also keeps latencies, the timeline and the client's own load.
 
-    `pod_counts` may be set once pods are watched; until then their series have nothing. `full_seconds` is for how long
-    as many requests were in flight as are allowed: the time in which our own cap may have held the server's load down.
+    `pod_counts` may be set once pods are watched; until then their series are empty. `full_seconds` is for how long the
+    maximum number of requests was in flight, which is when our own limit may have reduced the server's load.
     """
 
     def __init__(self, *, max_in_flight: int) -> None:
@@ -52,7 +47,7 @@ class Meter(Traffic):
         return self.pod_counts()
 
     def begin(self) -> float:
-        """A request goes out."""
+        """A request is sent."""
         now = super().begin()
         if self.in_flight == self._max_in_flight:
             self._full_since = now
@@ -60,7 +55,7 @@ class Meter(Traffic):
         return now
 
     def end(self, sent: float, failure: str | None = None, measured_as: tuple[str, str] | None = None) -> float:
-        """Its answer, or its failure, is in."""
+        """The answer has arrived, or the attempt failed."""
         seconds = super().end(sent, failure)
         now = sent + seconds
         if self.in_flight == self._max_in_flight - 1:
@@ -72,14 +67,14 @@ class Meter(Traffic):
         return seconds
 
     def retry(self, cause: str) -> None:
-        """The same request will go out again."""
+        """The request will be retried."""
         super().retry(cause)
         self._timeline.retried(time.monotonic())
 
     @contextlib.asynccontextmanager
     async def beside(self) -> AsyncIterator[None]:
-        """Look at the event loop and keep the timeline's pace while the block runs."""
-        task = asyncio.create_task(self._look())
+        """Sample the event loop and advance the timeline while the block runs."""
+        task = asyncio.create_task(self._sample())
         try:
             yield
         finally:
@@ -87,19 +82,24 @@ class Meter(Traffic):
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    async def _look(self) -> None:
+    async def _sample(self) -> None:
         while True:
-            due = time.monotonic() + _LOOK_SECONDS
-            await asyncio.sleep(_LOOK_SECONDS)
+            due = time.monotonic() + _SAMPLE_SECONDS
+            await asyncio.sleep(_SAMPLE_SECONDS)
             now = time.monotonic()
             self._timeline.advance(now)
             self._client.sample(now, lag_seconds=now - due)
 
     def client(self) -> dict[str, Any]:
-        """`client` of the measurements, as of ClientLoad.figures."""
+        """`client` of the measurements, as in ClientLoad.figures."""
         return self._client.figures(time.monotonic())
 
     def timeline(self) -> dict[str, Any]:
         """`timeline` of the measurements: started (RFC 3339), bin_seconds, and the series of Timeline.series."""
         series = self._timeline.series(time.monotonic())
         return {"started": self.started, "bin_seconds": self._timeline.bin_seconds, "series": series}
+
+
+def _cores() -> int:
+    """How many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,75 +1,126 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a module's parameters to a batch, and from its measurements to a bounded answer."""
+"""From a module's parameters to a batch, and from its measurements to a bounded result."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..cluster.arguments import auth_options
-from ..cluster.client import Cluster
-from ..cluster.discovery import Discovery
-from ..cluster.errors import ClusterError
-from ..errors import ModuleFailed
-from ..observe.arguments import Intervals, ObserveError
-from ..plan.fragment import PlanError, parse_fragments
-from ..plan.jinja import TemplateError
-from ..results.folder import ResultsError
-from .batch import Batch, BatchError, BatchSettings
+from ..cluster.arguments import auth_options, check_limits
+from ..cluster.inventory import is_openshift
+from ..errors import KubestressError, ModuleFailed
+from ..machine.progress import write_table
+from ..observe.arguments import Intervals
+from ..plan.arguments import context_of, fragments_of, namespaces_of
+from ..plan.fragment import Fragment, PlanError
+from ..plan.names import check_names
+from ..preflight.preflight import Planned, Question, kept_of, preflight, result_of, table_of
+from ..results.folder import RunFolder
+from ..settings.roles.build_jobs import ROLE as BUILD_JOBS
+from ..settings.roles.namespaces import ROLE as NAMESPACES
+from ..settings.setting import Range
+from .batch import Batch, BatchSettings, OpenedCluster, opened_cluster
 
 #: Rows of a list that go back to Ansible: AWX keeps results in memory, and everything is in the files.
 RETURNED_ROWS = 20
 _IN_FILES_ONLY = ("schema", "namespaces", "timeline", "warnings")
-_LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+#: The first of the numbers that namespaces have behind their prefix.
+_FIRST_NUMBERS = Range(0, 10_000_000)
 
 
 def run_module(params: dict[str, Any], *, check_mode: bool, warn: Callable[[str], None]) -> dict[str, Any]:
-    """Run what the module was asked for; `warn` takes what the user should know of it. Raises ModuleFailed."""
+    """Run the module; `warn` is called with each warning for the user. Raises ModuleFailed."""
     try:
-        settings = batch_settings(params)
-        if check_mode:
-            return asyncio.run(_checked(settings))
-        document = asyncio.run(Batch(settings).run())
-    except (PlanError, TemplateError, ClusterError, BatchError, ObserveError, ResultsError, OSError) as error:
+        # Check mode writes nothing, and a play in check mode has made no folder either.
+        settings, fragments = batch_settings({**params, "results_dir": None} if check_mode else params)
+        question = Question.of(params["preflight_options"], check_mode=check_mode)
+        document, found = asyncio.run(_run(params, settings, fragments, question))
+    except ModuleFailed:
+        raise
+    except (KubestressError, OSError) as error:
         raise ModuleFailed(str(error)) from error
+    if document is None:
+        return {**_planned(settings, fragments), **found}
     for text in document["warnings"]:
         warn(text)
-    result = _bounded(document)
+    result = {**_bounded(document), **found}
     reasons = failure_reasons(document)
     if reasons:
         raise ModuleFailed("; ".join(reasons), result)
     return result
 
 
-def batch_settings(params: dict[str, Any]) -> BatchSettings:
-    """Check what the argument spec cannot. Raises PlanError, TemplateError or ObserveError."""
-    _ranges(params)
-    intervals = Intervals.of(params["observe"], prefix="observe.")
-    if not _LABEL_VALUE.fullmatch(params["run_id"]):
-        raise PlanError(f"run_id: {params['run_id']!r}; allowed are 1 to 63 letters, digits, '-', '_' and '.'")
-    fragments = parse_fragments(
-        [{key: value for key, value in fragment.items() if value is not None} for fragment in params["fragments"]],
-        run_id=params["run_id"],
-        variables=params["variables"],
-        labels=params["labels"],
+async def _run(
+    params: dict[str, Any], settings: BatchSettings, fragments: list[Fragment], question: Question
+) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """The measurements, None in check mode; and what preflight found. Raises ModuleFailed if that stops the run."""
+    async with opened_cluster(settings) as opened:
+        if await is_openshift(opened.cluster):
+            context = replace(context_of(params), openshift=True)
+            fragments = fragments_of(params, context)
+        for kind in sorted({kind for fragment in fragments for kind in fragment.kinds}):
+            await opened.discovery.resource(*kind)
+        found = await _judged(params, settings, fragments, question, opened=opened)
+        if question.check_mode:
+            return None, found
+        return await Batch(settings, fragments, **await opened.parts_for(fragments)).run(), found
+
+
+async def _judged(
+    params: dict[str, Any],
+    settings: BatchSettings,
+    fragments: list[Fragment],
+    question: Question,
+    *,
+    opened: OpenedCluster,
+) -> dict[str, Any]:
+    """Hold the plan against the cluster, show the table, and keep it with the run's files; as the module returns it.
+
+    Raises ModuleFailed where the run must not start.
+    """
+    if params["preflight"] == "skip" or settings.state != "present":
+        return {}
+    planned = Planned(
+        run_id=settings.run_id,
+        fragments=fragments,
+        namespaces=settings.numbered_namespaces,
+        existing=settings.existing,
     )
+    answer = await preflight(opened.cluster, opened.discovery, planned, question)
+    found = {"preflight": result_of(answer, planned, question)}
+    write_table(settings.progress, [(line.text, line.tone) for line in table_of(answer, planned, question)])
+    folder = settings.results_dir
+    if folder is not None and settings.progress is not None and (folder / "run.json").exists():
+        # Before the load, so that a run that is killed has it; without progress the action plug-in writes it.
+        RunFolder.of_attempt(str(folder)).update_run(**kept_of(answer))
+    if answer.problems and params["preflight"] == "refuse":
+        raise ModuleFailed(answer.message(), found)
+    return found
+
+
+def batch_settings(params: dict[str, Any]) -> tuple[BatchSettings, list[Fragment]]:
+    """Check what the argument spec cannot, and compile. Raises KubestressError."""
+    _check_ranges(params)
+    intervals = Intervals.of(params["observe"], prefix="observe.")
+    numbered = namespaces_of(params)
+    fragments = fragments_of(params, context_of(params))
+    if params["state"] == "present":
+        check_names(fragments, numbered)
     gated = [fragment.role for fragment in fragments if fragment.active]
     if gated and not params["wait"] and params["state"] == "present":
-        raise PlanError(f"wait: false, but role {gated[0]} has active, whose gate opens only to who waits")
+        raise PlanError(f"wait: false, but role {gated[0]} has active, and its gate opens only while the batch waits")
     results_dir = Path(params["results_dir"]) if params["results_dir"] else None
     if results_dir is not None and not results_dir.is_dir():
         raise PlanError(f"results_dir: {results_dir} is not a folder")
-    return BatchSettings(
+    settings = BatchSettings(
         auth=auth_options(params),
         run_id=params["run_id"],
-        fragments=fragments,
-        namespaces=_namespaces(params),
+        namespaces=[name for _index, name in numbered],
         first_index=params["namespace_first"],
         existing=frozenset(params["existing_namespaces"]),
         parallel=params["namespaces_parallel"],
@@ -87,52 +138,20 @@ def batch_settings(params: dict[str, Any]) -> BatchSettings:
         ledger=Path(params["ledger"]) if params["ledger"] else None,
         progress=Path(params["progress_file"]) if params["progress_file"] else None,
     )
+    return settings, fragments
 
 
-def _ranges(params: dict[str, Any]) -> None:
-    for name, least, most in (
-        ("max_concurrent", 1, 2000),
-        ("qps", 0, 1e6),
-        ("burst", 0, 1_000_000),
-        ("request_timeout", 0.1, 3600),
-        ("retry_deadline", 0, 86400),
-        ("namespaces_parallel", 1, 10_000),
-        ("namespace_first", 0, 10_000_000),
-        ("namespace_total", 1, 1_000_000),
-        ("wait_timeout", 0, 10_000_000),
-    ):
-        value = params.get(name)
-        if value is not None and not least <= value <= most:
-            raise PlanError(f"{name}: {value}; allowed are {least:g} to {most:g}")
+def _check_ranges(params: dict[str, Any]) -> None:
+    check_limits(params)
+    NAMESPACES["namespaces_parallel"].check("namespaces_parallel", params["namespaces_parallel"])
+    NAMESPACES["namespaces_total"].check("namespace_total", params["namespace_total"])
+    BUILD_JOBS["build_jobs_wait_timeout"].check("wait_timeout", params["wait_timeout"])
+    _FIRST_NUMBERS.check("namespace_first", params["namespace_first"])
 
 
-def _namespaces(params: dict[str, Any]) -> list[str]:
-    names: list[str] = params["namespaces"] or []
-    if params["namespace_prefix"] is not None:
-        first, total = params["namespace_first"], params["namespace_total"]
-        names = [f"{params['namespace_prefix']}-{number}" for number in range(first, first + total)]
-    if not names:
-        raise PlanError("namespaces: the list is empty; name at least one")
-    for name in (names[0], names[-1], *(params["namespaces"] or ())):
-        if not _DNS_LABEL.fullmatch(name):
-            option = "namespaces" if params["namespaces"] else "namespace_prefix"
-            raise PlanError(
-                f"{option}: {name!r} is no namespace name; allowed are 1 to 63 of a-z, 0-9 and '-', with a letter or "
-                "digit at both ends"
-            )
-    if len(set(names)) < len(names):
-        raise PlanError("namespaces: a name comes twice")
-    return names
-
-
-async def _checked(settings: BatchSettings) -> dict[str, Any]:
-    async with await Cluster.open(settings.auth) as cluster:
-        await cluster.version()
-        discovery = Discovery(cluster)
-        for fragment in settings.fragments:
-            for kind in fragment.kinds:
-                await discovery.resource(*kind)
-    objects = {kind: {"requested": number} for kind, number in sorted(settings.requested.items())}
+def _planned(settings: BatchSettings, fragments: list[Fragment]) -> dict[str, Any]:
+    requested = settings.demand(fragments).objects
+    objects = {kind: {"requested": number} for kind, number in sorted(requested.items())}
     return {"changed": bool(objects), "objects": objects}
 
 

@@ -1,47 +1,130 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When the time of each role is over."""
+"""When the wait for each role ends: an absolute limit, and a limit on how long nothing of the role comes forward."""
 
 from __future__ import annotations
 
-import time
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ..plan.fragment import Fragment
-from .object_states import Standings
+from .object_states import ObjectStates
+from .role_progress import RoleProgress
 from .scheduler import Scheduler
+from .tracker import Tracker
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A fragment whose time is over. `stalled`: nothing of it came forward for so long, else its absolute limit."""
+
+    fragment: Fragment
+    limit_seconds: float
+    stalled: bool
+
+    @property
+    def text(self) -> str:
+        """In a few words."""
+        if self.stalled:
+            return f"nothing of {self.fragment.role} has come forward for {self.limit_seconds:g} s"
+        return f"not ready after {self.limit_seconds:g} s"
 
 
 class Deadlines:
-    """The ready_timeouts of a batch's fragments. Times are monotonic seconds; `began` is the batch's first moment.
+    """The limits of a batch's fragments, by the running event loop's clock. `namespaces` is their number.
 
-    A gated role's time counts from the start, because sending its members is part of the waiting; any other's from its
-    last stored member. A Namespace has a time of its own, from the moment when it was stored.
+    `stall_timeout` counts from the moment when something of the role last came forward, and only while objects of the
+    role are stored and unfinished; until a role begins, it cannot stand still.
+
+    `ready_timeout` counts from the batch's start where sending is part of the waiting (a gate), and where the stall
+    timeout is what normally ends the wait; but a fragment that comes `after` others, and any other one, has its time
+    from its last stored member. A Namespace has a time of its own, from the moment when it was stored.
     """
 
-    def __init__(self, fragments: list[Fragment], scheduler: Scheduler, standings: Standings, *, began: float) -> None:
+    def __init__(
+        self,
+        fragments: list[Fragment],
+        namespaces: int,
+        scheduler: Scheduler,
+        states: ObjectStates,
+        progress: RoleProgress,
+    ) -> None:
         self._fragments = [fragment for fragment in fragments if fragment.ready and not fragment.makes_namespace]
+        self._namespaces = namespaces
         self._scheduler = scheduler
-        self._standings = standings
-        self._began = began
+        self._states = states
+        self._progress = progress
+        self._ended: set[str] = set()
+        self._began = 0.0
 
-    def _running(self, *, sent: bool) -> list[tuple[float, Fragment]]:
-        running = []
+    def begin(self) -> None:
+        """The batch starts now."""
+        self._began = asyncio.get_running_loop().time()
+
+    def end(self, role: str) -> None:
+        """No more members of this role are sent: only those that were can be waited for."""
+        self._ended.add(role)
+
+    def has_ended(self, role: str) -> bool:
+        """Whether `end` was called for the role."""
+        return role in self._ended
+
+    def unsent(self, fragment: Fragment) -> int:
+        """How many of the fragment's members have not begun."""
+        return fragment.count * self._namespaces - self._scheduler.members_begun[fragment.role]
+
+    def seconds_to_next(self) -> float:
+        """Until the next limit is reached; 1 where none is running."""
+        now = asyncio.get_running_loop().time()
+        return max(0.0, min((deadline - now for deadline, _overdue in self._limits()), default=1.0))
+
+    def overdue(self) -> list[Overdue]:
+        """The fragments whose time is over, each with the limit that was reached first."""
+        now = asyncio.get_running_loop().time()
+        found: dict[str, Overdue] = {}
+        for deadline, overdue in sorted(self._limits(), key=lambda limit: limit[0]):
+            if now >= deadline:
+                found.setdefault(overdue.fragment.role, overdue)
+        return list(found.values())
+
+    def is_any_halfway_to_a_stall(self) -> bool:
+        """Whether nothing of some role has come forward for half of its stall timeout."""
+        now = asyncio.get_running_loop().time()
+        return any(
+            overdue.stalled and now >= deadline - overdue.limit_seconds / 2 for deadline, overdue in self._limits()
+        )
+
+    def _limits(self) -> Iterator[tuple[float, Overdue]]:
+        """The limits that are running, each with the time at which it is reached."""
         for fragment in self._fragments:
-            if fragment.active:
-                if not sent or self._standings.unready(fragment.role):
-                    running.append((self._began + fragment.ready_timeout_seconds, fragment))
-            elif self._standings.unready(fragment.role):
-                stored = self._scheduler.last_stored.get(fragment.role, self._began)
-                running.append((stored + fragment.ready_timeout_seconds, fragment))
-        return running
+            role = fragment.role
+            unfinished = self._states.unfinished(role)
+            stall, ready = fragment.stall_timeout_seconds, fragment.ready_timeout_seconds
+            if stall and unfinished:
+                moved = self._progress.last_moved(role)
+                yield (self._began if moved is None else moved) + stall, Overdue(fragment, stall, stalled=True)
+            sending = fragment.active and role not in self._ended and self.unsent(fragment)
+            if ready and (unfinished or sending):
+                begin = self._began
+                if not fragment.active and (fragment.after or not stall):
+                    begin = self._scheduler.last_stored.get(role, self._began)
+                yield begin + ready, Overdue(fragment, ready, stalled=False)
 
-    def seconds_to_next(self, *, sent: bool) -> float:
-        """Until the next is over; 1 where none is running. `sent`: everything has been sent."""
-        now = time.monotonic()
-        return max(0.0, min((deadline - now for deadline, _fragment in self._running(sent=sent)), default=1.0))
 
-    def over(self, *, sent: bool) -> list[Fragment]:
-        """The fragments whose time is over."""
-        now = time.monotonic()
-        return [fragment for deadline, fragment in self._running(sent=sent) if now >= deadline]
+def stall_text(overdue: Overdue, *, unsent: int, states: ObjectStates, progress: RoleProgress, tracker: Tracker) -> str:
+    """One line: the role, for how long nothing came forward, how much is unfinished, and what its pods are doing."""
+    role = overdue.fragment.role
+    pending = progress.pending(role)
+    counts = {"objects unfinished": states.unfinished(role)}
+    if unsent:
+        counts["members not sent"] = unsent
+    if tracker.sees_pods:
+        counts |= {"pods pending": len(pending), "pods running": progress.running(role)}
+    figures = ", ".join(f"{what}: {number}" for what, number in counts.items())
+    text = f"{overdue.text} ({figures}{'' if tracker.sees_pods else ', its pods may not be watched'})"
+    causes = Counter(cause for uid in pending if (cause := tracker.pods.cause_of(uid)))
+    causes = causes or Counter(states.waiting_causes(role))
+    return f"{text}; most frequent state: {causes.most_common(1)[0][0]}" if causes else text

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Jobs that came to their end, on disk: finished Jobs vanish after their TTL, and are neither lost nor made again."""
+"""Finished Jobs on disk: they vanish after their TTL, but are neither lost nor made again."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ..measure.job_times import JobEnd, JobTimes
 class FinishedJob:
     """A Job in Complete or Failed; `succeeded` and `failed` count its pods, `retried` the failed ones with a successor.
 
-    `seconds` is how long it took, None where its status does not tell.
+    `seconds` is how long it took, None where its status does not say.
 
-    `namespace_uid` tells this namespace from a later one of the same name, after a cleanup; it is empty for one that
-    the run did not make.
+    `namespace_uid` distinguishes this namespace from a later one of the same name, after a cleanup; it is empty where
+    the run did not make the namespace.
     """
 
     namespace: str
@@ -36,7 +36,7 @@ class FinishedJob:
 
 
 class Ledger:
-    """Append-only, one JSON line a Job; a half-written last line, after a crash, is passed over."""
+    """Append-only, one JSON line per Job; a half-written last line, after a crash, is skipped."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -58,7 +58,7 @@ class Ledger:
         return self._known.get((namespace, namespace_uid, name))
 
     def add(self, job: FinishedJob) -> None:
-        """Write it down, once."""
+        """Write a Job down, once."""
         key = (job.namespace, job.namespace_uid, job.name)
         if self._path is None or key in self._known:
             return

@@ -1,79 +1,84 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The measurements of one batch as a document: what the report is made from."""
+"""The measurements of one batch as a document, from which the report is made."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from ..measure.pods import FailedPod
+from ..cluster.limits import Limits
+from ..cluster.meter import Meter
 from ..measure.recorder import Recorder, now_rfc3339
+from ..observe.observer import Observer
+from ..plan.fragment import Fragment
 from ..results.folder import write_json
-from .object_states import Key
-from .scheduler import Outcome
-
-if TYPE_CHECKING:
-    from .batch import Batch
-
-_VERBS = {"present": "create", "patched": "patch", "absent": "delete"}
-
-
-class Journal:
-    """Writes down what failed: an operation, a pod, or an object that never became ready."""
-
-    def __init__(self, recorder: Recorder, *, state: str) -> None:
-        self._recorder = recorder
-        self._verb = _VERBS[state]
-
-    def operation(self, outcome: Outcome) -> None:
-        """An operation that failed."""
-        operation = outcome.operation
-        self._recorder.failed_operation(kind=operation.kind)
-        self._recorder.failure(
-            operation=self._verb,
-            kind=operation.kind,
-            namespace=operation.namespace,
-            name=operation.name,
-            role=operation.role,
-            reason=outcome.reason,
-            message=outcome.message,
-            attempts=outcome.attempts,
-        )
-
-    def pod(self, pod: FailedPod, role: str) -> None:
-        """A pod that failed."""
-        self._happened("run", "Pod", (pod.namespace, pod.name), role, pod.reason, pod.message)
-
-    def unready(self, kind: str, key: Key, role: str, cause: str) -> None:
-        """An object that will not be ready."""
-        self._happened("become ready", kind, key, role, "NotReady", cause)
-
-    def _happened(self, operation: str, kind: str, key: Key, role: str, reason: str, message: str) -> None:
-        self._recorder.failure(
-            operation=operation,
-            kind=kind,
-            namespace=key[0],
-            name=key[1],
-            role=role,
-            reason=reason,
-            message=message,
-            attempts=0,
-        )
-
+from .object_states import ObjectStates
+from .tracker import Tracker
 
 SCHEMA = 1
 
 
-def measurements(batch: Batch, *, partial: bool) -> dict[str, Any]:
+class MeasuredSettings(Protocol):
+    """What the measurements repeat of a batch's settings."""
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+
+    @property
+    def namespaces(self) -> Sequence[str]:
+        """Their names, in order."""
+
+    @property
+    def max_concurrent(self) -> int:
+        """The cap on requests in flight."""
+
+
+class Measured(Protocol):
+    """What the measurements are made of: the parts of a batch that count, as load.batch.Batch has them."""
+
+    started: str
+    began_at: str
+    fragments: list[Fragment]
+    requested: Counter[str]
+    most_active_pods: int
+    limits: Limits
+    meter: Meter
+    states: ObjectStates
+    tracker: Tracker
+    observer: Observer
+    phases: dict[str, list[float]]
+    not_ready: list[dict[str, str]]
+
+    @property
+    def settings(self) -> MeasuredSettings:
+        """How it works."""
+
+    @property
+    def recorder(self) -> Recorder:
+        """Its counts and failures."""
+
+    @property
+    def aborted(self) -> str | None:
+        """Why it did not do its whole work."""
+
+    @property
+    def worked_seconds(self) -> float:
+        """How long it has worked."""
+
+
+def measurements(batch: Measured, *, partial: bool) -> dict[str, Any]:
     """Counts, latencies and causes of a batch, finished or (`partial`) still at work."""
     settings, recorder, tracker = batch.settings, batch.recorder, batch.tracker
     span = _sending_seconds(batch)
     return {
         "schema": SCHEMA,
         "run_id": settings.run_id,
-        "roles": [fragment.role for fragment in settings.fragments],
+        "roles": [fragment.role for fragment in batch.fragments],
         "started": batch.started,
         "finished": None if partial else now_rfc3339(),
         "aborted": "still at work when this was written" if partial else batch.aborted,
@@ -97,12 +102,12 @@ def measurements(batch: Batch, *, partial: bool) -> dict[str, Any]:
             "complete": tracker.jobs.complete.total(),
             "failed": tracker.jobs.failed.total(),
             "peak_active_pods": tracker.pods.peak_active_job_pods,
-            "ceiling_active_pods": settings.ceiling_active_pods,
+            "ceiling_active_pods": batch.most_active_pods,
             **tracker.jobs.times.figures(),
         },
         "pods": _pods(batch),
         "statefulsets": tracker.pods.stateful_figures() if tracker.sees_pods else None,
-        "namespaces": [_namespace(batch, name) for name in settings.namespaces] if settings.requested["Job"] else [],
+        "namespaces": [_namespace(batch, name) for name in settings.namespaces] if batch.requested["Job"] else [],
         # What the phases count from: connecting and the first lists come before it.
         "began": batch.began_at,
         "phases": [
@@ -117,7 +122,7 @@ def measurements(batch: Batch, *, partial: bool) -> dict[str, Any]:
     }
 
 
-def _sending_seconds(batch: Batch) -> float:
+def _sending_seconds(batch: Measured) -> float:
     """From the first request to the last answer of an operation; with a gate or waves this is the workload's time."""
     if not batch.phases:
         return 0.0
@@ -125,22 +130,22 @@ def _sending_seconds(batch: Batch) -> float:
     return max(end for _begin, end in batch.phases.values()) - begin
 
 
-def _objects(batch: Batch) -> dict[str, dict[str, int]]:
-    requested = batch.settings.requested
+def _objects(batch: Measured) -> dict[str, dict[str, int]]:
+    requested = batch.requested
     table = {}
     for kind in sorted(set(requested) | set(batch.recorder.by_kind)):
         counts = batch.recorder.by_kind[kind]
         row = {"requested": requested[kind]}
         row.update({word: counts[word] for word in ("created", "unchanged", "failed")})
         row.update({word: counts[word] for word in ("patched", "deleted") if counts[word]})
-        row["ready"] = batch.standings.ready[kind]
+        row["ready"] = batch.states.ready[kind]
         table[kind] = row
     return table
 
 
-def _pods(batch: Batch) -> dict[str, Any]:
+def _pods(batch: Measured) -> dict[str, Any]:
     pods, jobs = batch.tracker.pods, batch.tracker.jobs
-    # Of pods that may not be watched nothing is known, and 0 would be an invention.
+    # Nothing is known of pods that may not be watched, and 0 would be made up.
     unseen = () if batch.tracker.sees_pods else ("restarts", "oom_kills", "never_ready", "clock_backwards")
     return {
         **pods.figures(),
@@ -152,7 +157,7 @@ def _pods(batch: Batch) -> dict[str, Any]:
     }
 
 
-def _namespace(batch: Batch, name: str) -> dict[str, Any]:
+def _namespace(batch: Measured, name: str) -> dict[str, Any]:
     pods, jobs = batch.tracker.pods, batch.tracker.jobs
     return {
         "name": name,

@@ -1,13 +1,14 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Workers that take operations from the scheduler to the API server and hand out one Outcome for each."""
+"""Workers that send the scheduler's operations to the API server and report one Outcome for each."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -15,10 +16,11 @@ from ..cluster.client import Cluster, Reply
 from ..cluster.discovery import Resource
 from ..cluster.errors import AlreadyExists, ClusterError, Conflict, Invalid, NotFound
 from ..cluster.labels import LABEL_MANAGED_BY, LABEL_RUN_ID, MANAGED_BY
+from ..cluster.proof import object_of, prove_deletion, prove_stored
 from .scheduler import Operation, Outcome, Scheduler
 
-#: What is asked for in return for a created object, which nobody reads: writing all of it costs the API server 5–10 %
-#: of a creation, and us the reading. A server that cannot answers in full; errors come as ever.
+#: Accept header of a creation. Nobody reads the created object, and writing all of it costs the API server 5–10 % of a
+#: creation, and us the reading. A server that does not know this form answers in full; errors stay as they are.
 METADATA_ANSWER = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 #: Content types of the three kinds of patch that the API server takes.
 PATCH_TYPES = {
@@ -29,10 +31,11 @@ PATCH_TYPES = {
 
 
 class Runner:
-    """Sends what the scheduler gives, with as many workers as requests may be in flight.
+    """Sends the scheduler's operations, with as many workers as requests may be in flight.
 
-    `is_finished(operation)` tells whether what an operation made has come to its end already, so that the gate of
-    unfinished members need not wait for an event that has passed.
+    `is_finished(operation)`: the object has finished already, so the gate of unfinished members need not wait for an
+    event that has passed. `finished_earlier(operation)`: it finished in an earlier attempt of the run and is not to be
+    made again.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class Runner:
         resources: Mapping[tuple[str, str], Resource],
         on_outcome: Callable[[Outcome], None],
         is_finished: Callable[[Operation], bool],
-        is_known: Callable[[Operation], bool],
+        finished_earlier: Callable[[Operation], bool],
         state: str = "present",
         patch_type: str = "merge",
         workers: int = 50,
@@ -55,13 +58,13 @@ class Runner:
         self._resources = resources
         self._on_outcome = on_outcome
         self._is_finished = is_finished
-        self._is_known = is_known
+        self._finished_earlier = finished_earlier
         self._send = {"present": self._create, "patched": self._patch, "absent": self._delete}[state]
         self._patch_type = patch_type
         self._workers = workers
 
     async def run(self) -> None:
-        """Until the scheduler has no more. An error that is not the cluster's ends it: that is a fault of ours."""
+        """Return when the scheduler has no more. Raises an ExceptionGroup for what is not a ClusterError."""
         async with asyncio.TaskGroup() as group:
             for _number in range(self._workers):
                 group.create_task(self._work())
@@ -75,13 +78,13 @@ class Runner:
                 failure = f"{operation.kind} {operation.name}: {outcome.message}"
                 if operation.skipped_because:
                     failure = operation.skipped_because
-            self._scheduler.finished_operation(operation, failure=failure, final=self._is_finished(operation))
+            self._scheduler.finished_operation(operation, failure=failure, finished=self._is_finished(operation))
 
     async def _outcome(self, operation: Operation) -> Outcome:
         if operation.skipped_because:
-            message = f"not sent, because what it needs has failed: {operation.skipped_because}"
+            message = f"not sent, because something it needs has failed: {operation.skipped_because}"
             return Outcome(operation, "failed", reason="DependencyFailed", message=message)
-        if self._is_known(operation):
+        if self._finished_earlier(operation):
             return Outcome(operation, "unchanged")
         try:
             return await self._send(operation)
@@ -97,21 +100,23 @@ class Runner:
                 path,
                 body=operation.body,
                 accept=METADATA_ANSWER,
+                expected_status=201,
+                decode=partial(prove_stored, operation.name, operation.namespace if resource.namespaced else ""),
                 measured_as=("create", operation.kind),
             )
             return Outcome(operation, "created", attempts=reply.attempts, seconds=reply.seconds)
         except AlreadyExists as error:
             found = await self._found(operation)
-            self._refuse_strangers(operation, found)
+            self._refuse_foreign(operation, found)
             result = "created" if error.maybe_done_before else "unchanged"
             return Outcome(operation, result, attempts=error.attempts)  # type: ignore[arg-type]
 
     async def _patch(self, operation: Operation) -> Outcome:
         found = await self._found(operation)
-        self._refuse_strangers(operation, found)
+        self._refuse_foreign(operation, found)
         body = operation.body
         if self._patch_type != "apply":
-            # The uid makes the server refuse if the object was replaced by another since we read its labels.
+            # With the uid, the server refuses the patch if the object was replaced since we read its labels.
             patch = json.loads(operation.body)
             patch["metadata"]["uid"] = found["metadata"]["uid"]
             body = json.dumps(patch).encode()
@@ -121,15 +126,16 @@ class Runner:
             query={"fieldManager": MANAGED_BY, **({"force": "true"} if self._patch_type == "apply" else {})},
             body=body,
             content_type=PATCH_TYPES[self._patch_type],
+            decode=object_of,
             measured_as=("patch", operation.kind),
         )
-        same = reply.json()["metadata"].get("resourceVersion") == found["metadata"].get("resourceVersion")
+        same = reply.document["metadata"].get("resourceVersion") == found["metadata"].get("resourceVersion")
         return self._done(operation, "unchanged" if same else "patched", reply)
 
     async def _delete(self, operation: Operation) -> Outcome:
         try:
             found = await self._found(operation)
-            self._refuse_strangers(operation, found)
+            self._refuse_foreign(operation, found)
             options = {
                 "apiVersion": "v1",
                 "kind": "DeleteOptions",
@@ -137,15 +143,20 @@ class Runner:
                 "preconditions": {"uid": found["metadata"]["uid"]},
             }
             body = json.dumps(options).encode()
-            measured_as = ("delete", operation.kind)
-            reply = await self._cluster.request("DELETE", self._path(operation), body=body, measured_as=measured_as)
+            reply = await self._cluster.request(
+                "DELETE",
+                self._path(operation),
+                body=body,
+                decode=prove_deletion,
+                measured_as=("delete", operation.kind),
+            )
         except NotFound:
             return Outcome(operation, "unchanged", attempts=1)
         return self._done(operation, "deleted", reply)
 
     async def _found(self, operation: Operation) -> Any:
         """The object as it is stored."""
-        return await self._cluster.get(self._path(operation), measured_as=("get", operation.kind))
+        return await self._cluster.get(self._path(operation), decode=object_of, measured_as=("get", operation.kind))
 
     def _done(self, operation: Operation, result: Any, reply: Reply) -> Outcome:
         return Outcome(operation, result, attempts=reply.attempts, seconds=reply.seconds)
@@ -164,8 +175,8 @@ class Runner:
             )
         return resource
 
-    def _refuse_strangers(self, operation: Operation, found: Mapping[str, Any]) -> None:
-        """Objects without this run's label are never adopted nor changed."""
+    def _refuse_foreign(self, operation: Operation, found: Mapping[str, Any]) -> None:
+        """Raise Conflict for an object without this run's labels: it is never adopted nor changed."""
         labels = found["metadata"].get("labels") or {}
         owner = labels.get(LABEL_RUN_ID)
         if owner == self._run_id and labels.get(LABEL_MANAGED_BY) == MANAGED_BY:

@@ -1,19 +1,20 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""In which order: the next operation that may be sent now, made only when it is asked for.
+"""Decides the order: the next operation that may be sent now, rendered only when a worker asks for it.
 
-Each namespace has one lane per fragment. A lane hands out its members in order; what holds a lane back is said by
-`Lane.blocked`. A namespace that can go on is awake, one that waits for an event sleeps, so an idle namespace costs
-nothing, and what is kept grows with the namespaces at work, not with the objects.
+Each namespace has one lane per fragment. A lane hands out its members in order; `Lane.hold` says what keeps it from
+handing out the next one. A namespace that can go on is awake, one that waits for an event sleeps. So an idle namespace
+costs nothing, and memory grows with the namespaces at work, not with the objects.
+
+All times are seconds of the running event loop's clock.
 """
 
 from __future__ import annotations
 
 import asyncio
 import enum
-import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -21,17 +22,21 @@ from typing import Literal
 from ..plan.fragment import Fragment
 
 
-class Blocked(enum.Enum):
-    """Why a lane gives nothing now. SHORT blocks keep the namespace's slot, LONG ones free it for the next."""
+class Hold(enum.Enum):
+    """Whether a lane may hand out its next member, and if not, what becomes of its namespace's slot.
 
-    NO = 0
-    SHORT = 1
-    LONG = 2
+    KEEPS_SLOT: the reason passes in seconds, so the namespace keeps its place among the `parallel` ones. FREES_SLOT:
+    its objects have to finish or become ready first, which may take minutes, so the next namespace gets the place.
+    """
+
+    NONE = 0
+    KEEPS_SLOT = 1
+    FREES_SLOT = 2
 
 
 @dataclass(slots=True)
 class Unit:
-    """One member of a lane on its way through the steps."""
+    """One member of a lane on its way through the fragment's steps. `failed` says why its later steps are not sent."""
 
     lane: Lane
     index: int
@@ -42,44 +47,45 @@ class Unit:
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """One fragment in one namespace. `unfinished` holds the names of gated objects that are not finished."""
+    """One fragment in one namespace."""
 
     namespace: NamespaceWork
     fragment: Fragment
     next_index: int = 1
     paused_until: float = 0.0
-    #: Members begun and not finished, for the gate; members whose last object is stored and unfinished, by name.
-    begun: int = 0
+    #: Members handed out whose last step has no outcome yet.
+    in_progress: int = 0
+    #: Names of the last objects of gated members: stored and not finished.
     unfinished: set[str] = field(default_factory=set)
     #: Members that wait, after an earlier step, for the namespace's ServiceAccount.
-    held: deque[Unit] = field(default_factory=deque)
+    waiting_for_account: deque[Unit] = field(default_factory=deque)
 
     @property
     def exhausted(self) -> bool:
         """Whether every member was handed out."""
         return self.next_index > self.fragment.count
 
-    def blocked(self, now: float) -> Blocked:
-        """What holds back the next member."""
+    def hold(self, now: float) -> Hold:
+        """What holds back the next member at the time `now`."""
         fragment, work = self.fragment, self.namespace
-        if not fragment.makes_namespace and not work.stored and not work.failed:
-            return Blocked.SHORT
         if work.failed:
-            return Blocked.NO  # nothing is sent any more, but every operation gets its outcome
+            return Hold.NONE  # nothing more is sent, but every operation gets its outcome
+        if not fragment.makes_namespace and not work.stored:
+            return Hold.KEEPS_SLOT
         if fragment.step_makes_pods(0) and not work.ready:
-            return Blocked.SHORT
+            return Hold.KEEPS_SLOT
         if now < self.paused_until:
-            return Blocked.SHORT
-        if fragment.active and self.begun + len(self.unfinished) >= fragment.active:
-            return Blocked.LONG
+            return Hold.KEEPS_SLOT
+        if fragment.active and self.in_progress + len(self.unfinished) >= fragment.active:
+            return Hold.FREES_SLOT
         if any(not work.role_done(role) for role in fragment.after):
-            return Blocked.LONG
-        return Blocked.NO
+            return Hold.FREES_SLOT
+        return Hold.NONE
 
 
 @dataclass(slots=True, eq=False)
 class NamespaceWork:
-    """All lanes of one namespace."""
+    """All lanes of one namespace. `outstanding` counts its operations that have no outcome yet."""
 
     name: str
     index: int
@@ -91,13 +97,13 @@ class NamespaceWork:
     awake: bool = False
     holds_slot: bool = False
     done: bool = False
-    unready_in: Callable[[str, str], int] = field(default=lambda _namespace, _role: 0)
+    unfinished_in: Callable[[str, str], int] = field(default=lambda _namespace, _role: 0)
 
     def role_done(self, role: str) -> bool:
-        """Whether all members of a role were sent here, and none is waited for."""
+        """Whether all members of a role were sent here, and none of them is still waited for."""
         lanes = [lane for lane in self.lanes if lane.fragment.role == role]
-        sent = all(lane.exhausted and not lane.begun for lane in lanes)
-        return sent and not self.unready_in(self.name, role)
+        sent = all(lane.exhausted and not lane.in_progress for lane in lanes)
+        return sent and not self.unfinished_in(self.name, role)
 
 
 Result = Literal["created", "unchanged", "patched", "deleted", "failed"]
@@ -105,7 +111,7 @@ Result = Literal["created", "unchanged", "patched", "deleted", "failed"]
 
 @dataclass(slots=True)
 class Operation:
-    """One object to create, patch or delete. `namespace` is the one it is for, also for a Namespace itself."""
+    """One object to create, patch or delete. The `namespace` of a Namespace is its own name."""
 
     api_version: str
     kind: str
@@ -114,16 +120,16 @@ class Operation:
     body: bytes
     role: str
     unit: Unit
-    #: Set when something that this object needs has failed: then it is not sent, and this says why.
+    #: Why this object is not sent: something that it needs has failed.
     skipped_because: str | None = None
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of an operation; exactly one per operation.
+    """The result of an operation; exactly one per operation.
 
     `seconds` is the time of the request that was answered, without pauses and earlier attempts; 0 where nothing was
-    sent. `reason` is a stable word for counting, `message` the whole text; both are empty but for failures.
+    sent. `reason` is a stable word for counting, `message` the whole text; only failures have them.
     """
 
     operation: Operation
@@ -135,10 +141,12 @@ class Outcome:
 
 
 class Scheduler:
-    """Hands out operations: `operation = await next()`, then `finished_operation(...)`; None means that all is done.
+    """Hands out operations: `operation = await next()`, then `finished_operation(...)`. None means that all is done.
 
-    Events from the watch open gates: `namespace_ready`, `namespace_failed`, `member_finished`, `poke`. `stop`
-    ends it early. `unready_in(namespace, role)` is asked for fragments with `after`.
+    Events from the watches open gates: `namespace_ready`, `namespace_failed`, `member_finished`, `recheck`. `stop` and
+    `stop_role` end it early. `unfinished_in(namespace, role)` counts the objects there that are still waited for; it is
+    called for fragments with `after`. With `assume_namespaces_ready` a stored namespace counts as ready: where nothing
+    is watched, because nobody waits or objects are deleted, no event would say so.
     """
 
     def __init__(
@@ -148,27 +156,31 @@ class Scheduler:
         namespaces: Iterable[tuple[int, str]],
         parallel: int,
         existing: frozenset[str] = frozenset(),
-        namespaces_ready_at_once: bool = False,
+        assume_namespaces_ready: bool = False,
+        unfinished_in: Callable[[str, str], int] = lambda _namespace, _role: 0,
     ) -> None:
         self._fragments = fragments
         self._coming: Iterator[tuple[int, str]] = iter(namespaces)
         self._parallel = parallel
         self._existing = existing
-        #: Nobody watches (no waiting wanted, or objects are deleted): a stored namespace is taken for ready.
-        self._ready_at_once = namespaces_ready_at_once
+        self._assume_namespaces_ready = assume_namespaces_ready
+        self._unfinished_in = unfinished_in
         self._makes_namespaces = any(fragment.makes_namespace for fragment in fragments)
         self._works: dict[str, NamespaceWork] = {}
         self._ready_early: set[str] = set()
         self._awake: deque[NamespaceWork] = deque()
         self._operations: deque[Operation] = deque()
-        self._idle: deque[asyncio.Future[None]] = deque()
+        self._waiting_workers: deque[asyncio.Future[None]] = deque()
         self._slots_held = 0
+        #: Namespaces begun and not done.
         self._open = 0
         self._all_begun = False
         self._stopped = False
-        self.unready_in: Callable[[str, str], int] = lambda _namespace, _role: 0
-        #: When a role's last member was stored (monotonic seconds): its ready_timeout counts from it.
+        self._stopped_roles: set[str] = set()
+        #: When a role's newest member was stored.
         self.last_stored: dict[str, float] = {}
+        #: Members begun, by role.
+        self.members_begun: Counter[str] = Counter()
 
     # -- for the runner ----------------------------------------------------------------------------------------------
 
@@ -182,12 +194,12 @@ class Scheduler:
             if self._all_begun and not self._open:
                 self._wake_all()
                 return None
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._idle.append(waiter)
-            await waiter
+            worker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting_workers.append(worker)
+            await worker
 
-    def finished_operation(self, operation: Operation, *, failure: str | None, final: bool = False) -> None:
-        """An operation has its outcome. `final`: what it made needs no more watching (it is finished already)."""
+    def finished_operation(self, operation: Operation, *, failure: str | None, finished: bool = False) -> None:
+        """An operation has its outcome. `finished`: so is its object, and the gate need not wait for an event of it."""
         unit = operation.unit
         lane = unit.lane
         work = lane.namespace
@@ -198,7 +210,7 @@ class Scheduler:
             if lane.fragment.makes_namespace:
                 work.failed = failure
         if unit.outstanding == 0:
-            self._step_done(unit, operation.name, final=final)
+            self._step_done(unit, operation.name, finished=finished)
         if work.outstanding == 0 or unit.outstanding == 0:
             self._awaken(work)
 
@@ -207,10 +219,20 @@ class Scheduler:
         self._stopped = True
         self._wake_all()
 
+    def stop_role(self, role: str) -> None:
+        """Begin no more members of a role; those that have begun go on to their last step."""
+        self._stopped_roles.add(role)
+        for work in list(self._works.values()):
+            for lane in work.lanes:
+                if lane.fragment.role == role:
+                    lane.next_index = lane.fragment.count + 1
+            self._awaken(work)
+
     @property
-    def resting(self) -> bool:
-        """Whether nothing is under way or can be begun, although not all is done: only an event helps."""
-        paused = any(lane.paused_until > time.monotonic() for work in self._works.values() for lane in work.lanes)
+    def is_waiting(self) -> bool:
+        """Whether nothing is under way and nothing can begin, although not all is done: only an event helps."""
+        now = asyncio.get_running_loop().time()
+        paused = any(lane.paused_until > now for work in self._works.values() for lane in work.lanes)
         busy = self._awake or self._operations or any(work.outstanding for work in self._works.values())
         return not busy and not paused
 
@@ -221,13 +243,13 @@ class Scheduler:
         work = self._works.get(namespace)
         if work is None:
             if not self._all_begun:
-                # A resumed run: the first list tells before the namespace's turn comes.
+                # A resumed run: the first list has the namespace before its turn comes.
                 self._ready_early.add(namespace)
         elif not work.ready:
             work.ready = True
             for lane in work.lanes:
-                while lane.held:
-                    self._queue_step(lane.held.popleft())
+                while lane.waiting_for_account:
+                    self._queue_step(lane.waiting_for_account.popleft())
             self._awaken(work)
 
     def namespace_failed(self, namespace: str, cause: str) -> None:
@@ -236,14 +258,14 @@ class Scheduler:
         if work is not None and not work.failed:
             work.failed = cause
             for lane in work.lanes:
-                while lane.held:
-                    unit = lane.held.popleft()
+                while lane.waiting_for_account:
+                    unit = lane.waiting_for_account.popleft()
                     unit.failed = cause
                     self._queue_step(unit)
             self._awaken(work)
 
     def member_finished(self, namespace: str, name: str) -> None:
-        """A gated object has come to its end, or has vanished."""
+        """A gated object has finished or has vanished."""
         work = self._works.get(namespace)
         if work is None:
             return
@@ -252,7 +274,7 @@ class Scheduler:
                 lane.unfinished.discard(name)
                 self._awaken(work)
 
-    def poke(self, namespace: str) -> None:
+    def recheck(self, namespace: str) -> None:
         """Something that lanes of the namespace may wait for has changed."""
         work = self._works.get(namespace)
         if work is not None:
@@ -286,13 +308,13 @@ class Scheduler:
             self._all_begun = True
             return False
         known = name in self._existing or not self._makes_namespaces
-        ready = known or self._ready_at_once or name in self._ready_early
+        ready = known or self._assume_namespaces_ready or name in self._ready_early
         self._ready_early.discard(name)
-        work = NamespaceWork(name, index, stored=known, ready=ready, holds_slot=True, unready_in=self.unready_in)
+        work = NamespaceWork(name, index, stored=known, ready=ready, holds_slot=True, unfinished_in=self._unfinished_in)
         work.lanes = [
             Lane(work, fragment)
             for fragment in self._fragments
-            if fragment.count and not (fragment.makes_namespace and known)
+            if fragment.count and not (fragment.makes_namespace and known) and fragment.role not in self._stopped_roles
         ]
         self._works[name] = work
         self._slots_held += 1
@@ -301,24 +323,26 @@ class Scheduler:
         return True
 
     def _begin_unit(self, work: NamespaceWork) -> bool:
-        now = time.monotonic()
+        now = asyncio.get_running_loop().time()
         for lane in work.lanes:
-            if lane.exhausted or lane.blocked(now) is not Blocked.NO:
+            if lane.exhausted or lane.hold(now) is not Hold.NONE:
                 continue
             fragment = lane.fragment
             unit = Unit(lane, lane.next_index, failed=work.failed)
             lane.next_index += 1
-            lane.begun += 1
+            lane.in_progress += 1
+            self.members_begun[fragment.role] += 1
             if fragment.wave_size and (lane.next_index - 1) % fragment.wave_size == 0 and not lane.exhausted:
-                self._pause(lane, now + fragment.wave_pause_seconds)
+                self._pause(lane, fragment.wave_pause_seconds)
             self._queue_step(unit)
             return True
         return False
 
-    def _pause(self, lane: Lane, until: float) -> None:
-        lane.paused_until = until
+    def _pause(self, lane: Lane, seconds: float) -> None:
         loop = asyncio.get_running_loop()
-        loop.call_later(max(0.0, until - time.monotonic()) + 0.001, self._awaken, lane.namespace)
+        lane.paused_until = loop.time() + seconds
+        # A little later than the pause ends: a timer may fire early by the clock's resolution.
+        loop.call_later(seconds + 0.001, self._awaken, lane.namespace)
 
     def _queue_step(self, unit: Unit) -> None:
         """Make the operations of a unit's step, or hold it for the namespace's ServiceAccount.
@@ -330,7 +354,7 @@ class Scheduler:
         last_name = ""
         while unit.step < len(fragment.steps):
             if not unit.failed and fragment.step_makes_pods(unit.step) and not work.ready:
-                lane.held.append(unit)
+                lane.waiting_for_account.append(unit)
                 return
             values = fragment.values(namespace=work.name, namespace_index=work.index, index=unit.index)
             for rendered in fragment.render_step(unit.step, values):
@@ -353,23 +377,23 @@ class Scheduler:
                 self._wake(unit.outstanding)
                 return
             unit.step += 1
-        self._unit_done(unit, last_name, final=True)
+        self._unit_done(unit, last_name, finished=True)
 
-    def _step_done(self, unit: Unit, last_name: str, *, final: bool) -> None:
+    def _step_done(self, unit: Unit, last_name: str, *, finished: bool) -> None:
         lane = unit.lane
         unit.step += 1
-        # The namespace may have failed while this step was under way: nobody would open what it is held for.
+        # The namespace may have failed while this step was under way: no event would ever let the next one go.
         unit.failed = unit.failed or lane.namespace.failed
         if unit.step >= len(lane.fragment.steps):
-            self._unit_done(unit, last_name, final=final)
+            self._unit_done(unit, last_name, finished=finished)
         else:
             self._queue_step(unit)
 
-    def _unit_done(self, unit: Unit, name: str, *, final: bool) -> None:
+    def _unit_done(self, unit: Unit, name: str, *, finished: bool) -> None:
         lane = unit.lane
-        lane.begun -= 1
-        self.last_stored[lane.fragment.role] = time.monotonic()
-        if lane.fragment.active and not unit.failed and not final:
+        lane.in_progress -= 1
+        self.last_stored[lane.fragment.role] = asyncio.get_running_loop().time()
+        if lane.fragment.active and not unit.failed and not finished:
             lane.unfinished.add(name)
         if lane.fragment.makes_namespace and not unit.failed:
             lane.namespace.stored = True
@@ -378,13 +402,15 @@ class Scheduler:
         """Nothing of this namespace can go on now: free its slot where it would only wait for its members."""
         if work.outstanding or work.done:
             return
-        now = time.monotonic()
-        waiting = [lane for lane in work.lanes if not lane.exhausted or lane.held or lane.begun]
+        now = asyncio.get_running_loop().time()
+        waiting = [lane for lane in work.lanes if not lane.exhausted or lane.waiting_for_account or lane.in_progress]
         if not waiting:
             work.done = True
             self._open -= 1
-            del self._works[work.name]  # what comes of its objects from now on opens nothing more
-        if work.holds_slot and all(not lane.held and lane.blocked(now) is Blocked.LONG for lane in waiting):
+            del self._works[work.name]  # events of its objects open no more gates
+        if work.holds_slot and all(
+            not lane.waiting_for_account and lane.hold(now) is Hold.FREES_SLOT for lane in waiting
+        ):
             work.holds_slot = False
             self._slots_held -= 1
         if work.done and self._all_begun and not self._open:
@@ -397,11 +423,11 @@ class Scheduler:
             self._wake(1)
 
     def _wake(self, number: int) -> None:
-        while number and self._idle:
-            waiter = self._idle.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
+        while number and self._waiting_workers:
+            worker = self._waiting_workers.popleft()
+            if not worker.done():
+                worker.set_result(None)
                 number -= 1
 
     def _wake_all(self) -> None:
-        self._wake(len(self._idle))
+        self._wake(len(self._waiting_workers))

@@ -1,17 +1,16 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What became of the objects that were sent: one list+watch per kind, by the run's label.
+"""Follows the objects that were sent: one list+watch per kind, selected by the run's label.
 
-The tracker knows of each object that its kind can be waited for whether it is ready, waiting or failed; it tells the
-scheduler what opens gates; and it feeds the pod book. It sends nothing but lists and watches.
+The tracker knows whether each object is ready, waiting or failed, lets the scheduler open its gates, and feeds the pod
+book. It sends nothing but lists, watches and, after a broken watch, single gets.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,56 +21,56 @@ from ..cluster.errors import ClusterError, Forbidden, NotFound
 from ..cluster.labels import LABEL_ROLE, run_selector
 from ..cluster.watch import Event, ListWatch, key_of
 from ..measure.job_times import job_end
-from ..measure.pods import FailedPod, PodBook
-from ..plan.fragment import POD_MAKERS, Fragment
+from ..measure.pods import PodBook
+from ..plan.fragment import Fragment
+from ..plan.kinds import POD_MAKERS
 from ..readiness.registry import has_predicate, readiness_of
 from ..readiness.state import Readiness, State
+from .failure_log import FailureLog
 from .ledger import FinishedJob, JobBook, Ledger
-from .object_states import Key, KilledSets, Known, Namespaces, Standings
+from .object_states import CrashingSets, Key, NamespaceStates, ObjectState, ObjectStates
+from .role_progress import RoleProgress
 from .scheduler import Operation, Outcome, Scheduler
 
 
-def _plain(answer: Readiness) -> State:
-    """READY, WAITING or FAILED: that something finished well is, here, one way of being ready."""
+def _state_of(answer: Readiness) -> State:
+    """READY, WAITING or FAILED: an object that has finished well counts as ready here."""
     return State.READY if answer.is_ready else answer.state
 
 
 class Tracker:
-    """See the module's text. `on_failed_pod` and `on_failed_object` write failures down as they are seen."""
+    """See the module's text. `broken` is the error that ended a watch which the run cannot do without."""
 
     def __init__(
         self,
         cluster: Cluster,
         discovery: Discovery,
         scheduler: Scheduler,
+        states: ObjectStates,
+        progress: RoleProgress,
         *,
         run_id: str,
         fragments: list[Fragment],
         ledger: Ledger,
-        on_failed_pod: Callable[[FailedPod, str], None],
-        on_failed_object: Callable[[str, Key, str, str], None],
+        failures: FailureLog,
     ) -> None:
         self._cluster = cluster
         self._discovery = discovery
         self._scheduler = scheduler
+        self._states = states
+        self._progress = progress
         self._run_id = run_id
         self._fragments = {fragment.role: fragment for fragment in fragments}
+        self._needed_by_others = {role for fragment in fragments for role in fragment.after}
         self._ledger = ledger
-        self._on_failed_pod = on_failed_pod
+        self._failures = failures
         self.pods = PodBook()
-        #: Whether the figures of `pods` are measured; without permission to watch pods, 0 would be an invention.
+        #: Whether the figures of `pods` are measured; without permission to watch pods, 0 would be made up.
         self.sees_pods = False
         self.jobs = JobBook()
         self.warnings: list[str] = []
-        self.standings = Standings(
-            on_failed=on_failed_object,
-            on_end=scheduler.member_finished,
-            on_role_settled=self._role_settled,
-            on_all_settled=self.signal,
-        )
-        self._needed_by_others = {role for fragment in fragments for role in fragment.after}
-        self.namespaces = Namespaces(self.standings, scheduler, roles=frozenset(self._fragments))
-        self._killed_sets = KilledSets(self.standings)
+        self.namespaces = NamespaceStates(states, scheduler, roles=frozenset(self._fragments))
+        self._crashing_sets = CrashingSets(states)
         self._cluster_wide = {"Namespace"}
         self._watches: list[ListWatch] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -79,6 +78,7 @@ class Tracker:
         self._changed = asyncio.Event()
         self._catching_up = False
         self.broken: BaseException | None = None
+        states.subscribe(self)
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -131,7 +131,7 @@ class Tracker:
             self._changed.set()
 
     def _without(self, kind: str, error: Forbidden) -> None:
-        """Go on without a kind that only refines what is known; without any other the run cannot be judged."""
+        """Go on without a kind that only adds detail; without any other the run cannot be judged."""
         if kind == "ServiceAccount":
             self.warnings.append(f"ServiceAccounts cannot be watched ({error}); an Active namespace counts as ready")
             self.namespaces.without_accounts()
@@ -152,19 +152,20 @@ class Tracker:
         """How often watches broke, by cause."""
         return sum((watch.broken for watch in self._watches), Counter())
 
-    # -- asked by others ---------------------------------------------------------------------------------------------
+    # -- for the runner and the batch --------------------------------------------------------------------------------
 
     def pod_counts(self) -> dict[str, int] | None:
         """Pods pending, running, succeeded and failed; None where they are not watched."""
         return self.pods.counts() if self.sees_pods else None
 
     def stored(self, outcome: Outcome) -> None:
-        """The API has an object of ours (created now, or earlier by this run)."""
+        """The API has an object of ours: created now, or earlier by this run."""
         operation = outcome.operation
+        self._progress.moved(operation.role)
         if self._waits_for(operation):
-            self.standings.stored(operation.kind, self._key(operation), operation.role)
+            self._states.stored(operation.kind, self._key(operation), operation.role)
         else:
-            self.standings.ready[operation.kind] += 1
+            self._states.ready[operation.kind] += 1
 
     def _waits_for(self, operation: Operation) -> bool:
         return operation.kind in self._synced and self._fragments[operation.role].ready
@@ -173,10 +174,10 @@ class Tracker:
         return ("" if operation.kind in self._cluster_wide else operation.namespace, operation.name)
 
     def is_finished(self, operation: Operation) -> bool:
-        """Whether the object of an operation has come to its end, or nobody waits for that."""
+        """Whether the object of an operation is settled already, or is not waited for at all."""
         if not self._waits_for(operation):
             return True
-        known = self.standings.find(operation.kind, self._key(operation))
+        known = self._states.find(operation.kind, self._key(operation))
         return known is not None and known.state is not State.WAITING
 
     def finished_earlier(self, operation: Operation) -> bool:
@@ -186,26 +187,27 @@ class Tracker:
         namespace, key = operation.namespace, self._key(operation)
         uid = self.namespaces.uids.get(namespace, "")
         job = self._ledger.find(namespace=namespace, namespace_uid=uid, name=operation.name)
-        if job is None or self.standings.find("Job", key) is not None:
+        if job is None or self._states.find("Job", key) is not None:
             return False
         self.jobs.add(job)
-        known = self.standings.entry("Job", key, operation.role)
-        self.standings.set("Job", key, known, State.READY if job.complete else State.FAILED, job.cause)
+        known = self._states.find_or_add("Job", key, operation.role)
+        self._states.set("Job", key, known, State.READY if job.complete else State.FAILED, job.cause)
         return True
 
     async def catch_up(self, timeout_seconds: float) -> None:
-        """Return when no living pod is known as not yet ready, at the latest after the time.
+        """Return when every living pod is known to be ready, at the latest after the time.
 
-        For when all objects are ready: then their pods are too, but each kind has a watch of its own, and that of the
-        pods, which is the longest, may still have to tell it.
+        For when all objects are ready: then their pods are too, but each kind has a watch of its own, and the one of
+        the pods, which is the busiest, may be behind the others.
         """
-        until = time.monotonic() + timeout_seconds
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout_seconds
         self._catching_up = True
-        while self.sees_pods and self.pods.are_any_starting() and (left := until - time.monotonic()) > 0:
+        while self.sees_pods and self.pods.are_any_starting() and (left := until - loop.time()) > 0:
             await self.changed(left)
 
     async def changed(self, timeout_seconds: float) -> None:
-        """Return when nothing is unready any more, when the watch has broken, at `signal`, or after the time."""
+        """Return when nothing is waited for any more, when a watch has broken, at `signal`, or after the time."""
         self._changed.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
@@ -215,9 +217,24 @@ class Tracker:
         """Let `changed` return."""
         self._changed.set()
 
-    def _role_settled(self, namespace: str, role: str) -> None:
+    # -- called by the object states ---------------------------------------------------------------------------------
+
+    def object_failed(self, kind: str, key: Key, role: str, cause: str) -> None:
+        """Record the failure."""
+        self._failures.not_ready(kind, key, role, cause)
+
+    def object_settled(self, namespace: str, name: str) -> None:
+        """Let the next member through the gate."""
+        self._scheduler.member_finished(namespace, name)
+
+    def role_settled(self, namespace: str, role: str) -> None:
+        """Let the roles that come after this one begin."""
         if role in self._needed_by_others:
-            self._scheduler.poke(namespace)
+            self._scheduler.recheck(namespace)
+
+    def all_settled(self) -> None:
+        """Let `changed` return."""
+        self._changed.set()
 
     # -- events ------------------------------------------------------------------------------------------------------
 
@@ -225,41 +242,44 @@ class Tracker:
         obj = event.object
         key = key_of(obj)
         role = (obj["metadata"].get("labels") or {}).get(LABEL_ROLE, "")
-        # The watch is there for all roles that make this kind; not each of them may want to be waited for.
+        # A kind is watched for all roles that make it, and some of these may not be waited for.
         if role not in self._fragments or not self._fragments[role].ready:
             return
-        known = self.standings.entry(kind, key, role)
+        known = self._states.find_or_add(kind, key, role)
         if kind == "StatefulSet" and self._fragments[role].expect == "restarts":
-            self._killed_sets.take_set(key, obj)
+            self._crashing_sets.set_event(key, obj)
             return
         answer = readiness_of(obj)
         if kind == "Job":
             self._job_event(key, known, obj, answer)
         if event.type == "DELETED":
-            if known.state is State.WAITING and answer.state is State.WAITING:
-                self.standings.set(kind, key, known, State.FAILED, "it was deleted while the run waited for it")
-            elif known.state is State.WAITING or kind != "Job":
-                self._deleted(kind, key, known, answer)
-            return
-        self.standings.set(kind, key, known, _plain(answer), answer.cause)
-
-    def _deleted(self, kind: str, key: Key, known: Known, answer: Readiness) -> None:
-        if kind == "Job":  # its TTL took it: what counts is how it ended
-            self.standings.set(kind, key, known, _plain(answer), answer.cause)
+            self._deleted(kind, key, known, answer)
         else:
-            self.standings.set(kind, key, known, State.FAILED, "it was deleted during the run")
+            self._states.set(kind, key, known, _state_of(answer), answer.cause)
 
-    def _job_event(self, key: Key, known: Known, job: Mapping[str, Any], answer: Readiness) -> None:
+    def _deleted(self, kind: str, key: Key, known: ObjectState, answer: Readiness) -> None:
+        if known.state is State.WAITING and answer.state is State.WAITING:
+            self._states.set(kind, key, known, State.FAILED, "it was deleted while the run waited for it")
+        elif kind != "Job":
+            self._states.set(kind, key, known, State.FAILED, "it was deleted during the run")
+        elif known.state is State.WAITING:
+            # Its TTL removed it, and this event is the first to show how it ended.
+            self._states.set(kind, key, known, _state_of(answer), answer.cause)
+
+    def _job_event(self, key: Key, known: ObjectState, job: Mapping[str, Any], answer: Readiness) -> None:
+        status = job.get("status") or {}
+        succeeded, failed = status.get("succeeded") or 0, status.get("failed") or 0
+        self._states.count_ended_pods(known, succeeded + failed)
         if known.state is not State.WAITING or answer.state is State.WAITING:
             return
-        status, end = job["status"], job_end(job)
+        end = job_end(job)
         finished = FinishedJob(
             namespace=key[0],
             namespace_uid=self.namespaces.uids.get(key[0], ""),
             name=key[1],
             complete=answer.is_ready,
-            succeeded=status.get("succeeded", 0),
-            failed=status.get("failed", 0),
+            succeeded=succeeded,
+            failed=failed,
             cause=answer.cause,
             seconds=end.seconds if end else None,
             retried=end.retried if end else 0,
@@ -274,20 +294,21 @@ class Tracker:
         if fragment is None:
             return  # of another batch of this run, which has counted it
         failure = self.pods.observe(event.type, pod, from_list=from_list)
+        self._progress.pod_event(event.type, pod, role)
         if self._catching_up:
             self._changed.set()
         if failure is not None:
-            self._on_failed_pod(failure, role)
+            self._failures.pod(failure, role)
         if fragment.expect == "restarts":
-            self._killed_sets.take_pod(pod)
+            self._crashing_sets.pod_event(pod)
 
     async def _find_vanished(self, kind: str, watch: ListWatch, names: frozenset[Key]) -> None:
-        """After a new list: what we waited for and is not in it was deleted unseen, unless it is newer."""
-        missing = [(key, known) for key, known in self.standings.waiting(kind) if key not in names]
+        """After a new list: an object that we waited for and that is not in it was deleted unseen, or is newer."""
+        missing = [(key, known) for key, known in self._states.waiting(kind) if key not in names]
         for key, known in missing:
             try:
                 await self._cluster.get(watch.resource.path(*key))
             except NotFound:
-                self.standings.set(kind, key, known, State.FAILED, "it vanished while the watch was interrupted")
+                self._states.set(kind, key, known, State.FAILED, "it vanished while the watch was interrupted")
             except ClusterError as error:
                 self.warnings.append(f"{kind} {key[1]}: {error}")

@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Processes, named so that a number that was used again is never taken for the old one.
+"""Processes of this machine: found, described, signalled and ended.
 
-A process is its pid together with the moment it started. Linux answers from /proc, other systems from `ps`.
+A process is identified by its pid and its start time, because a pid may be reused. The start time comes from /proc on
+Linux and from `ps` elsewhere.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from .sync import wait_until
 
 PROC = Path("/proc")
 HAS_PROC = (PROC / "self" / "stat").exists()
-CHILD_SECONDS = 5.0
+#: Seconds to wait for a process to start its first child.
+_CHILD_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,13 @@ class Process:
 
     @classmethod
     def of(cls, pid: int) -> Process | None:
-        """The living process with this number, or None."""
+        """The running process with this pid, or None."""
         started = _start_of(pid)
         return cls(pid, started) if started is not None else None
 
     @property
     def alive(self) -> bool:
-        """Whether this very process still runs; one that ended and waits to be collected does not."""
+        """Whether this process still runs; a zombie does not."""
         return _start_of(self.pid) == self.started
 
     def send(self, number: int) -> None:
@@ -50,14 +52,14 @@ class Process:
                 return
 
     def save(self, path: Path) -> None:
-        """Write it down, whole or not at all."""
+        """Write pid and start time to a file, atomically."""
         temporary = path.with_suffix(".tmp")
         temporary.write_text(json.dumps(asdict(self)))
         temporary.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Process | None:
-        """What `save` wrote; None if there is nothing or it is not readable as such."""
+        """What `save` wrote; None if there is no file or it is not valid."""
         try:
             document = json.loads(path.read_text())
             return cls(pid=int(document["pid"]), started=str(document["started"]))
@@ -66,7 +68,7 @@ class Process:
 
 
 def child_of(pid: int) -> Process | None:
-    """The first child of a process that only waits for it, as soon as it has one; None if it ends without."""
+    """Wait for the first child of a process; None if the process ends before it has one."""
 
     def first() -> int | None:
         try:
@@ -74,15 +76,15 @@ def child_of(pid: int) -> Process | None:
         except (OSError, IndexError):
             return None
 
-    wait_until(lambda: first() is not None or Process.of(pid) is None, timeout_seconds=CHILD_SECONDS)
+    wait_until(lambda: first() is not None or Process.of(pid) is None, timeout_seconds=_CHILD_SECONDS)
     child = first()
     return Process.of(child) if child is not None else None
 
 
 def terminate(processes: list[Process], *, grace_seconds: float) -> None:
-    """End the processes: SIGTERM, and SIGKILL for those that are still there after the grace time.
+    """End the processes: SIGTERM, then SIGKILL for those that still run after the grace period.
 
-    :raises TimeoutError: if even SIGKILL did not end one, which happens when the kernel is stuck in I/O.
+    Raises TimeoutError if one survives SIGKILL, which happens when it is stuck in I/O.
     """
     for process in processes:
         process.send(signal.SIGTERM)
@@ -96,7 +98,7 @@ def terminate(processes: list[Process], *, grace_seconds: float) -> None:
 
 
 def command_of(pid: int) -> str:
-    """The program's name, or an empty text where it cannot be read."""
+    """The program's name; empty if it cannot be read."""
     try:
         return (PROC / str(pid) / "comm").read_text().strip()
     except OSError:
@@ -104,29 +106,15 @@ def command_of(pid: int) -> str:
 
 
 def in_own_pid_namespace(pid: int) -> bool:
-    """Whether a process sees other process numbers than we do."""
+    """Whether a process is in another pid namespace than ours."""
     try:
         return os.readlink(PROC / str(pid) / "ns" / "pid") != os.readlink(PROC / "self" / "ns" / "pid")
     except OSError:
         return False
 
 
-def _living(processes: list[Process]) -> list[Process]:
-    for process in processes:
-        _collect(process.pid)
-    return [process for process in processes if process.alive]
-
-
-def _collect(pid: int) -> None:
-    """Take the exit status of a child of ours, so that it does not linger; other processes are not affected."""
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return
-
-
 def pids() -> Iterator[int]:
-    """The numbers of all processes; none where there is no /proc."""
+    """The pids of all processes; none without /proc."""
     if HAS_PROC:
         for entry in PROC.iterdir():
             if entry.name.isdigit():
@@ -134,11 +122,25 @@ def pids() -> Iterator[int]:
 
 
 def environment_of(pid: int) -> list[bytes]:
-    """NAME=value of a process when it was started; empty for another user's, and for one that has ended."""
+    """NAME=value pairs that a process started with; empty if it has ended or belongs to another user."""
     try:
         return (PROC / str(pid) / "environ").read_bytes().split(b"\0")
     except OSError:
         return []
+
+
+def _living(processes: list[Process]) -> list[Process]:
+    for process in processes:
+        _reap(process.pid)
+    return [process for process in processes if process.alive]
+
+
+def _reap(pid: int) -> None:
+    """Read the exit status if this is a child of ours, so that no zombie is left."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return
 
 
 def _start_of(pid: int) -> str | None:
@@ -148,11 +150,11 @@ def _start_of(pid: int) -> str | None:
 def _start_from_proc(pid: int) -> str | None:
     try:
         text = (PROC / str(pid) / "stat").read_text()
-        # Ticks since boot repeat from boot to boot, so the boot is part of the name.
+        # The ticks count from boot, so the boot's id is part of the answer.
         boot = (PROC / "sys" / "kernel" / "random" / "boot_id").read_text().strip()
     except OSError:
         return None
-    # The command stands in brackets and may hold spaces and brackets itself; proc(5), fields 3 and 22.
+    # The command is in parentheses and may itself contain spaces and parentheses; proc(5), fields 3 and 22.
     fields = text[text.rindex(")") + 2 :].split()
     state, start_ticks = fields[0], fields[19]
     return None if state in "ZX" else f"{boot}:{start_ticks}"

@@ -9,8 +9,10 @@ import asyncio
 import contextlib
 import fcntl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
+
+from ..text import duration_text
 
 #: Seconds between lines: often at first, when a wrong run is best stopped, then ever less often, so that a run of ten
 #: hours shows about 150 lines and AWX is not flooded.
@@ -83,8 +85,27 @@ class Progress:
         if detail:
             parts.append(detail)
         if rate and done < self.total:
-            parts.append(f"about {duration((self.total - done) / rate)} left")
-        return f"[{duration(elapsed)}] " + ", ".join(parts)
+            parts.append(f"about {duration_text(round((self.total - done) / rate))} left")
+        return f"[{duration_text(round(elapsed))}] " + ", ".join(parts)
+
+
+#: Begins a line of a table and parts its tone from its text; no line of progress has it.
+_TONE = "\x1f"
+
+
+def write_table(path: Path | None, lines: Iterable[tuple[str, str]]) -> None:
+    """Add a table's lines, as (text, tone), to the file whose lines are shown."""
+    if path is not None:
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(f"{_TONE}{tone}{_TONE}{text}\n" for text, tone in lines)
+
+
+def untoned(line: str) -> tuple[str, str]:
+    """(tone, text) of a line of the file; the tone of a line of progress is empty."""
+    if not line.startswith(_TONE):
+        return "", line
+    _empty, tone, text = line.split(_TONE, 2)
+    return tone, text
 
 
 @contextlib.asynccontextmanager
@@ -101,13 +122,3 @@ async def shown(progress: Progress, show: Callable[[], None]) -> AsyncIterator[N
         yield
     finally:
         task.cancel()
-
-
-def duration(seconds: float) -> str:
-    """As people write it: 42 s, 3 min 5 s, 1 h 20 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

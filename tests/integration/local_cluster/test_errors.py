@@ -20,8 +20,8 @@ def test_taken_port_names_port_option_and_holder(driver: Driver) -> None:
 
 def test_bad_values_are_refused_together_and_nothing_is_created(driver: Driver) -> None:
     message = driver.failure(nodes=-1, api_port=0)
-    assert "nodes is -1; allowed are 0 to 5000" in message
-    assert "api_port is 0; allowed are 1 to 65535" in message
+    assert "nodes: -1 is not allowed; it must be 0 to 5,000" in message
+    assert "api_port: 0 is not allowed; it must be 1 to 65,535" in message
     assert not driver.data_dir.exists()
 
 

@@ -87,7 +87,7 @@ def test_more_fewer_and_other_nodes_without_a_restart(driver: Driver, own_kubect
 def test_other_ports_are_refused_and_said_how(driver: Driver) -> None:
     wanted = driver.options["scheduler_port"] + 1
     message = driver.failure(scheduler_port=wanted)
-    assert f"scheduler_port is {driver.options['scheduler_port']}, asked for is {wanted}" in message
+    assert f"scheduler_port is {driver.options['scheduler_port']} instead of {wanted}" in message
     assert "set restart to true" in message
     assert not driver.ok(nodes=2, pods_per_node=110)["changed"]
 
@@ -110,7 +110,7 @@ def test_a_crashed_part_is_started_again_and_told(driver: Driver) -> None:
     result = driver.ok()
     assert result["changes"] == ["start kube-scheduler"]
     told = " ".join(result.output.split())
-    assert "kube-scheduler was not running any more" in told
+    assert "kube-scheduler was no longer running" in told
     assert str(driver.data_dir / "logs" / "kube-scheduler.log") in told.replace(" ", "")
     assert result["parts"]["kube-scheduler"]["pid"] != before["kube-scheduler"]["pid"]
     assert result["parts"]["etcd"]["pid"] == before["etcd"]["pid"]

@@ -130,7 +130,7 @@ def test_both_are_shown_beside_each_other(shown: Shown) -> None:
     output = shown.done.stdout
     assert re.search(r"limited +fixed\n", output)
     assert re.search(r"verdict +failed +passed\n", output)
-    assert re.search(r"that tell of failed forks +[0-9]+ +0\n", output)
+    assert re.search(r"about failed forks +[0-9]+ +0\n", output)
     for name in ("limited", "fixed"):
         (folder,) = shown.results.glob(f"outage-*-{name}")
         assert str(folder) in output

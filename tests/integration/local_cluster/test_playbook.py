@@ -43,9 +43,13 @@ def test_an_inventorys_localhost_changes_nothing(play: Callable[..., Completed])
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"state": "running"}, "value of local_cluster_state must be one of"),
-        ({"nodes": "many"}, "local_cluster_nodes"),
-        ({"nodes": -1}, "nodes is -1; allowed are 0 to 5000"),
+        ({"state": "running"}, "local_cluster_state: 'running' is not allowed; choose one of present, absent, built"),
+        ({"nodes": "many"}, "local_cluster_nodes: 'many' is not a whole number, 0 to 5,000"),
+        (
+            {"node": 3},
+            "local_cluster_node: no role of kubestress.core has such a variable",
+        ),
+        ({"nodes": -1}, "local_cluster_nodes: -1 is not allowed; it must be 0 to 5,000"),
     ],
 )
 def test_bad_values_are_refused(play: Callable[..., Completed], variables: dict[str, Any], message: str) -> None:

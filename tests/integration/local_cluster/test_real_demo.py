@@ -83,7 +83,7 @@ def test_node_is_watched(summary: dict[str, Any]) -> None:
 
 
 def test_make_refuses_a_real_node_on_somebodys_cluster(tmp_path: Path) -> None:
-    environment = {"KUBECONFIG": str(tmp_path / "kubeconfig"), "REAL_NODE": "true"}
+    environment = {"KUBECONFIG": str(tmp_path / "kubeconfig"), "DEMO_CLUSTER": "current", "REAL_NODE": "true"}
     done = run("make", "demo", cwd=CHECKOUT, env=environment)
     assert done.rc != 0
-    assert "REAL_NODE is about the embedded cluster, but another is named by KUBECONFIG=" in done.output
+    assert "REAL_NODE applies to the embedded cluster, but DEMO_CLUSTER is current" in done.output

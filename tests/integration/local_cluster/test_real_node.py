@@ -270,7 +270,7 @@ def test_killed_namespaces_take_all_along_and_come_again(witness: Kubectl, node:
 
 
 def test_simulated_only_needs_a_restart_and_leaves_no_node(witness: Kubectl, node: Driver, before: Traces) -> None:
-    assert "real_node is True, asked for is False" in node.failure(real_node=False)
+    assert "real_node is True instead of False" in node.failure(real_node=False)
     result = node.ok(real_node=False, restart=True)
     assert "end the real node" in result["changes"]
     assert [item["metadata"]["name"] for item in witness("get", "nodes")["items"]] == ["simulated-0001"]
@@ -280,7 +280,7 @@ def test_simulated_only_needs_a_restart_and_leaves_no_node(witness: Kubectl, nod
     witness("wait", "--for=condition=Ready", "--timeout=20s", "pod/pretended", parse=False)
     witness("delete", "pod", "pretended", "--now", parse=False)
     assert Traces.now().left(before) == {}
-    assert "real_node is False, asked for is True" in node.failure()
+    assert "real_node is False instead of True" in node.failure()
     node.ok(restart=True)
 
 

@@ -18,16 +18,16 @@ class Wrong:
 
 
 WRONG = (
-    Wrong({"max_concurrent": 0}, ("max_concurrent: 0", "1 to 2000")),
+    Wrong({"max_concurrent": 0}, ("max_concurrent: 0", "1 to 2,000")),
     Wrong({"qps": -1}, ("qps: -1", "0 to")),
-    Wrong({"observe": {"node_interval": 0.5}}, ("observe.node_interval: 0.5", "1 to 3600, or 0 for never")),
+    Wrong({"observe": {"node_interval": 0.5}}, ("observe.node_interval: 0.5", "1 to 3,600, or 0 for never")),
     Wrong({"observe": {"api_interval": 4000}}, ("observe.api_interval: 4000", "or 0 for only before and after")),
     Wrong({"namespaces_parallel": 0}, ("namespaces_parallel: 0", "1 to")),
     Wrong({"namespaces": []}, ("namespaces", "at least one")),
-    Wrong({"namespaces": ["Upper"]}, ("namespaces: 'Upper'", "a-z")),
+    Wrong({"namespaces": ["Upper"]}, ("namespaces: 'Upper'", "lower-case")),
     Wrong({"namespaces": ["a", "a"]}, ("namespaces", "twice")),
-    Wrong({"namespaces": ["x" * 64]}, ("namespaces: 'xxx", "1 to 63")),
-    Wrong({"run_id": "no spaces"}, ("run_id: 'no spaces'", "1 to 63")),
+    Wrong({"namespaces": ["x" * 64]}, ("namespaces: 'xxx", "at most 63")),
+    Wrong({"run_id": "no spaces"}, ("run_id: 'no spaces'", "at most 63")),
     Wrong({"results_dir": "/nowhere"}, ("results_dir: /nowhere", "not a folder")),
     Wrong({"fragments": []}, ("fragments", "at least one")),
     Wrong({"fragments": [config_maps(1), config_maps(2)]}, ("fragments[1].role: 'configs'", "once")),

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.load.scheduler import Operation, Scheduler
-from ansible_collections.kubestress.core.plugins.module_utils.plan.fragment import Fragment, parse_fragments
+from ansible_collections.kubestress.core.plugins.module_utils.plan.fragment import Context, Fragment, parse_fragments
+from helpers.virtual_time import in_virtual_time
 
 
 def one(kind: str, name: str, *, count: int = 1) -> dict[str, Any]:
@@ -34,7 +35,7 @@ CONFIGS = {"role": "configs", "count": 4, "steps": [[one("ConfigMap", "c{{ index
 
 
 def fragments(*raw: dict[str, Any]) -> list[Fragment]:
-    return parse_fragments(list(raw), run_id="r", variables={}, labels={})
+    return parse_fragments(list(raw), Context(run_id="r"))
 
 
 class Simulated:
@@ -55,19 +56,24 @@ class Simulated:
         fails: frozenset[tuple[str, str]] = frozenset(),
         never_ready: frozenset[str] = frozenset(),
         existing: frozenset[str] = frozenset(),
-        final: bool = False,
+        finished: bool = False,
     ) -> None:
         self.names = [f"n-{number}" for number in range(1, namespaces + 1)]
         self.plan, self.workers, self.draw = plan, workers, random.Random(seed)
-        self.fails, self.never_ready, self.final = fails, never_ready, final
-        self.scheduler = Scheduler(plan, namespaces=enumerate(self.names, 1), parallel=parallel, existing=existing)
-        self.scheduler.unready_in = lambda namespace, role: len(self.unready[namespace, role])
+        self.fails, self.never_ready, self.finished = fails, never_ready, finished
+        self.scheduler = Scheduler(
+            plan,
+            namespaces=enumerate(self.names, 1),
+            parallel=parallel,
+            existing=existing,
+            unfinished_in=lambda namespace, role: len(self.unfinished[namespace, role]),
+        )
         self.sent: list[Operation] = []
         self.outcomes: Counter[tuple[str, str, str]] = Counter()
         self.skipped: dict[tuple[str, str], str] = {}
         self.stored: set[tuple[str, str]] = set()
         self.ready: set[str] = set(existing)
-        self.unready: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self.unfinished: dict[tuple[str, str], set[str]] = defaultdict(set)
         self.gated: dict[tuple[str, str], set[str]] = defaultdict(set)
         self.later: list[Any] = []
         self.most_unfinished: Counter[str] = Counter()
@@ -95,7 +101,7 @@ class Simulated:
             await asyncio.sleep(0)
         if self.later:
             self.later.pop(self.draw.randrange(len(self.later)))()
-        elif self.scheduler.resting:
+        elif self.scheduler.is_waiting:
             # Only a pause of a wave may be left to wait for: anything else would hang for ever.
             await asyncio.sleep(0.001)
 
@@ -114,7 +120,7 @@ class Simulated:
                 self.skipped[key] = operation.skipped_because
             if failure is None:
                 self.store(operation)
-            self.scheduler.finished_operation(operation, failure=failure, final=self.final)
+            self.scheduler.finished_operation(operation, failure=failure, finished=self.finished)
 
     def check(self, operation: Operation) -> None:
         """What must hold at the moment at which an operation is handed out."""
@@ -130,7 +136,7 @@ class Simulated:
             needed = {f"{operation.name}-{letter}{number}" for letter in "cs" for number in (1, 2)}
             assert {name for name in needed if (namespace, name) in self.stored} == needed
         for role in self.waits[operation.role]:
-            assert not self.unready[namespace, role]
+            assert not self.unfinished[namespace, role]
             sent = [each for each in self.sent if (each.namespace, each.role) == (namespace, role)]
             assert len(sent) == self.objects[role]
 
@@ -140,9 +146,9 @@ class Simulated:
         if operation.kind == "Namespace":
             self.later.append(lambda: self.namespace_settles(namespace))
         elif operation.kind in ("Deployment", "Job"):
-            if self.final:
+            if self.finished:
                 return
-            self.unready[namespace, operation.role].add(name)
+            self.unfinished[namespace, operation.role].add(name)
             self.later.append(lambda: self.member_ends(operation))
             gate = self.gates[operation.role]
             if gate and operation.unit.step == len(operation.unit.lane.fragment.steps) - 1:
@@ -159,10 +165,10 @@ class Simulated:
             self.scheduler.namespace_ready(namespace)
 
     def member_ends(self, operation: Operation) -> None:
-        for names in (self.unready, self.gated):
+        for names in (self.unfinished, self.gated):
             names[operation.namespace, operation.role].discard(operation.name)
         self.scheduler.member_finished(operation.namespace, operation.name)
-        self.scheduler.poke(operation.namespace)
+        self.scheduler.recheck(operation.namespace)
 
     def expected(self) -> Counter[tuple[str, str, str]]:
         """Every object of the plan, once."""
@@ -222,17 +228,33 @@ async def test_a_role_that_comes_after_another_waits_for_its_readiness_there():
     assert run.outcomes == run.expected()
 
 
+@in_virtual_time
 async def test_waves_pause_between_their_members_and_let_others_go_on():
-    plan = fragments({**CONFIGS, "wave": {"size": 2, "pause": 0.1}, "count": 5}, {**JOBS, "active": 0})
+    plan = fragments({**CONFIGS, "wave": {"size": 2, "pause": 30}, "count": 5}, {**JOBS, "active": 0})
     scheduler = Scheduler(plan, namespaces=[(1, "n-1")], parallel=1)
     loop = asyncio.get_running_loop()
-    began, times = loop.time(), {}
-    async with asyncio.timeout(5):
-        while (operation := await scheduler.next()) is not None:
-            times[operation.name] = loop.time() - began
-            scheduler.finished_operation(operation, failure=None)
-    assert times["c2"] < 0.1 <= times["c3"] <= times["c4"] < 0.2 <= times["c5"] < 0.6
-    assert max(times[f"j{number}"] for number in range(1, 6)) < 0.1
+    times = {}
+    while (operation := await scheduler.next()) is not None:
+        times[operation.name] = round(loop.time())
+        scheduler.finished_operation(operation, failure=None)
+    assert [times[f"c{number}"] for number in range(1, 6)] == [0, 0, 30, 30, 60]
+    assert {times[f"j{number}"] for number in range(1, 6)} == {0}
+
+
+async def test_of_a_stopped_role_no_more_members_begin_and_the_others_go_on():
+    run = Simulated(fragments(NAMESPACES, {**JOBS, "active": 1}, DEPLOYMENTS), namespaces=4, parallel=2)
+
+    def stop_the_jobs(operation: Operation) -> None:
+        Simulated.member_ends(run, operation)
+        if operation.role == "jobs":
+            run.scheduler.stop_role("jobs")
+
+    run.member_ends = stop_the_jobs  # type: ignore[method-assign]
+    await run.run()
+    sent = Counter(operation.role for operation in run.sent)
+    assert (sent["namespaces"], sent["deployments"]) == (4, 4 * 15)
+    assert 1 <= sent["jobs"] <= 4
+    assert run.scheduler.members_begun["jobs"] == sent["jobs"]
 
 
 FAILURES = [
@@ -281,7 +303,7 @@ async def test_a_namespace_known_as_ready_before_its_turn_needs_no_second_word()
 
 
 async def test_members_that_ended_before_their_answer_came_do_not_hold_the_gate():
-    run = await Simulated(fragments(NAMESPACES, {**JOBS, "active": 1}), final=True).run()
+    run = await Simulated(fragments(NAMESPACES, {**JOBS, "active": 1}), finished=True).run()
     assert run.outcomes == run.expected()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.machine import progress as module
-from ansible_collections.kubestress.core.plugins.module_utils.machine.progress import Progress, duration
+from ansible_collections.kubestress.core.plugins.module_utils.machine.progress import Progress
 
 
 class Clock:
@@ -67,14 +67,6 @@ def test_without_a_file_there_is_silence(clock: Clock):
     progress = Progress(None, total=1, what="objects")
     clock.now += 1000
     progress.show(done=1, failed=0, retries=0, unready=0, last=True)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (59.4, "59 s"), (60, "1 min"), (185, "3 min 5 s"), (4800, "1 h 20 min"), (90_000, "25 h 0 min")],
-)
-def test_durations_are_written_as_people_do(seconds: float, text: str):
-    assert duration(seconds) == text
 
 
 def test_a_file_that_nobody_holds_is_abandoned(tmp_path: Path):

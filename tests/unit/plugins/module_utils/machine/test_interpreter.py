@@ -1,4 +1,4 @@
-"""A module without its packages' own code, and what stays behind: nothing."""
+"""What is changed in this interpreter for a while: imports and the garbage collector, both as before afterwards."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.machine.interpreter import import_light, leave_cycles
+from ansible_collections.kubestress.core.plugins.module_utils.machine.interpreter import (
+    import_without_parents,
+    rare_garbage_collection,
+    skip_final_collection,
+)
 
 
 @pytest.fixture
@@ -28,7 +32,7 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("library")
 def test_packages_are_not_run_and_not_left_half_made() -> None:
-    (wanted,) = import_light(["heavylib.inner.wanted"], without=["heavylib", "heavylib.inner"])
+    (wanted,) = import_without_parents(["heavylib.inner.wanted"], parents=["heavylib", "heavylib.inner"])
     assert wanted.VALUE == 42
     assert not [name for name in sys.modules if name.startswith("heavylib")]
     assert importlib.import_module("heavylib.inner").LOADED
@@ -36,26 +40,38 @@ def test_packages_are_not_run_and_not_left_half_made() -> None:
 
 @pytest.mark.usefixtures("library")
 def test_where_a_package_is_needed_it_is_imported_as_usual() -> None:
-    (dependent,) = import_light(["heavylib.inner.dependent"], without=["heavylib", "heavylib.inner"])
+    (dependent,) = import_without_parents(["heavylib.inner.dependent"], parents=["heavylib", "heavylib.inner"])
     assert dependent.LOADED
 
 
 @pytest.mark.usefixtures("library")
 def test_a_module_whose_one_name_nobody_calls_is_not_run_and_not_left_empty() -> None:
     unused = {"heavylib.inner.wanted": "VALUE"}
-    (caller,) = import_light(["heavylib.inner.caller"], without=["heavylib", "heavylib.inner"], unused=unused)
+    (caller,) = import_without_parents(["heavylib.inner.caller"], parents=["heavylib", "heavylib.inner"], stubs=unused)
     assert caller.VALUE is None
     assert importlib.import_module("heavylib.inner.wanted").VALUE == 42
 
 
 def test_what_is_missing_is_an_import_error() -> None:
     with pytest.raises(ImportError):
-        import_light(["nosuchlibrary.part"], without=["nosuchlibrary"])
+        import_without_parents(["nosuchlibrary.part"], parents=["nosuchlibrary"])
 
 
 def test_what_is_left_at_the_end_is_not_searched_again():
     try:
-        leave_cycles()
+        skip_final_collection()
         assert gc.get_freeze_count() > 0
     finally:
         gc.unfreeze()
+
+
+def test_the_collector_is_as_before_also_after_a_failure():
+    before = gc.get_threshold()
+    assert gc.get_freeze_count() == 0
+    with pytest.raises(ValueError, match="inside"), rare_garbage_collection():  # noqa: PT012  (what holds inside is the point)
+        assert gc.get_threshold()[0] > before[0]
+        assert gc.get_freeze_count() > 1000
+        assert gc.isenabled()
+        raise ValueError("inside")
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waiting until deleted objects are really gone: a finalizer may hold them long after the request was answered."""
+"""Waits until deleted objects have vanished: a finalizer may hold them long after the request was answered."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ..cluster.watch import ListWatch, key_of
 Deleted = tuple[str, str, str, str]
 
 
-async def wait_until_gone(
+async def wait_until_deleted(
     cluster: Cluster, discovery: Discovery, deleted: set[Deleted], *, run_id: str, timeout_seconds: float
 ) -> list[dict[str, str]]:
-    """Wait for (apiVersion, kind, namespace, name) to vanish; rows of kind, namespace, name, cause of what did not."""
+    """Wait for (apiVersion, kind, namespace, name) to vanish; rows of kind, namespace, name and cause for the rest."""
     by_kind: dict[tuple[str, str], dict[tuple[str, str], str]] = defaultdict(dict)
     for api_version, kind, namespace, name in deleted:
         resource = await discovery.resource(api_version, kind)
@@ -31,7 +31,7 @@ async def wait_until_gone(
             for (api_version, kind), left in by_kind.items():
                 resource = await discovery.resource(api_version, kind)
                 watch = ListWatch(cluster, resource, label_selector=run_selector(run_id))
-                group.create_task(_kind_gone(watch, left))
+                group.create_task(_wait_for_kind(watch, left))
     return [
         {"kind": kind, "namespace": namespace, "name": name, "cause": cause}
         for (_api_version, kind), left in by_kind.items()
@@ -39,7 +39,7 @@ async def wait_until_gone(
     ]
 
 
-async def _kind_gone(watch: ListWatch, left: dict[tuple[str, str], str]) -> None:
+async def _wait_for_kind(watch: ListWatch, left: dict[tuple[str, str], str]) -> None:
     try:
         await _follow(watch, left)
     except ClusterError as error:
