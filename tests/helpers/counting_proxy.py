@@ -1,4 +1,4 @@
-"""A reverse proxy in front of a real API server that counts what passes, and that misbehaves when told to.
+"""A reverse proxy in front of a real API server that counts requests, and misbehaves on demand.
 
 Plain HTTP on loopback towards the client; towards the server whatever its kubeconfig says. It runs in a thread of its
 own, so the code under test keeps its main thread.
@@ -29,15 +29,17 @@ _NOT_PASSED_ON = frozenset({"host", "authorization", "content-length", "transfer
 
 @dataclass(frozen=True, kw_only=True)
 class Faults:
-    """What goes wrong on the way.
+    """Faults of the proxy.
 
     `refuse_every`: each n-th mutating request is answered 429 (with Retry-After 0) and 503 in turn, without reaching
     the server. `lose_every`: each n-th mutating request reaches it, but its answer is lost with the connection.
-    `delay_seconds`: how much longer each request takes. `cut_watches_seconds`: mean time after which a watch's
-    connection is dropped, in the middle of whatever it sends. `expire_watches`: so many watches are answered 410.
+    `delay_seconds`: extra duration of each request. `cut_watches_seconds`: mean time after which a watch's connection
+    is dropped, even in the middle of an event. `expire_watches`: this many watches are answered 410.
     `die_after`: from the n-th request on, every connection is dropped, watches included.
-    `processes`: every node looks like a real one, whose kubelet counts that many in each of its pods.
-    `metrics`: what the API server's /metrics gives instead of figures: "missing", "garbage" or "silence".
+    `processes`: every node looks real, and its kubelet reports this many processes in each pod.
+    `login_page_every`: the first `login_page_times` attempts (0: all) to create each n-th object are answered with 200
+    and a login page, without reaching the server.
+    `metrics`: what /metrics returns instead of figures: "missing", "garbage" or "silence".
     """
 
     refuse_every: int = 0
@@ -47,11 +49,13 @@ class Faults:
     expire_watches: int = 0
     die_after: int = 0
     processes: int = 0
+    login_page_every: int = 0
+    login_page_times: int = 0
     metrics: str = ""
 
 
 class CountingProxy:
-    """`in_flight` and `peak_in_flight` leave out watches. `stored` counts the creations that the server confirmed."""
+    """`in_flight` and `peak_in_flight` exclude watches. `stored` counts creations that the server confirmed."""
 
     def __init__(self, connection: Connection, faults: Faults) -> None:
         self._connection = connection
@@ -64,11 +68,14 @@ class CountingProxy:
         self.answers: Counter[int] = Counter()
         self.stored: Counter[tuple[str, str]] = Counter()
         self.lost = self.cut = self.watches = self.kubelets_asked = 0
+        #: By path and name of an object: how often its creation was answered with a login page.
+        self.login_pages: Counter[tuple[str, str]] = Counter()
+        self._asked_for: set[tuple[str, str]] = set()
         self._mutations = 0
         self._expired = 0
 
     async def serve(self, ready: threading.Event, stop: asyncio.Event) -> None:
-        """Serve until told to stop."""
+        """Serve until stopped."""
         application = web.Application(client_max_size=16 * 1024**2)
         application.router.add_route("*", "/{path:.*}", self._handle)
         runner = web.AppRunner(application, shutdown_timeout=0.1)
@@ -88,7 +95,7 @@ class CountingProxy:
         return self._session.request(
             request.method,
             self._connection.host + request.path_qs,
-            data=body or None,  # an empty body would get a Content-Type, which the server refuses on a GET
+            data=body or None,  # an empty body would get a Content-Type, which the server rejects on a GET
             headers=[*headers, *self._connection.headers[1:]],
         )
 
@@ -103,7 +110,7 @@ class CountingProxy:
         try:
             answer = await self._answer(request)
         finally:
-            # Before the answer goes out: the client can't have begun the next request yet.
+            # Before the response is sent, so the client cannot have started its next request.
             self.in_flight -= 1
         self.answers[answer.status] += 1
         return answer
@@ -116,6 +123,8 @@ class CountingProxy:
             return await self._metrics()
         if self._faults.processes and (node := _NODE.fullmatch(request.path)):
             return await self._node(node["name"], node["endpoint"])
+        if request.method == "POST" and (name := _name(body)) and self._needs_login((request.path, name)):
+            return web.Response(text="<html>Please log in</html>", content_type="text/html")
         lose = False
         if request.method in MUTATING:
             self._mutations += 1
@@ -125,12 +134,24 @@ class CountingProxy:
             lose = bool(self._faults.lose_every) and self._mutations % self._faults.lose_every == 0
         async with self._ask(request, body) as answer:
             data = await answer.read()
-            if request.method == "POST" and answer.status == 201:
-                self.stored[request.path, json.loads(body)["metadata"]["name"]] += 1
+            # Access reviews are answered with 201 as well, but they have no name and are not stored.
+            if request.method == "POST" and answer.status == 201 and (name := _name(body)):
+                self.stored[request.path, name] += 1
             if lose and request.transport is not None:
                 self.lost += 1
                 request.transport.abort()
             return web.Response(status=answer.status, body=data, headers=_passed_back(answer))
+
+    def _needs_login(self, key: tuple[str, str]) -> bool:
+        every, times = self._faults.login_page_every, self._faults.login_page_times
+        if key not in self._asked_for:
+            self._asked_for.add(key)
+            if every and len(self._asked_for) % every == 0:
+                self.login_pages[key] = 0
+        if key not in self.login_pages or (times and self.login_pages[key] == times):
+            return False
+        self.login_pages[key] += 1
+        return True
 
     async def _node(self, name: str, endpoint: str | None) -> web.Response:
         if endpoint is None:
@@ -151,7 +172,7 @@ class CountingProxy:
         if self._faults.metrics == "missing":
             return _status(404, "NotFound", "the server could not find the requested resource")
         if self._faults.metrics == "silence":
-            await asyncio.Event().wait()  # until the client goes away
+            await asyncio.Event().wait()  # until the client disconnects
         return web.Response(body=b"<html>not what you asked for</html>")
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
@@ -168,7 +189,7 @@ class CountingProxy:
                 response.headers.update(_passed_back(answer))
                 await response.prepare(request)
                 async for chunk in answer.content.iter_any():
-                    # In two pieces, so that a cut falls into the middle of an event too.
+                    # In two pieces, so that a cut can also fall into the middle of an event.
                     await response.write(chunk[: len(chunk) // 2])
                     await asyncio.sleep(0)
                     await response.write(chunk[len(chunk) // 2 :])
@@ -177,6 +198,12 @@ class CountingProxy:
             if request.transport is not None:
                 request.transport.abort()
         return response
+
+
+def _name(body: bytes) -> str:
+    """Return the name of the object in a request's body; "" if it has none."""
+    name: str = (json.loads(body).get("metadata") or {}).get("name") or ""
+    return name
 
 
 def _dropped(request: web.Request) -> web.Response:
@@ -202,7 +229,7 @@ def _refusal(code: int) -> web.Response:
 
 @contextlib.contextmanager
 def counting_proxy(kubeconfig: Path, **faults: Any) -> Iterator[CountingProxy]:
-    """Yield a running proxy in front of the kubeconfig's API server; `faults` as of Faults."""
+    """Yield a running proxy in front of the kubeconfig's API server; `faults` are the fields of Faults."""
     ready = threading.Event()
     running: dict[str, Any] = {}
 

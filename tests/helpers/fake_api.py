@@ -1,4 +1,4 @@
-"""A small API server: kinds, objects, lists by label, deletions as they really go, over real HTTP."""
+"""A small API server over real HTTP: kinds, objects, lists by label, and realistic deletion."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ KINDS = (
 
 
 class FakeApi:
-    """`objects`: (plural, namespace, name) -> object. `refused`: path -> answer instead of the real one.
+    """`objects`: (plural, namespace, name) -> object. `refused`: path -> response instead of the real one.
 
-    `deleted`: (method and path, query, body) of each deletion asked for. An object with finalizers stays.
+    `deleted`: (method and path, query, body) of each delete request. An object with finalizers stays.
     """
 
     def __init__(self, kinds: tuple[tuple[str, str, str, bool], ...] = KINDS) -> None:
@@ -42,12 +42,12 @@ class FakeApi:
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         self.stale: list[str] = []
         self.watched: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
-        #: Longest list of what lacks a label that is given whole; its next page is never given.
+        #: Longest complete list of objects without a label; the next page is never returned.
         self.page_size: int | None = None
 
     @asynccontextmanager
     async def cluster(self, **settings: Any) -> AsyncIterator[Cluster]:
-        """Yield a Cluster that talks to this server."""
+        """Yield a Cluster connected to this server."""
         async with cluster_on(self.handle, **settings) as cluster:
             yield cluster
 
@@ -58,7 +58,7 @@ class FakeApi:
             yield url
 
     def add(self, plural: str, name: str, namespace: str = "", **metadata: Any) -> dict[str, Any]:
-        """Put an object there."""
+        """Add an object."""
         rest = {key: metadata.pop(key) for key in ("spec", "status") if key in metadata}
         own = {"name": name, "uid": f"uid-{plural}-{namespace}-{name}"}
         if namespace:
@@ -68,7 +68,7 @@ class FakeApi:
         return obj
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer as an API server does, as far as these tests need."""
+        """Respond like an API server, as far as these tests need."""
         path, query = request.path, dict(request.query)
         self.asked.append((request.method, path, query))
         if path in self.refused:
@@ -135,7 +135,7 @@ class FakeApi:
         others = "!=" in query.get("labelSelector", "")
         if self.page_size is not None and others and not namespace and len(items) > self.page_size:
             items, metadata["continue"] = items[: self.page_size], "more"
-        return {"metadata": metadata, "items": items}
+        return {"kind": "PartialObjectMetadataList", "metadata": metadata, "items": items}
 
     def _delete(self, plural: str, namespace: str, name: str, query: dict[str, str]) -> web.Response:
         going = [self.objects[plural, namespace, name]] if name else list(self._selected(plural, namespace, query))
@@ -144,7 +144,7 @@ class FakeApi:
                 obj["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
             else:
                 del self.objects[plural, obj["metadata"].get("namespace", ""), obj["metadata"]["name"]]
-        return web.json_response({})
+        return web.json_response({"kind": "Status", "status": "Success"})
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()

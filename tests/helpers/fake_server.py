@@ -1,8 +1,9 @@
-"""A server of a few lines on loopback, and a Cluster that talks to it over real HTTP."""
+"""A tiny server on loopback, and a Cluster connected to it over real HTTP."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,9 +16,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 QUICK = RetryPolicy(deadline_seconds=5.0, first_pause_seconds=0.001, max_pause_seconds=0.01)
 
 
+class ThreeTries(RetryPolicy):
+    """Gives up after the third attempt, however fast or slow the machine is."""
+
+    def pause_seconds(self, attempt: int, retry_after_seconds: float | None) -> float:
+        """No pause, and then an endless one."""
+        return super().pause_seconds(attempt, retry_after_seconds) if attempt < 3 else math.inf
+
+
 @asynccontextmanager
 async def serving(handler: Handler) -> AsyncIterator[str]:
-    """Yield the URL of a server on which every request goes to the handler."""
+    """Yield the URL of a server that passes every request to the handler."""
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
@@ -37,7 +46,7 @@ async def cluster_on(handler: Handler, *, retry: RetryPolicy = QUICK, **settings
 
 
 def status(code: int, *, reason: str = "", message: str = "", **headers: str) -> web.Response:
-    """Return an error answer as the API server gives it."""
+    """Return an error response like the API server's."""
     document = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code}
     return web.json_response(document | {"reason": reason, "message": message}, status=code, headers=headers)
 

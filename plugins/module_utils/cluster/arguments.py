@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from ..settings.roles.run import ROLE as RUN
 from .connection import AUTH_ENVIRONMENT
 
 _AUTH_TYPES: dict[str, dict[str, Any]] = {
@@ -21,7 +23,8 @@ _AUTH_TYPES: dict[str, dict[str, Any]] = {
     "ca_cert": {"type": "path", "aliases": ["ssl_ca_cert"]},
     "validate_certs": {"type": "bool", "aliases": ["verify_ssl"]},
     "proxy": {"type": "str"},
-    "proxy_headers": {"type": "dict"},
+    # No dict: of one that comes as text, Ansible would hide the whole text, and show the values that it made of it.
+    "proxy_headers": {"type": "raw", "no_log": True},
     "no_proxy": {"type": "str"},
     "impersonate_user": {"type": "str"},
     "impersonate_groups": {"type": "list", "elements": "str"},
@@ -36,18 +39,26 @@ def _auth_arguments() -> dict[str, dict[str, Any]]:
 
 AUTH_ARGUMENTS = _auth_arguments()
 
-LIMIT_ARGUMENTS: dict[str, dict[str, Any]] = {
-    "max_concurrent": {"type": "int", "default": 50},
-    "qps": {"type": "float", "default": 0.0},
-    "burst": {"type": "int", "default": 0},
-    "request_timeout": {"type": "float", "default": 60.0},
-    "retry_deadline": {"type": "float", "default": 120.0},
+_LIMITS = {
+    "max_concurrent": RUN["run_max_concurrent"],
+    "qps": RUN["run_qps"],
+    "burst": RUN["run_burst"],
+    "request_timeout": RUN["run_request_timeout"],
+    "retry_deadline": RUN["run_retry_deadline"],
 }
+
+LIMIT_ARGUMENTS = {option: setting.argument_spec() for option, setting in _LIMITS.items()}
 
 WAIT_ARGUMENTS: dict[str, dict[str, Any]] = {
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 600},
 }
+
+
+def check_limits(params: Mapping[str, Any]) -> None:
+    """Check the options of LIMIT_ARGUMENTS. Raises SettingError."""
+    for option, setting in _LIMITS.items():
+        setting.check(option, params[option])
 
 
 def auth_options(params: dict[str, Any]) -> dict[str, Any]:

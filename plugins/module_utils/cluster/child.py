@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Work that leaves nothing behind in this process: done in a short-lived child, which answers in JSON."""
+"""Run a function in a short-lived child process, so that its memory and imports do not stay in this one."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from typing import Any
 from .errors import ConfigurationError
 
 
-async def run_apart(function: Callable[[], Any]) -> Any:
-    """What `function()` returns, as JSON gives it back; memory and modules that it needs are gone with its child.
+async def run_in_child(function: Callable[[], Any]) -> Any:
+    """Return what `function()` returns, after a round trip through JSON.
 
-    A ConfigurationError comes through as it is; anything else is a fault of ours and becomes a RuntimeError with the
-    child's traceback. Files in the child's temporary folder are removed with it.
+    A ConfigurationError is passed on. Any other exception is a bug and becomes a RuntimeError with the child's
+    traceback. The child has its own temporary folder, which is removed when it ends.
     """
     if sys.platform == "darwin" or threading.active_count() > 1:
-        # A fork takes along locks that other threads hold, and macOS' own libraries cannot be used after one.
+        # A fork copies locks that other threads hold, and macOS system libraries cannot be used after one.
         return await asyncio.to_thread(function)
     reading, writing = os.pipe()
     pid = os.fork()
@@ -49,7 +49,7 @@ async def run_apart(function: Callable[[], Any]) -> Any:
 
 
 def _child(function: Callable[[], Any], writing: int) -> None:
-    """The child's life. It never returns: what the parent registered for its own end must not run here."""
+    """Run in the child. Never returns: exit handlers of the parent must not run here."""
     try:
         with tempfile.TemporaryDirectory(prefix="kubestress-") as folder:
             tempfile.tempdir = folder
@@ -66,7 +66,7 @@ def _child(function: Callable[[], Any], writing: int) -> None:
 
 
 async def _read_all(descriptor: int) -> bytes:
-    """Everything until the other end is closed; the loop goes on meanwhile."""
+    """Read until the other end is closed, without blocking the event loop."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
     pieces: list[bytes] = []

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the API server is and how to prove who we are.
+"""Address, credentials and TLS settings of an API server, from module options, a kubeconfig or a service account.
 
-`kubernetes.aio` reads kubeconfig, exec plug-ins, tokens and in-cluster credentials; what it finds is turned into a
-plain `Connection`, because requests go over our own aiohttp session.
+`kubernetes.aio` reads kubeconfigs, exec plug-ins, tokens and in-cluster credentials, in a child process because the
+library takes memory that would stay. The result is a plain `Connection` for our own aiohttp session.
 """
 
 from __future__ import annotations
@@ -17,17 +17,93 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from ..machine.interpreter import import_light
-from .child import run_apart
+from ..machine.interpreter import import_without_parents
+from .child import run_in_child
 from .errors import ConfigurationError
+
+#: Option name -> environment variable, as in kubernetes.core. The modules' specs and the documentation follow it.
+AUTH_ENVIRONMENT: dict[str, str] = {
+    "kubeconfig": "K8S_AUTH_KUBECONFIG",
+    "context": "K8S_AUTH_CONTEXT",
+    "host": "K8S_AUTH_HOST",
+    "api_key": "K8S_AUTH_API_KEY",
+    "username": "K8S_AUTH_USERNAME",
+    "password": "K8S_AUTH_PASSWORD",
+    "client_cert": "K8S_AUTH_CERT_FILE",
+    "client_key": "K8S_AUTH_KEY_FILE",
+    "ca_cert": "K8S_AUTH_SSL_CA_CERT",
+    "validate_certs": "K8S_AUTH_VERIFY_SSL",
+    "proxy": "K8S_AUTH_PROXY",
+    "proxy_headers": "K8S_AUTH_PROXY_HEADERS",
+    "no_proxy": "K8S_AUTH_NO_PROXY",
+    "impersonate_user": "K8S_AUTH_IMPERSONATE_USER",
+    "impersonate_groups": "K8S_AUTH_IMPERSONATE_GROUPS",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """How to reach one API server.
+
+    `host` is a URL without a trailing slash. `headers` are (name, value) pairs sent with every request (authorization,
+    impersonation); a name may occur more than once.
+    """
+
+    host: str
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    ssl_context: ssl.SSLContext | None = None
+    server_hostname: str | None = None
+    proxy: str | None = None
+    proxy_headers: dict[str, str] | None = field(default=None, repr=False)
+
+
+async def open_connection(options: dict[str, Any]) -> Connection:
+    """Resolve module options (names of AUTH_ENVIRONMENT) to a Connection.
+
+    Order: the options of the task, then kubeconfig (option, K8S_AUTH_KUBECONFIG, KUBECONFIG, ~/.kube/config), then
+    the service account of the pod. Raises ConfigurationError naming the wrong option.
+    """
+    options = {name: value for name, value in options.items() if value not in (None, "", [])}
+    found: dict[str, Any] = {}
+    if "host" not in options or "kubeconfig" in options or "context" in options:
+        found = await run_in_child(
+            partial(resolve, {name: options[name] for name in ("kubeconfig", "context") if name in options})
+        )
+    _apply_options(found, options)
+    host = found.get("host")
+    if not host:
+        raise ConfigurationError("no API server: set kubeconfig or host, or run inside a cluster")
+    return Connection(
+        host=host.rstrip("/"),
+        headers=_headers(found, options),
+        ssl_context=_ssl_context(found) if host.startswith("https") else None,
+        server_hostname=found.get("server_hostname"),
+        proxy=None if _bypasses_proxy(host, options) else found.get("proxy"),
+        proxy_headers=_proxy_headers(options.get("proxy_headers")),
+    )
+
+
+def _proxy_headers(given: Any) -> dict[str, str] | None:
+    """The headers out of a dictionary or its text. Raises ConfigurationError, without the value: it may be a secret."""
+    from ansible.module_utils.common.validation import check_type_dict
+
+    if given is None:
+        return None
+    try:
+        headers = check_type_dict(given)
+    except TypeError:
+        headers = None
+    if not isinstance(headers, dict):
+        raise ConfigurationError("proxy_headers: a dictionary is needed, or its text: JSON, or name=value by comma")
+    return {str(name): str(value) for name, value in headers.items()}
 
 
 def resolve(options: dict[str, Any]) -> dict[str, Any]:
     """Host, authorization, certificates and proxy for the module options `kubeconfig` and `context`.
 
-    Certificates that the library wrote into the temporary folder are returned as text (`ca_pem`, `cert_pem`,
-    `key_pem`), those in files of the user as paths (`ca_file` …). Order: the options, then KUBECONFIG and
-    ~/.kube/config, then the service account of the pod that we run in. Raises ConfigurationError.
+    Certificates that the library wrote to the temporary folder are returned as text (`ca_pem`, `cert_pem`, `key_pem`),
+    the user's own files as paths (`ca_file` …). Order: the options, then KUBECONFIG and ~/.kube/config, then the
+    service account of the pod. Raises ConfigurationError.
     """
     configuration = asyncio.run(_loaded(options))
     found = {
@@ -57,11 +133,11 @@ def _file_or_text(name: str, path: str | None) -> dict[str, str]:
 
 async def _loaded(options: dict[str, Any]) -> Any:
     try:
-        config, configurations = import_light(
+        config, configurations = import_without_parents(
             ["kubernetes.aio.config", "kubernetes.aio.client.configuration"],
-            without=["kubernetes", "kubernetes.aio"],
-            # Its client of typed models, with pydantic and dateutil: two thirds of this import's time.
-            unused={"kubernetes.aio.client.api_client": "ApiClient"},
+            parents=["kubernetes", "kubernetes.aio"],
+            # The client of typed models, with pydantic and dateutil, takes two thirds of the import's time.
+            stubs={"kubernetes.aio.client.api_client": "ApiClient"},
         )
     except ImportError as error:
         raise ConfigurationError(
@@ -83,7 +159,7 @@ async def _loaded(options: dict[str, Any]) -> Any:
             )
         else:
             config.load_incluster_config(client_configuration=configuration)
-    except Exception as error:  # the loader raises whatever its parsers raise
+    except Exception as error:  # the loader passes on whatever its parsers raise
         raise ConfigurationError(_explain(error, kubeconfig, options)) from error
     return configuration
 
@@ -103,76 +179,14 @@ def _explain(error: Exception, kubeconfig: Any, options: dict[str, Any]) -> str:
         return f"kubeconfig {kubeconfig}{context} cannot be used: {text}"
     if kubeconfig is None and not _default_kubeconfig_exists():
         return (
-            "no API server is named: set kubeconfig (K8S_AUTH_KUBECONFIG or KUBECONFIG), or host and api_key; "
+            "no API server is given: set kubeconfig (K8S_AUTH_KUBECONFIG or KUBECONFIG), or host and api_key; "
             f"~/.kube/config does not exist and this is not a pod ({text})"
         )
     return f"the kubeconfig cannot be used: {text}"
 
 
-#: Option name -> environment variable, as in kubernetes.core. The modules' specs and the documentation follow it.
-AUTH_ENVIRONMENT: dict[str, str] = {
-    "kubeconfig": "K8S_AUTH_KUBECONFIG",
-    "context": "K8S_AUTH_CONTEXT",
-    "host": "K8S_AUTH_HOST",
-    "api_key": "K8S_AUTH_API_KEY",
-    "username": "K8S_AUTH_USERNAME",
-    "password": "K8S_AUTH_PASSWORD",
-    "client_cert": "K8S_AUTH_CERT_FILE",
-    "client_key": "K8S_AUTH_KEY_FILE",
-    "ca_cert": "K8S_AUTH_SSL_CA_CERT",
-    "validate_certs": "K8S_AUTH_VERIFY_SSL",
-    "proxy": "K8S_AUTH_PROXY",
-    "proxy_headers": "K8S_AUTH_PROXY_HEADERS",
-    "no_proxy": "K8S_AUTH_NO_PROXY",
-    "impersonate_user": "K8S_AUTH_IMPERSONATE_USER",
-    "impersonate_groups": "K8S_AUTH_IMPERSONATE_GROUPS",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Connection:
-    """One way to one API server.
-
-    `host` is a URL without a trailing slash. `headers` are name and value pairs that go with every
-    request (authorization, impersonation); a name may come twice.
-    """
-
-    host: str
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    ssl_context: ssl.SSLContext | None = None
-    server_hostname: str | None = None
-    proxy: str | None = None
-    proxy_headers: dict[str, str] | None = None
-
-
-async def open_connection(options: dict[str, Any]) -> Connection:
-    """Resolve module options (names of AUTH_ENVIRONMENT) to a Connection.
-
-    Order: the options of the task, then kubeconfig (option, K8S_AUTH_KUBECONFIG, KUBECONFIG, ~/.kube/config), then
-    the service account of the pod that we run in. Raises ConfigurationError naming the option at fault.
-    """
-    options = {name: value for name, value in options.items() if value not in (None, "", [])}
-    found: dict[str, Any] = {}
-    if "host" not in options or "kubeconfig" in options or "context" in options:
-        found = await run_apart(
-            partial(resolve, {name: options[name] for name in ("kubeconfig", "context") if name in options})
-        )
-    _apply_options(found, options)
-    host = found.get("host")
-    if not host:
-        raise ConfigurationError("no API server: set kubeconfig or host, or run inside a cluster")
-    return Connection(
-        host=host.rstrip("/"),
-        headers=_headers(found, options),
-        ssl_context=_ssl_context(found) if host.startswith("https") else None,
-        server_hostname=found.get("server_hostname"),
-        proxy=None if _bypasses_proxy(host, options) else found.get("proxy"),
-        proxy_headers=options.get("proxy_headers"),
-    )
-
-
 def _apply_options(found: dict[str, Any], options: dict[str, Any]) -> None:
-    """The task's options go before what was found."""
+    """The task's options override what the kubeconfig says."""
     for option in ("host", "proxy"):
         if option in options:
             found[option] = options[option]
@@ -207,14 +221,14 @@ def _headers(found: dict[str, Any], options: dict[str, Any]) -> tuple[tuple[str,
 
 
 def _ssl_context(found: dict[str, Any]) -> ssl.SSLContext:
-    # What stands around the certificates of a bundle may be in any language; Python takes ASCII only.
+    # Python accepts ASCII only, but the comments in a CA bundle may be in any language.
     ca_pem = (found.get("ca_pem") or "").encode("ascii", "ignore").decode() or None
     try:
         context = ssl.create_default_context(cafile=found.get("ca_file"), cadata=ca_pem)
         _load_client_certificate(context, found)
     except (OSError, ssl.SSLError) as error:
         raise ConfigurationError(f"certificates: {error}") from error
-    # Many clusters' own CAs leave out what RFC 5280 wants and Python 3.13 began to enforce; Go clients accept them.
+    # Many clusters have CAs that break RFC 5280. Python 3.13 refuses them by default; Go clients accept them.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if not found.get("verify", True):
         context.check_hostname = False
@@ -223,7 +237,7 @@ def _ssl_context(found: dict[str, Any]) -> ssl.SSLContext:
 
 
 def _load_client_certificate(context: ssl.SSLContext, found: dict[str, Any]) -> None:
-    """Python takes certificate and key from files only: those out of a kubeconfig are in one for that moment."""
+    """Python reads certificate and key only from files, so those in a kubeconfig are written to temporary ones."""
     with tempfile.TemporaryDirectory(prefix="kubestress-") as folder:
         paths: dict[str, str | None] = {name: found.get(f"{name}_file") for name in ("cert", "key")}
         for name in paths:

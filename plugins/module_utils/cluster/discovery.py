@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every kind that the server serves, and the API groups that it should serve but cannot."""
+"""The resources that the API server has: one kind, or all of them with the groups that are unavailable."""
 
 from __future__ import annotations
 
@@ -12,11 +12,22 @@ from typing import Any
 
 from .client import Cluster
 from .errors import ClusterError, Invalid, NotFound
+from .proof import accepted_by
+
+#: One answer for all groups (Kubernetes 1.26 and newer; v2 since 1.30). Older servers send a plain list of groups,
+#: which is recognised by its kind.
+_AGGREGATED = (
+    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
+    "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,"
+    "application/json"
+)
+#: Timeout for one group: an extension server behind an APIService may never answer.
+_GROUP_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One served kind. `plural` is its name in paths; `verbs` are those that the server allows."""
+    """One kind. `plural` is its name in paths; `verbs` are those that the server supports."""
 
     api_version: str
     kind: str
@@ -25,14 +36,14 @@ class Resource:
     verbs: frozenset[str]
 
     def path(self, namespace: str | None = None, name: str | None = None) -> str:
-        """The path of the collection, or with `name` of one object. No namespace: all of them."""
+        """The path of the collection, or with `name` that of one object. Without a namespace: all namespaces."""
         root = "/api/v1" if self.api_version == "v1" else f"/apis/{self.api_version}"
         scope = f"/namespaces/{namespace}" if namespace and self.namespaced else ""
         return f"{root}{scope}/{self.plural}" + (f"/{name}" if name else "")
 
 
 class Discovery:
-    """Asks the server once per apiVersion."""
+    """Looks up kinds; asks the server once per apiVersion."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -40,7 +51,7 @@ class Discovery:
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def resource(self, api_version: str, kind: str) -> Resource:
-        """The resource of a kind. Raises Invalid naming both if the server does not serve it."""
+        """The resource of a kind. Raises Invalid if the server does not have it."""
         kinds = await self._kinds(api_version)
         if kind not in kinds:
             served = ", ".join(sorted(kinds)[:12]) or "nothing"
@@ -65,46 +76,51 @@ class Discovery:
             return self._groups[api_version]
 
 
-#: One answer for all groups (Kubernetes 1.26 and newer; 1.30 made v2 the stable form). Older servers send the plain
-#: list of groups, which is recognised by its kind.
-_AGGREGATED = (
-    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
-    "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,"
-    "application/json"
-)
-#: Seconds for the discovery of one group: behind an APIService may be an extension server that never answers.
-_GROUP_SECONDS = 5.0
-
-
 @dataclass
 class Catalog:
-    """`resources`: one per group and plural, in the preferred version. `unavailable`: group/version -> why."""
+    """`resources`: one per group and plural, in the preferred version. `unavailable`: group/version -> cause."""
 
     resources: list[Resource] = field(default_factory=list)
     unavailable: dict[str, str] = field(default_factory=dict)
 
     def with_verbs(self, *verbs: str) -> list[Resource]:
-        """Those that allow all of these verbs."""
+        """The resources that support all of these verbs."""
         return [resource for resource in self.resources if resource.verbs.issuperset(verbs)]
 
 
 async def served(cluster: Cluster) -> Catalog:
-    """Ask the server. Raises ClusterError only where not even the core group can be read."""
+    """All resources of the server. Raises ClusterError only if not even the core group can be read."""
+    decode = accepted_by(_is_discovery, "a list of API groups")
     core, groups = await asyncio.gather(
-        cluster.get("/api", accept=_AGGREGATED), cluster.get("/apis", accept=_AGGREGATED)
+        *(cluster.get(path, decode=decode, accept=_AGGREGATED) for path in ("/api", "/apis"))
     )
     catalog = Catalog()
     seen: set[tuple[str, str]] = set()
-    if core.get("kind") == "APIGroupDiscoveryList":
-        found = list(_aggregated(core, catalog)) + list(_aggregated(groups, catalog))
+    # Each answer by itself: a server, or what stands before it, may aggregate one and not the other.
+    found = list(_aggregated(core, catalog)) if _is_aggregated(core) else await _each(cluster, ["v1"], catalog)
+    if _is_aggregated(groups):
+        found += _aggregated(groups, catalog)
     else:
-        found = await _group_by_group(cluster, groups, catalog)
+        found += await _each(cluster, _versions_of(groups), catalog)
     for resource in found:
         group = resource.api_version.rpartition("/")[0]
         if (group, resource.plural) not in seen:
             seen.add((group, resource.plural))
             catalog.resources.append(resource)
     return catalog
+
+
+def _is_aggregated(document: Any) -> bool:
+    return (
+        isinstance(document, dict)
+        and document.get("kind") == "APIGroupDiscoveryList"
+        and isinstance(document.get("items"), list)
+    )
+
+
+def _is_discovery(document: Any) -> bool:
+    plain = isinstance(document, dict) and document.get("kind") in ("APIVersions", "APIGroupList")
+    return plain or _is_aggregated(document)
 
 
 def _aggregated(document: dict[str, Any], catalog: Catalog) -> Iterator[Resource]:
@@ -123,15 +139,19 @@ def _aggregated(document: dict[str, Any], catalog: Catalog) -> Iterator[Resource
                     )
 
 
-async def _group_by_group(cluster: Cluster, groups: dict[str, Any], catalog: Catalog) -> list[Resource]:
-    versions = ["v1"]
+def _versions_of(groups: dict[str, Any]) -> list[str]:
+    versions: list[str] = []
     for group in groups.get("groups") or ():
         preferred = (group.get("preferredVersion") or {}).get("groupVersion")
         others = [version["groupVersion"] for version in group.get("versions") or ()]
         versions += [preferred] if preferred else []
         versions += [version for version in others if version != preferred]
+    return versions
+
+
+async def _each(cluster: Cluster, versions: list[str], catalog: Catalog) -> list[Resource]:
     answers = await asyncio.gather(*(_resources_of(cluster, version) for version in versions))
-    found = []
+    found: list[Resource] = []
     for version, answer in zip(versions, answers, strict=True):
         if isinstance(answer, str):
             catalog.unavailable[version] = answer
@@ -143,11 +163,17 @@ async def _group_by_group(cluster: Cluster, groups: dict[str, Any], catalog: Cat
 async def _resources_of(cluster: Cluster, api_version: str) -> list[Resource] | str:
     path = "/api/v1" if api_version == "v1" else f"/apis/{api_version}"
     try:
-        document = await cluster.get(path, deadline_seconds=_GROUP_SECONDS)
+        document = await cluster.get(
+            path, decode=accepted_by(_has_resources, "a list of kinds"), deadline_seconds=_GROUP_SECONDS
+        )
     except ClusterError as error:
         return str(error)
     return [
         Resource(api_version, entry["kind"], entry["name"], entry["namespaced"], frozenset(entry["verbs"]))
-        for entry in document.get("resources") or ()
+        for entry in document["resources"]
         if "/" not in entry["name"]
     ]
+
+
+def _has_resources(document: Any) -> bool:
+    return isinstance(document, dict) and isinstance(document.get("resources"), list)

@@ -1,11 +1,12 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can go wrong with an API server, as one family.
+"""The exceptions of the API client, and how HTTP answers become exceptions.
 
 ClusterError
  ├── ConfigurationError    the connection options or the kubeconfig cannot be used
- ├── TransientError        worth another try: 429, 500, 502, 503, 504, connection, timeout, etcd leader change
+ ├── TransientError        may succeed when retried: 429, 500, 502, 503, 504, connection, timeout, etcd leader change,
+ │                         an answer that is incomplete or not the API server's (proof.py)
  └── PermanentError        the same request will fail again
       ├── TrustError       the server's certificate is not trusted
       ├── Unauthorized     401
@@ -17,7 +18,7 @@ ClusterError
       ├── Gone             410, the resource version is too old
       └── Invalid          400, 405, 415, 422
 
-Foreign exceptions are mapped to these in one place (client.py), so no other room needs to know aiohttp.
+Exceptions of aiohttp are turned into these in one place (client.py), so that no other folder needs to know aiohttp.
 """
 
 from __future__ import annotations
@@ -28,14 +29,16 @@ from typing import Any
 
 from ..errors import KubestressError
 
+_TRANSIENT_STATUS = frozenset({429, 500, 502, 503, 504})
+_ETCD_SIGNS = ("etcdserver: leader changed", "etcdserver: request timed out", "etcdserver: no leader")
+
 
 class ClusterError(KubestressError):
-    """Root of the family.
+    """Base class.
 
-    `status` is the HTTP status, or None where no answer came. `reason` is a short stable word for counting:
-    the Kubernetes Status reason where there is one, else the name of the class. `attempts` is how many requests were
-    made for the operation that ended so. `maybe_done_before`: an earlier attempt may have been carried out although
-    its answer was lost.
+    `status` is the HTTP status, or None if there was no answer. `reason` is a short stable word to count by: the
+    reason of the Kubernetes Status, or else the name of the class. `attempts` is how many requests the operation took.
+    `maybe_done_before`: an earlier attempt may have been carried out although its answer was lost.
     """
 
     attempts = 1
@@ -48,14 +51,15 @@ class ClusterError(KubestressError):
 
 
 class ConfigurationError(ClusterError):
-    """The options, the kubeconfig or a Python library are not usable; nothing was sent."""
+    """The options, the kubeconfig or a Python library cannot be used; nothing was sent."""
 
 
 class TransientError(ClusterError):
-    """A later try of the same request may succeed.
+    """The same request may succeed later.
 
-    `cause` is what retries are counted under: "429", "500", "502", "503", "504", "connection", "timeout",
-    "etcd", "conflict" or "quota" (not counted yet). `retry_after_seconds` is the server's wish, or None.
+    `cause` is what retries are counted by: "429", "500", "502", "503", "504", "connection", "timeout", "etcd",
+    "conflict", "quota" (its usage is not known yet), "interrupted" (the body is no whole JSON) or "foreign" (something
+    that is no API server has answered). `retry_after_seconds` is what the server asked for, or None.
     """
 
     def __init__(
@@ -77,15 +81,15 @@ class PermanentError(ClusterError):
 
 
 class TrustError(PermanentError):
-    """TLS: the certificate of the server, or ours, was refused."""
+    """TLS: the server's certificate or ours was refused."""
 
 
 class Unauthorized(PermanentError):
-    """401: no or wrong credentials."""
+    """401: credentials are missing or wrong."""
 
 
 class Forbidden(PermanentError):
-    """403: RBAC or an admission plug-in said no."""
+    """403: refused by RBAC or an admission plug-in."""
 
 
 class QuotaExceeded(Forbidden):
@@ -105,28 +109,13 @@ class Conflict(PermanentError):
 
 
 class Gone(PermanentError):
-    """410: the resource version asked for is compacted; list again."""
+    """410: the resource version has been compacted; list again."""
 
 
 class Invalid(PermanentError):
     """400, 405, 415 or 422: the request itself is wrong."""
 
 
-def failure_cause(error: Exception, method: str) -> str | None:
-    """What a failed attempt is counted under; None for answers that only tell what is there.
-
-    These are 409 for an object that exists already, and 404 for one that was looked for or was to be deleted.
-    """
-    if isinstance(error, TransientError):
-        return error.cause
-    if isinstance(error, AlreadyExists) or (isinstance(error, NotFound) and method in ("GET", "DELETE")):
-        return None
-    if isinstance(error, ClusterError):
-        return str(error.status) if error.status is not None else error.reason
-    return type(error).__name__
-
-
-_TRANSIENT_STATUS = frozenset({429, 500, 502, 503, 504})
 _PERMANENT_BY_STATUS: dict[int, type[PermanentError]] = {
     400: Invalid,
     401: Unauthorized,
@@ -137,14 +126,59 @@ _PERMANENT_BY_STATUS: dict[int, type[PermanentError]] = {
     415: Invalid,
     422: Invalid,
 }
-_ETCD_SIGNS = ("etcdserver: leader changed", "etcdserver: request timed out", "etcdserver: no leader")
+
+
+def failure_cause(error: Exception, method: str) -> str | None:
+    """The cause by which a failed attempt is counted; None for answers that are no failure.
+
+    These are 409 for an object that exists already, and 404 on GET and DELETE.
+    """
+    if isinstance(error, TransientError):
+        return error.cause
+    if isinstance(error, AlreadyExists) or (isinstance(error, NotFound) and method in ("GET", "DELETE")):
+        return None
+    if isinstance(error, ClusterError):
+        return str(error.status) if error.status is not None else error.reason
+    return type(error).__name__
+
+
+def is_retried(status: int) -> bool:
+    """Whether an answer of this status is retried, whatever its body says."""
+    return status in _TRANSIENT_STATUS
+
+
+def from_response(status: int, headers: Mapping[str, str], body: bytes) -> ClusterError:
+    """The exception for an answer with an error status."""
+    document = _status_document(body)
+    message = document.get("message") or body[:300].decode("utf-8", "replace").strip() or f"HTTP {status}"
+    reason = document.get("reason") or None
+    if any(sign in message for sign in _ETCD_SIGNS):
+        return TransientError(message, cause="etcd", status=status, reason=reason)
+    if is_retried(status):
+        return TransientError(
+            message, cause=str(status), retry_after_seconds=_retry_after(headers), status=status, reason=reason
+        )
+    if status == 409:
+        if reason == "AlreadyExists":
+            return AlreadyExists(message, status=status, reason=reason)
+        if "resourcequotas" in message:
+            # The quota's usage was updated concurrently; the object itself is not in conflict.
+            return TransientError(message, cause="conflict", status=status, reason=reason)
+        return Conflict(message, status=status, reason=reason)
+    if status == 403 and "status unknown for quota" in message:
+        # A new quota: its controller has not computed the usage yet.
+        return TransientError(message, cause="quota", status=status, reason=reason)
+    if status == 403 and "exceeded quota" in message:
+        return QuotaExceeded(message, status=status, reason="QuotaExceeded")
+    kind = _PERMANENT_BY_STATUS.get(status, PermanentError)
+    return kind(message, status=status, reason=reason)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     try:
         return max(0.0, float(headers["Retry-After"]))
     except (KeyError, ValueError):
-        # The date form of the header is allowed by HTTP, but no API server sends it.
+        # HTTP also allows a date, but no API server sends one.
         return None
 
 
@@ -154,30 +188,3 @@ def _status_document(body: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return document if isinstance(document, dict) and document.get("kind") == "Status" else {}
-
-
-def from_response(status: int, headers: Mapping[str, str], body: bytes) -> ClusterError:
-    """The error for an answer with a status of 400 or more."""
-    document = _status_document(body)
-    message = document.get("message") or body[:300].decode("utf-8", "replace").strip() or f"HTTP {status}"
-    reason = document.get("reason") or None
-    if any(sign in message for sign in _ETCD_SIGNS):
-        return TransientError(message, cause="etcd", status=status, reason=reason)
-    if status in _TRANSIENT_STATUS:
-        return TransientError(
-            message, cause=str(status), retry_after_seconds=_retry_after(headers), status=status, reason=reason
-        )
-    if status == 409:
-        if reason == "AlreadyExists":
-            return AlreadyExists(message, status=status, reason=reason)
-        if "resourcequotas" in message:
-            # The quota's own counter was written by somebody else meanwhile; the object itself is not in conflict.
-            return TransientError(message, cause="conflict", status=status, reason=reason)
-        return Conflict(message, status=status, reason=reason)
-    if status == 403 and "status unknown for quota" in message:
-        # A quota that was just made: its controller has not counted yet what is there.
-        return TransientError(message, cause="quota", status=status, reason=reason)
-    if status == 403 and "exceeded quota" in message:
-        return QuotaExceeded(message, status=status, reason="QuotaExceeded")
-    kind = _PERMANENT_BY_STATUS.get(status, PermanentError)
-    return kind(message, status=status, reason=reason)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Why objects are not ready: the object itself, its pods and events, looked up for the few that are reported."""
+"""Why objects are not ready, from their status, pods and events; read only for the few objects that are reported."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from .client import Cluster
 from .discovery import Discovery, Resource
 from .errors import ClusterError, NotFound
 
-#: Objects that are looked up after a batch; each costs three requests. The rest keep the cause that the watch has seen.
+#: Objects that are looked up after a batch, three requests each. The rest keep the cause that the watch has seen.
 EXPLAINED_OBJECTS = 20
-#: Seconds for all of them: where the API server is gone, asking on tells nothing.
+#: Time limit for all of them, in case the API server has gone.
 _EXPLAINING_SECONDS = 20.0
-#: Pods of one object whose events are read.
-_PODS_ASKED = 3
+#: Pods per object whose events are read.
+_MAX_PODS = 3
 
 
 class Explainer:
-    """What cannot be read (no permission, gone) is left out of the explanation; it never raises ClusterError."""
+    """Never raises ClusterError: what cannot be read (no permission, gone) is left out of the explanation."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
     async def explain(self, resource: Resource, key: tuple[str, str], answer: Readiness | None = None) -> Readiness:
-        """`answer` with a fuller cause, or as it is if nothing more can be read; None: as the object is now."""
+        """`answer` with a fuller cause, if more can be read. Without `answer`: the current readiness."""
         try:
             obj = await self._cluster.get(resource.path(key[0], quote(key[1], safe=":")))
         except ClusterError:
@@ -43,12 +43,12 @@ class Explainer:
         answer = answer or readiness_of(obj)
         pods = await self._pods(obj, key[0])
         uids = [obj["metadata"]["uid"]]
-        uids += [each["metadata"]["uid"] for each in pods if not pod(each).is_ready][:_PODS_ASKED]
+        uids += [each["metadata"]["uid"] for each in pods if not pod(each).is_ready][:_MAX_PODS]
         events = await asyncio.gather(*(self._events(key[0] or "default", uid) for uid in uids))
         return explained(obj, answer, pods=pods, events=[event for found in events for event in found])
 
     async def why_still_there(self, resource: Resource, key: tuple[str, str]) -> str:
-        """Why an object that should be gone is not."""
+        """Why an object that should be gone still exists."""
         try:
             metadata = (await self._cluster.get(resource.path(key[0], quote(key[1], safe=":"))))["metadata"]
         except NotFound:
@@ -56,12 +56,12 @@ class Explainer:
         except ClusterError as error:
             return str(error)
         if not metadata.get("deletionTimestamp"):
-            return "nobody has deleted it"
+            return "it has not been deleted"
         finalizers = metadata.get("finalizers")
-        return f"held by finalizer {', '.join(finalizers)}" if finalizers else "still ends"
+        return f"held by finalizer {', '.join(finalizers)}" if finalizers else "still terminating"
 
     async def _pods(self, obj: dict[str, Any], namespace: str) -> list[Any]:
-        # What makes pods selects them by labels (a Job, too: by its own controller-uid).
+        # Controllers select their pods by labels; a Job does so by its controller-uid.
         selector = (obj.get("spec") or {}).get("selector")
         if not namespace or not isinstance(selector, dict) or not isinstance(selector.get("matchLabels"), dict):
             return []
@@ -87,9 +87,9 @@ async def explain_unready(
     discovery: Discovery,
     api_versions: Mapping[str, str],
 ) -> list[dict[str, str]]:
-    """Turn (kind, (namespace, name), cause) into rows of kind, namespace, name and the fullest cause to be had.
+    """Turn (kind, (namespace, name), cause) into rows of kind, namespace, name and the fullest available cause.
 
-    `api_versions` has the apiVersion of each kind.
+    `api_versions` maps each kind to its apiVersion.
     """
     explainer = Explainer(cluster)
     answer = []
@@ -98,7 +98,7 @@ async def explain_unready(
         cause = seen
         seconds = until - time.monotonic()
         if number < EXPLAINED_OBJECTS and kind != "Namespace" and seconds > 0:
-            # Reading more is a courtesy: where it fails, the cause known from the watch stands.
+            # If this fails, the cause known from the watch is reported.
             with contextlib.suppress(ClusterError, TimeoutError):
                 async with asyncio.timeout(seconds):
                     resource = await discovery.resource(api_versions[kind], kind)

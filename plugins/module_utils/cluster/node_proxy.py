@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asks kubelets through the API server's node proxy, and Nodes beside them.
+"""Read kubelet endpoints through the API server's node proxy, and Node objects.
 
-What is not told is an answer too, with its cause.
+A read that fails is an answer too, with its cause.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from .errors import ClusterError, Forbidden, NotFound, TransientError
 SUMMARY = "stats/summary"
 CADVISOR = "metrics/cadvisor"
 CONFIGURATION = "configz"
-#: Of a cause no more is kept: some come with a page of HTML.
+#: A cause is cut here: some answers are a page of HTML.
 _MAX_CAUSE = 160
-#: How the client ends the text of what it gave up; one try is all there was.
+#: What the client appends to its message; pointless here, where there is only one try.
 _TRIES = re.compile(r" \(gave up after .*\)$")
 
 
 class Answer(NamedTuple):
-    """What one endpoint of one kubelet gave: `body`, or `cause`, never both."""
+    """The answer of one endpoint of one kubelet: either `body` or `cause`."""
 
     body: bytes | None
     cause: str | None
 
 
 class OneTry(RetryPolicy):
-    """Who measures asks once: a second request for a figure that is old by then only adds to the load."""
+    """No retries: by then the figure would be old, and another request adds load."""
 
     def pause_seconds(self, attempt: int, retry_after_seconds: float | None) -> float:
         """Longer than any deadline."""
@@ -44,8 +44,8 @@ class OneTry(RetryPolicy):
 class NodeProxy:
     """The kubelets of a cluster; an async context manager.
 
-    It has a session of its own, so that its requests are not taken for the load's in `cluster.traffic`; they pass the
-    same admission. `requests` counts them: each read is one, whatever becomes of it.
+    It has its own session, so that its requests are not counted as load in `cluster.traffic`; they pass the same
+    admission. `requests` counts them, failed ones included.
     """
 
     def __init__(self, cluster: Cluster, *, timeout_seconds: float) -> None:
@@ -73,14 +73,14 @@ class NodeProxy:
         return self._observer.traffic.requests
 
     async def read(self, node: str, endpoint: str) -> Answer:
-        """One GET. Never raises ClusterError: whatever keeps a kubelet from telling is the answer's cause."""
+        """One GET. Never raises ClusterError: a failure becomes the cause in the answer."""
         try:
             return Answer(await self._get(f"/api/v1/nodes/{node}/proxy/{endpoint}"), None)
         except ClusterError as error:
             return Answer(None, _cause(error, endpoint, self._timeout_seconds))
 
     async def node(self, name: str) -> tuple[dict[str, Any] | None, str | None]:
-        """The Node itself, or why it cannot be read. Reading it and asking its kubelet are two permissions."""
+        """The Node object, or why it cannot be read. It needs another permission than the kubelet's endpoints."""
         try:
             body = await self._get(f"/api/v1/nodes/{name}")
         except ClusterError as error:
@@ -90,11 +90,11 @@ class NodeProxy:
         except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict) or not isinstance(document.get("metadata"), dict):
-            return None, "the answer is no Node"
+            return None, "the answer is not a Node"
         return document, None
 
     async def _get(self, path: str) -> bytes:
-        # The load's own cluster renews credentials; these requests follow.
+        # The load's client renews its credentials; use the current ones.
         self._observer.connection = self._cluster.connection
         return (await self._observer.request("GET", path)).body
 
@@ -114,7 +114,7 @@ def _cause_of_node(error: ClusterError, timeout_seconds: float) -> str:
 
 
 def _cause(error: ClusterError, endpoint: str, timeout_seconds: float) -> str:
-    """Why an endpoint gave nothing, in a few words. An API server that refuses is another matter than a kubelet."""
+    """Why an endpoint could not be read, in a few words: a refusal by the API server differs from one by a kubelet."""
     text = _plain(error)
     if isinstance(error, Forbidden):
         refused = "nodes/proxy" in text
@@ -124,5 +124,5 @@ def _cause(error: ClusterError, endpoint: str, timeout_seconds: float) -> str:
     elif isinstance(error, TransientError) and error.cause == "timeout":
         cause = f"no answer within {timeout_seconds:g} s"
     else:
-        cause = f"the kubelet cannot be asked: {text}"
+        cause = f"the kubelet cannot be reached: {text}"
     return cause[:_MAX_CAUSE]

@@ -1,29 +1,32 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""list + watch: every change of the selected objects of one kind, once, also over broken connections."""
+"""List and watch: every change of the selected objects of one kind, exactly once, across broken connections."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .client import Cluster
 from .discovery import Resource
 from .errors import ClusterError, Gone, TransientError, Unauthorized
+from .proof import page_of, versioned_page_of
 
 #: Objects per page of a list; what client-go uses.
 PAGE_SIZE = 500
-#: Seconds after which the server ends a watch, and we go on from where it stopped.
+#: Seconds after which the server ends a watch and we start the next from the same version.
 WATCH_SECONDS = 300
-#: A watch that ends sooner than this without an event is a fault on the way, not the server's timeout (as client-go).
+_TYPES = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
+#: A watch that ends sooner without an event was broken, not ended by the server's timeout (as in client-go).
 _SHORT_WATCH_SECONDS = 1.0
-#: Accept header for lists of which only names, labels and owners matter; a server that can't answers in full.
+#: Accept header for lists of which only metadata matters; a server that does not support it sends whole objects.
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 
@@ -31,8 +34,8 @@ METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v
 class Event:
     """A change. `type` is ADDED, MODIFIED, DELETED, or SYNCED.
 
-    SYNCED has no object: a list has just been handed out as ADDED events, and `names` holds what it contained, as
-    (namespace, name); whatever a consumer knew and that is not in there vanished while nobody watched.
+    SYNCED has no object: it follows a list that was delivered as ADDED events, and `names` has the (namespace, name) of
+    all its objects. Known objects that are not in it were deleted while no watch was open.
     """
 
     type: str
@@ -47,16 +50,22 @@ def key_of(obj: Mapping[str, Any]) -> tuple[str, str]:
 
 
 async def list_pages(
-    cluster: Cluster, path: str, *, query: Mapping[str, str] | None = None, **arguments_of_request: Any
+    cluster: Cluster,
+    path: str,
+    *,
+    query: Mapping[str, str] | None = None,
+    decode: Callable[[bytes], Any] = page_of,
+    **arguments_of_request: Any,
 ) -> AsyncIterator[dict[str, Any]]:
     """The pages of a list as documents (`items`, `metadata`). Raises ClusterError; Gone if a page token expired.
 
-    `arguments_of_request`: `accept`, `deadline_seconds` (of each page), `measured_as` as of Cluster.request.
+    `decode` makes the document of a body (see decoding.py for long lists). `arguments_of_request`: `accept`,
+    `deadline_seconds` (of each page), `measured_as` as of Cluster.request.
     """
     arguments = dict(query or {})
     arguments["limit"] = str(PAGE_SIZE)
     while True:
-        page = await cluster.get(path, query=arguments, **arguments_of_request)
+        page = await cluster.get(path, query=arguments, decode=decode, **arguments_of_request)
         yield page
         token = page["metadata"].get("continue")
         if not token:
@@ -67,7 +76,7 @@ async def list_pages(
 class ListWatch:
     """The objects of one resource, by label or field selector, in one namespace or in all.
 
-    `broken` counts why watches ended early, for the run's validity statement.
+    `broken` counts the causes of watches that ended early, for the run's validity statement.
     """
 
     def __init__(
@@ -88,21 +97,23 @@ class ListWatch:
         self.broken: Counter[str] = Counter()
 
     async def now(self, **arguments_of_request: Any) -> str:
-        """The collection's resource version, for `events` to begin at: what is there already is not fetched.
+        """The collection's current resource version, so that `events` can start there without fetching what exists.
 
-        Without the selectors: with one that selects little, a server goes through everything to fill a page.
+        The selectors are left out: with one that matches little, a server searches everything to fill a page.
         """
-        page = await self._cluster.get(self._path, query={"limit": "1"}, **arguments_of_request)
+        page = await self._cluster.get(
+            self._path, query={"limit": "1"}, decode=versioned_page_of, **arguments_of_request
+        )
         version: str = page["metadata"]["resourceVersion"]
         return version
 
     async def events(self, *, version: str = "") -> AsyncIterator[Event]:
-        """Endless. Raises a PermanentError for what no retry can mend (no permission, no such kind).
+        """Endless. Raises a PermanentError if no retry can help (no permission, no such kind).
 
-        It begins with a list, or with `version` after that one; where the server has forgotten it, a list follows.
+        Starts with a list, or after the resource version `version`; if the server has forgotten it, with a list.
         """
-        failures = 0
-        renewed = False
+        failures = refusals = 0
+        refused_until = math.inf
         while True:
             retry_after_seconds = None
             connection, began = self._cluster.connection, time.monotonic()
@@ -113,21 +124,23 @@ class ListWatch:
                             version = event.object["resourceVersion"]
                         yield event
                 async for event in self._watch(version):
-                    failures, renewed, began = 0, False, 0.0
+                    failures, refusals, refused_until, began = 0, 0, math.inf, 0.0
                     version = event.object["metadata"]["resourceVersion"]
                     if event.type != "BOOKMARK":
                         yield event
                 if time.monotonic() - began >= _SHORT_WATCH_SECONDS:
-                    failures, renewed = 0, False
-                    continue  # the server ends each watch after a time: go on from where it stopped
+                    failures, refusals, refused_until = 0, 0, math.inf
+                    continue  # the server's timeout: start the next watch from the same version
                 cause = "short"
-            except Gone:
-                cause, version = "gone", ""
+            except (Gone, _NoEvent) as error:
+                # After a line that is no event, it is open what else was not heard.
+                cause, version = "gone" if isinstance(error, Gone) else "garbled", ""
             except Unauthorized:
-                # Tokens expire while a run only waits; without a new one, or if that is refused too, it is over.
-                if renewed or not await self._cluster.renew_credentials(connection):
+                cause, refusals = "401", refusals + 1
+                # From the first refusal on.
+                refused_until = min(refused_until, time.monotonic() + self._cluster.retry.deadline_seconds)
+                if not await self._cluster.accepted_again(connection, refusals, refused_until):
                     raise
-                cause, renewed = "401", True
             except TransientError as error:
                 cause, retry_after_seconds = error.cause, error.retry_after_seconds
             self.broken[cause] += 1
@@ -138,10 +151,11 @@ class ListWatch:
         names: set[tuple[str, str]] = set()
         version = ""
         measured_as = ("list", self.resource.kind)
-        async for page in list_pages(self._cluster, self._path, query=self._selectors, measured_as=measured_as):
+        arguments: dict[str, Any] = {"query": self._selectors, "measured_as": measured_as, "decode": versioned_page_of}
+        async for page in list_pages(self._cluster, self._path, **arguments):
             version = page["metadata"]["resourceVersion"]
             for item in page.get("items") or ():
-                # The items of a list leave out what the list says once; events have it, so consumers may rely on it.
+                # Items of a list lack these two, which events have; with them consumers see no difference.
                 item.setdefault("apiVersion", self.resource.api_version)
                 item.setdefault("kind", self.resource.kind)
                 names.add(key_of(item))
@@ -158,26 +172,45 @@ class ListWatch:
         }
         async with self._cluster.stream(self._path, query=query) as lines:
             async for line in lines:
-                try:
-                    document = _decoded(line)
-                except ValueError as error:
-                    raise TransientError("a watch broke off in the middle of an event", cause="connection") from error
-                if document["type"] == "ERROR":
-                    raise _watch_error(document["object"])
-                yield Event(document["type"], document["object"])
+                yield _event(line)
+
+
+class _NoEvent(Exception):
+    """A line of a watch that is no event."""
+
+
+def _event(line: bytes) -> Event:
+    """The event of a line. Raises ClusterError for one that tells of an error or ends early, and _NoEvent."""
+    try:
+        document = _decoded(line)
+    except ValueError as error:
+        if line.lstrip().startswith(b"{"):
+            raise TransientError("a watch ended in the middle of an event", cause="connection") from error
+        raise _NoEvent from error
+    try:
+        kind, obj = document["type"], document["object"]
+        if kind == "ERROR":
+            raise _watch_error(obj)
+        metadata = obj["metadata"]
+        is_whole = isinstance(metadata["resourceVersion"], str) and (kind == "BOOKMARK" or "name" in metadata)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise _NoEvent from error
+    if not is_whole or kind not in _TYPES:
+        raise _NoEvent
+    return Event(kind, obj)
 
 
 def _decoded(line: bytes) -> Any:
-    """An event without its object's managedFields: half of its text, a third to three quarters of its parsing time.
+    """Parse an event without its managedFields, which are half of the text and take up to three quarters of the time.
 
-    They are the last of the metadata, and a text inside the event cannot look like their beginning, because its
-    quotes are escaped. Where cutting them out leaves no JSON, the event is taken whole.
+    They come last in the metadata. No string inside the event can look like their beginning, because its quotes are
+    escaped. If the rest is not valid JSON, the whole event is parsed.
     """
     begin = line.find(b',"managedFields":[{')
     end = line.find(b"}]}", begin) if begin >= 0 else -1
     if end >= 0:
         try:
-            return json.loads(str(line[:begin] + line[end + 2 :], "utf-8"))  # from bytes it guesses their encoding
+            return json.loads(str(line[:begin] + line[end + 2 :], "utf-8"))  # given bytes, json guesses the encoding
         except ValueError:
             pass
     return json.loads(line)

@@ -1,28 +1,40 @@
-"""Requests over real HTTP to a server that misbehaves: what is tried again, for how long, and what it is counted as."""
+"""Requests over real HTTP to a server that misbehaves: what is retried and how it is counted; and loading aiohttp."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
 import time
+from asyncio import sslproto
 from collections import Counter
 
 import pytest
 from aiohttp import web
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster, RetryPolicy
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import (
+    Cluster,
+    RetryPolicy,
+    import_aiohttp,
+    use_small_tls_buffers,
+)
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import Connection
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import (
     AlreadyExists,
-    ClusterError,
     Forbidden,
+    NotFound,
     PermanentError,
     TransientError,
     TrustError,
     Unauthorized,
 )
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.limits import Limits
-from helpers.fake_server import QUICK, cluster_on, serving, status
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.proof import object_of
+from helpers.fake_server import QUICK, ThreeTries, cluster_on, serving, status
 
 OK = {"kind": "ConfigMap"}
+BRIEF = ThreeTries(first_pause_seconds=0.001)
 
 
 def answering(*answers: web.Response | str):
@@ -58,7 +70,7 @@ async def test_what_is_transient_is_tried_again_and_counted(answers: list, retri
     async with cluster_on(handler) as cluster:
         reply = await cluster.request("POST", "/x", body=b"{}")
 
-    assert reply.json() == OK
+    assert json.loads(reply.body) == OK
     assert reply.attempts == len(asked) == len(answers) + 1
     assert cluster.traffic.retries == Counter(retries)
     assert cluster.traffic.requests == len(asked)
@@ -66,7 +78,7 @@ async def test_what_is_transient_is_tried_again_and_counted(answers: list, retri
     assert reply.seconds <= reply.total_seconds
 
 
-@pytest.mark.parametrize("code", [400, 401, 403, 404, 405, 409, 410, 415, 422, 302])
+@pytest.mark.parametrize("code", [400, 401, 403, 404, 405, 409, 410, 415, 422])
 async def test_what_is_final_is_asked_once(code: int):
     handler, asked = answering(*[status(code)] * 9)
     async with cluster_on(handler) as cluster:
@@ -179,20 +191,160 @@ async def test_refused_credentials_are_renewed_once_for_all_who_were_refused(val
         assert renewals == 1
 
 
-async def test_a_redirection_is_neither_followed_nor_taken_for_success():
-    handler, asked = answering(web.Response(status=301, headers={"Location": "/elsewhere"}))
+async def test_while_a_token_is_rotated_requests_wait_for_the_one_that_is_valid():
+    renewals = refused = 0
+
+    async def handler(request: web.Request) -> web.Response:
+        nonlocal refused
+        if request.path == "/before" or request.headers.get("Authorization") == "Bearer 4":
+            return web.json_response(OK)
+        refused += 1
+        return status(401, reason="Unauthorized", message="token expired")
+
+    async with serving(handler) as url:
+
+        async def renew() -> Connection:
+            nonlocal renewals
+            renewals += 1
+            return Connection(host=url, headers=(("Authorization", f"Bearer {renewals}"),))
+
+        async with Cluster(Connection(host=url), retry=QUICK, renew=renew) as cluster:
+            await cluster.request("GET", "/before")
+            answers = await asyncio.gather(*(cluster.request("GET", "/x") for _ in range(20)))
+    assert [answer.status for answer in answers] == [200] * 20
+    assert renewals == 4
+    assert refused >= 23
+
+
+async def test_credentials_that_stay_refused_are_given_up_sooner_if_they_never_were_accepted():
+    handler, asked = answering(web.json_response(OK), *[status(401, message="who are you?")] * 99)
+
+    async def renew() -> Connection:
+        return cluster.connection
+
+    async with cluster_on(handler, retry=BRIEF, renew=renew) as cluster:
+        await cluster.request("GET", "/x")
+        with pytest.raises(Unauthorized) as failure:
+            await cluster.request("GET", "/x")
+        assert failure.value.attempts == 4
+        never = Cluster(cluster.connection, retry=BRIEF, renew=renew)
+        async with never:
+            with pytest.raises(Unauthorized) as failure:
+                await never.request("GET", "/x")
+        assert failure.value.attempts == 2
+    assert len(asked) == 1 + 4 + 2
+
+
+LOGIN = web.Response(text="<html>Please log in</html>", content_type="text/html")
+
+
+def json_text(text: str) -> web.Response:
+    return web.Response(text=text, content_type="application/json")
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        pytest.param(LOGIN, "foreign", id="login page"),
+        pytest.param(web.Response(), "foreign", id="nothing"),
+        pytest.param(json_text("null"), "foreign", id="null"),
+        pytest.param(json_text("[]"), "foreign", id="array"),
+        pytest.param(json_text('{"kind": "ConfigM'), "interrupted", id="half"),
+        pytest.param(json_text('{"a": ' + "[" * 100_000), "foreign", id="too deep"),
+        pytest.param(web.Response(status=302, headers={"Location": "/login"}), "foreign", id="302"),
+        pytest.param(web.Response(status=403, text="<h1>Blocked</h1>"), "foreign", id="403 page"),
+        pytest.param(web.Response(status=404, text="<h1>Not here</h1>"), "foreign", id="404 page"),
+        pytest.param(web.json_response({"error": "nothing here"}, status=404), "foreign", id="404 of another API"),
+    ],
+)
+async def test_an_answer_that_is_not_the_api_servers_is_retried_and_counted(answer: web.Response, cause: str):
+    handler, asked = answering(answer, answer)
     async with cluster_on(handler) as cluster:
-        with pytest.raises(PermanentError, match="301"):
+        assert await cluster.get("/api/v1/namespaces/a") == OK
+    assert len(asked) == 3
+    assert cluster.traffic.retries == cluster.traffic.errors == {cause: 2}
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (LOGIN, r"was answered by something that is no API server \(HTTP 200, text/html; charset=utf-8\)"),
+        (web.Response(), r"no API server \(HTTP 200, no content type\): the answer is empty"),
+        (
+            web.Response(status=302, headers={"Location": "http://sso/login?state=secret"}),
+            r"no API server \(HTTP 302 to http://sso/login, no content type\)",
+        ),
+        (
+            json_text('{"kind": "ConfigM'),
+            r": the answer is no whole JSON document \(HTTP 200, 17 bytes\): Unterminated",
+        ),
+    ],
+)
+async def test_what_never_answers_like_an_api_server_is_named_with_address_and_path(answer: web.Response, said: str):
+    handler, asked = answering(*[answer] * 999)
+    async with cluster_on(handler, retry=BRIEF) as cluster:
+        with pytest.raises(
+            TransientError, match=rf"^http://127\.0\.0\.1:\d+: GET /api/v1/x\b.*{said}.*gave up"
+        ) as failure:
+            await cluster.get("/api/v1/x")
+    assert len(asked) == failure.value.attempts == 3
+
+
+@pytest.mark.parametrize("status_code", [301, 302, 307])
+async def test_a_redirection_is_neither_followed_nor_taken_for_success(status_code: int):
+    paths = []
+
+    async def handler(request: web.Request) -> web.Response:
+        paths.append(request.path)
+        return web.Response(status=status_code, headers={"Location": "/elsewhere"})
+
+    async with cluster_on(handler, retry=BRIEF) as cluster:
+        with pytest.raises(TransientError, match=f"HTTP {status_code} to /elsewhere"):
             await cluster.request("POST", "/x", body=b"{}")
+        with pytest.raises(TransientError, match=f"HTTP {status_code} to /elsewhere"):
+            async with cluster.stream("/y", query={"watch": "1"}):
+                pass
+    assert set(paths) == {"/x", "/y"}
+
+
+async def test_a_path_that_the_api_server_does_not_serve_is_not_found():
+    handler, asked = answering(web.Response(status=404, text="404 page not found\n"))
+    async with cluster_on(handler) as cluster:
+        with pytest.raises(NotFound):
+            await cluster.get("/apis/gone.example.com")
     assert len(asked) == 1
 
 
-async def test_a_server_that_is_no_api_server_is_named():
-    async def handler(_request: web.Request) -> web.Response:
-        return web.Response(text="<html>hello</html>")
-
+async def test_only_the_expected_status_of_success_counts():
+    handler, asked = answering(web.json_response(OK, status=202), web.json_response(OK, status=201))
     async with cluster_on(handler) as cluster:
-        with pytest.raises(ClusterError, match="does not answer like a Kubernetes API server"):
+        reply = await cluster.request("POST", "/x", body=b"{}", expected_status=201)
+    assert (reply.status, len(asked), cluster.traffic.retries) == (201, 2, {"foreign": 1})
+
+
+async def test_a_lost_answer_leaves_it_open_who_made_the_object_and_so_does_a_login_page():
+    handler, _asked = answering(LOGIN, status(409, reason="AlreadyExists"))
+    async with cluster_on(handler) as cluster:
+        with pytest.raises(AlreadyExists) as failure:
+            await cluster.request("POST", "/x", body=b"{}", expected_status=201, decode=object_of)
+    assert failure.value.maybe_done_before
+
+
+async def test_the_time_it_takes_to_read_an_answer_is_not_the_servers():
+    def slowly(body: bytes) -> bytes:
+        time.sleep(0.2)
+        return body
+
+    handler, _asked = answering()
+    async with cluster_on(handler) as cluster:
+        reply = await cluster.request("GET", "/x", decode=slowly)
+    assert reply.total_seconds - reply.seconds >= 0.2
+
+
+async def test_a_server_that_is_no_api_server_is_named():
+    handler, _asked = answering(*[LOGIN] * 999)
+    async with cluster_on(handler, retry=BRIEF) as cluster:
+        with pytest.raises(TransientError, match=r"GET /version was answered by something that is no API server"):
             await cluster.version()
 
 
@@ -236,3 +388,28 @@ async def test_a_handshake_that_only_breaks_off_is_a_broken_connection():
             with pytest.raises(TransientError) as failure:
                 await cluster.request("GET", "/x")
     assert failure.value.cause == "connection"
+
+
+@pytest.mark.parametrize("value", [None, "/some/ca.crt"])
+def test_the_users_authorities_are_named_as_before(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    if value is not None:
+        monkeypatch.setenv("SSL_CERT_FILE", value)
+    assert import_aiohttp().ClientSession
+    assert os.environ.get("SSL_CERT_FILE") == value
+
+
+def test_no_system_authorities_are_loaded() -> None:
+    script = (
+        "from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import import_aiohttp\n"
+        "import_aiohttp()\n"
+        "from aiohttp import connector\n"
+        "assert connector._SSL_CONTEXT_VERIFIED.cert_store_stats()['x509'] == 0\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_connection_over_tls_has_a_small_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sslproto.SSLProtocol, "max_size", 256 * 1024)
+    use_small_tls_buffers()
+    assert sslproto.SSLProtocol.max_size == 32 * 1024

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.child import run_apart
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.child import run_in_child
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import open_connection
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import ConfigurationError
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.pki import Pki
@@ -50,6 +50,27 @@ def kubeconfig(tmp_path: Path, *, cluster: dict, user: dict) -> str:
 
 def inline(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"Proxy-Authorization": "Basic s3cret", "X-Team": "7"},
+        '{"Proxy-Authorization": "Basic s3cret", "X-Team": 7}',
+        "Proxy-Authorization='Basic s3cret',X-Team=7",
+    ],
+    ids=["dictionary", "JSON", "pairs"],
+)
+async def test_proxy_headers_as_data_or_text_and_never_shown(given: object) -> None:
+    connection = await open_connection({"host": SERVER, "api_key": "t0ken", "proxy_headers": given})
+    assert connection.proxy_headers == {"Proxy-Authorization": "Basic s3cret", "X-Team": "7"}
+    assert "s3cret" not in repr(connection)
+
+
+async def test_broken_proxy_headers_are_refused_without_showing_them() -> None:
+    with pytest.raises(ConfigurationError, match="proxy_headers: a dictionary is needed") as refused:
+        await open_connection({"host": SERVER, "proxy_headers": "s3cret"})
+    assert "s3cret" not in str(refused.value)
 
 
 async def test_token_and_authority_out_of_a_kubeconfig(tmp_path: Path, pki: Pki) -> None:
@@ -123,7 +144,7 @@ async def test_an_exec_plugin_is_asked(tmp_path: Path, pki: Pki) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "no API server is named"),
+        ({}, "no API server is given"),
         ({"kubeconfig": "/nonexistent"}, "kubeconfig: no file at /nonexistent"),
         ({"host": SERVER, "ca_cert": "/nonexistent"}, "ca_cert: no file at /nonexistent"),
         ({"host": SERVER, "username": "a"}, "username and password: give both or neither"),
@@ -143,7 +164,7 @@ async def test_an_unknown_context_is_named(tmp_path: Path) -> None:
 
 async def test_a_child_does_the_work_and_leaves_nothing() -> None:
     parent = os.getpid()
-    assert await run_apart(os.getpid) != parent
+    assert await run_in_child(os.getpid) != parent
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
 
@@ -153,7 +174,7 @@ async def test_with_other_threads_nothing_is_forked() -> None:
     thread = threading.Thread(target=ended.wait)
     thread.start()
     try:
-        assert await run_apart(os.getpid) == os.getpid()
+        assert await run_in_child(os.getpid) == os.getpid()
     finally:
         ended.set()
         thread.join()
@@ -164,12 +185,12 @@ async def test_a_fault_of_ours_comes_with_the_childs_traceback() -> None:
         raise KeyError("here")
 
     with pytest.raises(RuntimeError, match="KeyError: 'here'"):
-        await run_apart(fault)
+        await run_in_child(fault)
 
 
 async def test_a_child_that_dies_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match="ended without an answer"):
-        await run_apart(lambda: os._exit(3))
+        await run_in_child(lambda: os._exit(3))
 
 
 def test_the_process_stays_small(tmp_path: Path, pki: Pki) -> None:

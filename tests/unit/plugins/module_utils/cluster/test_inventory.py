@@ -101,6 +101,48 @@ async def test_a_last_page_that_comes_late_is_still_a_whole_list():
         assert await read_each(cluster, "/api/v1/pods", lambda _item: None, budget_seconds=0.0) is None
 
 
+def expiring(times: int) -> Callable:
+    """Return a handler that serves two pages; the token of the second has expired the first `times` times."""
+    left = [times]
+    paged = pages(2)
+
+    async def handler(request):
+        if "continue" in request.query and left[0]:
+            left[0] -= 1
+            document = {"kind": "Status", "reason": "Expired", "message": "too old", "code": 410}
+            return web.json_response(document, status=410)
+        return await paged(request)
+
+    return handler
+
+
+async def test_a_list_whose_pages_expire_begins_again_once():
+    names = []
+
+    def take(item):
+        names.append(item["metadata"]["name"])
+
+    async with answering(expiring(1)) as cluster:
+        assert await read_each(cluster, "/api/v1/pods", take, begin_again=names.clear) is None
+    assert names == [f"p{page}-{index}" for page in range(2) for index in range(3)]
+    expired = "the list expired on the server while it was read"
+    async with answering(expiring(2)) as cluster:
+        assert await read_each(cluster, "/api/v1/pods", take, begin_again=names.clear) == expired
+    async with answering(expiring(1)) as cluster:
+        assert await read_each(cluster, "/api/v1/pods", take) == expired
+
+
+async def test_a_list_is_decoded_as_asked():
+    names = []
+
+    def decode(body):
+        return {"metadata": {}, "items": [len(json.loads(body)["items"])]}
+
+    async with answering(pages(4)) as cluster:
+        assert await read_each(cluster, "/api/v1/pods", names.append, decode=decode) is None
+    assert names == [3]
+
+
 async def test_a_list_that_is_not_permitted_is_an_answer_and_a_broken_server_is_an_error():
     async def refuse(_request):
         return forbidden("nodes is forbidden: no list")
@@ -119,7 +161,7 @@ async def test_a_list_that_is_not_permitted_is_an_answer_and_a_broken_server_is_
 async def test_whether_an_api_group_is_there(status, served):
     async def handler(request):
         assert request.path == "/apis/security.openshift.io"
-        return web.json_response({"kind": "APIGroup"}, status=status)
+        return web.json_response({"kind": "APIGroup" if served else "Status"}, status=status)
 
     async with answering(handler) as cluster:
         assert await serves_group(cluster, "security.openshift.io") is served
@@ -145,7 +187,7 @@ async def test_a_kubelet_tells_its_configuration_and_statistics():
         (lambda: forbidden("nodes/proxy"), "reading nodes/proxy is not permitted"),
         (lambda: web.Response(status=404, text="no such node"), "the kubelet does not answer: no such node"),
         (lambda: web.Response(text="<html>"), "the kubelet does not answer"),
-        (lambda: web.json_response([1]), "the kubelet's answer is no JSON object"),
+        (lambda: web.json_response([1]), "the kubelet's answer is not a JSON object"),
     ],
 )
 async def test_a_kubelet_that_says_nothing_gives_its_cause_and_no_figures(answer, cause):

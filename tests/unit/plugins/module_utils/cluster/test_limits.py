@@ -5,8 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.cluster import limits as module
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.limits import InFlight, Limits, Rate
+from helpers.virtual_time import in_virtual_time
+
+
+def now() -> float:
+    """The event loop's clock."""
+    return asyncio.get_running_loop().time()
 
 
 class Spy:
@@ -22,28 +27,6 @@ class Spy:
 
     def __exit__(self, *_error: object) -> None:
         self.inside -= 1
-
-
-class Clock:
-    """A clock that only sleeping moves, in the place of time.monotonic and asyncio.sleep."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Return the clock by which the limits go in this test."""
-    clock = Clock()
-    monkeypatch.setattr(module, "time", clock)
-    monkeypatch.setattr(module.asyncio, "sleep", clock.sleep)
-    return clock
 
 
 @pytest.mark.parametrize("maximum", [1, 2, 7, 50])
@@ -87,17 +70,19 @@ async def test_places_come_back_when_requests_fail_or_are_cancelled_inside_or_wh
     ("per_second", "burst", "starts", "seconds"),
     [(10, 1, 21, 2.0), (10, 5, 25, 2.0), (0.5, 1, 3, 4.0), (1000, 1000, 3000, 2.0), (2.5, 10, 10, 0.0)],
 )
+@in_virtual_time
 async def test_a_rate_allows_its_burst_at_once_and_then_one_at_a_time(
-    clock: Clock, per_second: float, burst: int, starts: int, seconds: float
+    per_second: float, burst: int, starts: int, seconds: float
 ):
     rate = Rate(per_second=per_second, burst=burst)
-    began = clock.now
+    began = now()
     for _ in range(starts):
         await rate.wait()
-    assert clock.now - began == pytest.approx(seconds)
+    assert now() - began == pytest.approx(seconds)
 
 
-async def test_no_window_of_time_ever_sees_more_than_the_rate_and_one_burst(clock: Clock):
+@in_virtual_time
+async def test_no_window_of_time_ever_sees_more_than_the_rate_and_one_burst():
     import random
 
     draw = random.Random(2)
@@ -105,33 +90,35 @@ async def test_no_window_of_time_ever_sees_more_than_the_rate_and_one_burst(cloc
     starts = []
     for _ in range(400):
         await rate.wait()
-        starts.append(clock.now)
-        clock.now += draw.expovariate(25)
+        starts.append(now())
+        await asyncio.sleep(draw.expovariate(25))
     for width in (0.05, 0.5, 1.0, 5.0):
         most = max(sum(1 for other in starts if first <= other < first + width) for first in starts)
         assert most <= 4 + 20 * width + 1e-6, width
 
 
-async def test_a_quiet_time_saves_up_no_more_than_the_burst(clock: Clock):
+@in_virtual_time
+async def test_a_quiet_time_saves_up_no_more_than_the_burst():
     rate = Rate(per_second=10, burst=3)
     await rate.wait()
-    clock.now += 3600
-    began = clock.now
+    await asyncio.sleep(3600)
+    began = now()
     for _ in range(4):
         await rate.wait()
-    assert clock.now - began == pytest.approx(0.1)
+    assert now() - began == pytest.approx(0.1)
 
 
-async def test_a_rate_holds_over_all_who_share_it(clock: Clock):
+@in_virtual_time
+async def test_a_rate_holds_over_all_who_share_it():
     limits = Limits(max_in_flight=50, per_second=10, burst=1)
 
     async def send() -> None:
         async with limits:
             pass
 
-    began = clock.now
+    began = now()
     await asyncio.gather(*(send() for _ in range(31)))
-    assert clock.now - began >= 3.0 - 1e-6
+    assert now() - began >= 3.0 - 1e-6
 
 
 def test_without_a_rate_nothing_waits():
@@ -140,16 +127,16 @@ def test_without_a_rate_nothing_waits():
     assert limits.waited_seconds() == {"in_flight": 0.0, "rate": 0.0}
 
 
-async def test_the_time_that_requests_wait_for_the_rate_is_summed_over_all_of_them(clock: Clock):
+@in_virtual_time
+async def test_the_time_that_requests_wait_for_the_rate_is_summed_over_all_of_them():
     rate = Rate(per_second=10, burst=3)
     for _ in range(5):
         await rate.wait()
     assert rate.waited_seconds == pytest.approx(0.2)
 
 
-async def test_the_time_that_requests_wait_for_a_place_is_summed_over_all_of_them(monkeypatch: pytest.MonkeyPatch):
-    clock = Clock()
-    monkeypatch.setattr(module, "time", clock)
+@in_virtual_time
+async def test_the_time_that_requests_wait_for_a_place_is_summed_over_all_of_them():
     limits = Limits(max_in_flight=1)
 
     async def send() -> None:
@@ -158,11 +145,9 @@ async def test_the_time_that_requests_wait_for_a_place_is_summed_over_all_of_the
 
     async with limits:
         waiting = [asyncio.create_task(send()) for _ in range(3)]
-        await asyncio.sleep(0)
-        clock.now += 2.0
+        await asyncio.sleep(2.0)
         waiting[2].cancel()
-        await asyncio.sleep(0)
-        clock.now += 1.0
+        await asyncio.sleep(1.0)
     await asyncio.gather(*waiting, return_exceptions=True)
     assert limits.waited_seconds() == {"in_flight": 8.0, "rate": 0.0}
 

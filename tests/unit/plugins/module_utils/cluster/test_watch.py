@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -119,6 +120,86 @@ async def test_half_an_event_is_none_whether_the_connection_is_cut_or_closed(cut
         assert broken == {"connection": 1}
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"type": "ADDED", "object": None},
+        {"type": "ERROR", "object": None},
+        {"type": "ADDED"},
+        {"type": None, "object": config_map("one", 8)},
+        {"type": "RENAMED", "object": config_map("one", 8)},
+        {"type": "ADDED", "object": {"metadata": None}},
+        {"type": "ADDED", "object": {"metadata": {"name": "one"}}},
+        {"type": "ADDED", "object": {"metadata": {"resourceVersion": "8"}}},
+        {"error": "login required"},
+        [],
+        None,
+        "hello",
+    ],
+    ids=json.dumps,
+)
+async def test_after_a_line_that_is_no_event_the_watch_begins_anew_with_a_list(line: Any):
+    script = Script(
+        lists=[page(config_map("one", 1), version=7), page(config_map("two", 20), version=30)],
+        watches=[(json.dumps(line).encode() + b"\n", "end"), (events(("ADDED", config_map("three", 31))), "end")],
+    )
+    async with cluster_on(script.answer) as cluster:
+        found, broken = await collected(cluster, until=lambda found: len(found) == 5)
+
+    assert story(found) == ["ADDED one", "SYNCED", "ADDED two", "SYNCED", "ADDED three"]
+    assert found[3].names == {("a", "two")}
+    assert broken == {"garbled": 1}
+
+
+LOGIN = "<html>\nPlease log in\n</html>"
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause", "lists"),
+    [
+        pytest.param(web.Response(text=LOGIN, content_type="text/html"), "foreign", 1, id="page"),
+        pytest.param(web.Response(status=302, headers={"Location": "/login"}), "foreign", 1, id="302"),
+        pytest.param(web.Response(status=404, text=LOGIN), "foreign", 1, id="404"),
+        pytest.param(web.Response(text=LOGIN), "garbled", 2, id="page without its type"),
+    ],
+)
+async def test_a_watch_answered_by_something_else_is_asked_for_again(answer: web.Response, cause: str, lists: int):
+    script = Script(
+        lists=[page(version=7), page(version=7)],
+        watches=[answer, (events(("ADDED", config_map("three", 31))), "end")],
+    )
+    async with cluster_on(script.answer) as cluster:
+        found, broken = await collected(cluster, until=lambda found: found[-1].type == "ADDED")
+
+    assert story(found) == ["SYNCED"] * lists + ["ADDED three"]
+    assert broken == {cause: 1}
+    assert [query.get("watch") for query in script.asked].count(None) == lists
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        [],
+        {"error": "login required"},
+        {"metadata": {"resourceVersion": "7"}},
+        {"metadata": None, "items": []},
+        {"metadata": {}, "items": []},
+        {"metadata": {"resourceVersion": "7"}, "items": [None]},
+        {"metadata": {"resourceVersion": "7"}, "items": {"metadata": {"name": "x"}}},
+    ],
+    ids=json.dumps,
+)
+async def test_what_is_no_list_is_asked_for_again(document: Any):
+    script = Script(lists=[web.json_response(document), page(config_map("one", 1), version=7)], watches=[])
+    async with cluster_on(script.answer) as cluster:
+        found, broken = await collected(cluster, until=lambda found: found[-1].type == "SYNCED")
+        assert cluster.traffic.retries == {"foreign": 1}
+
+    assert story(found) == ["ADDED one", "SYNCED"]
+    assert not broken
+
+
 @pytest.mark.parametrize("how", ["answer", "event"])
 async def test_an_expired_version_means_a_new_list(how: str):
     gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
@@ -168,25 +249,31 @@ async def test_what_is_not_permitted_ends_it():
             await collected(cluster, until=lambda found: len(found) == 9)
 
 
-@pytest.mark.parametrize("works", [True, False])
-async def test_a_token_that_expires_during_a_watch_is_renewed_once(works: bool):
+@pytest.mark.parametrize("valid_after", [1, 4, None])
+async def test_a_token_that_expires_or_is_rotated_during_a_watch_is_renewed(valid_after: int | None):
+    renewals = 0
+
     async def handler(request: web.Request) -> web.StreamResponse:
         if "watch" not in request.query:
             return page(version=7)
-        if request.headers.get("Authorization") != "Bearer new" or not works:
+        if request.headers.get("Authorization") != f"Bearer {valid_after}":
             return status(401, reason="Unauthorized", message="token expired")
         return web.Response(body=events(("ADDED", config_map("one", 8))))
 
     async with serving(handler) as url:
 
         async def renew() -> Connection:
-            return Connection(host=url, headers=(("Authorization", "Bearer new"),))
+            nonlocal renewals
+            renewals += 1
+            return Connection(host=url, headers=(("Authorization", f"Bearer {renewals}"),))
 
-        async with Cluster(Connection(host=url), retry=QUICK, renew=renew) as cluster:
-            if works:
+        limit = replace(QUICK, deadline_seconds=QUICK.deadline_seconds if valid_after else 0.5)
+        async with Cluster(Connection(host=url), retry=limit, renew=renew) as cluster:
+            if valid_after:
                 found, broken = await collected(cluster, until=lambda found: len(found) == 2)
                 assert story(found) == ["SYNCED", "ADDED one"]
-                assert broken == {"401": 1}
+                assert broken == {"401": valid_after}
+                assert renewals == valid_after
             else:
                 with pytest.raises(Unauthorized, match="token expired"):
                     await collected(cluster, until=lambda found: len(found) == 2)

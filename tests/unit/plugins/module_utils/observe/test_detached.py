@@ -19,7 +19,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.machine.process im
 from ansible_collections.kubestress.core.plugins.module_utils.machine.sync import wait_until
 from ansible_collections.kubestress.core.plugins.module_utils.observe import detached
 from ansible_collections.kubestress.core.plugins.module_utils.observe.arguments import ObserveError
-from ansible_collections.kubestress.core.plugins.module_utils.observe.detached import Started, Tell
+from ansible_collections.kubestress.core.plugins.module_utils.observe.detached import Report, Started
 from ansible_collections.kubestress.core.plugins.module_utils.results.folder import ResultsError
 
 SECONDS = 30.0
@@ -35,7 +35,7 @@ def ending(process: Process) -> Iterator[Process]:
         process.send(signal.SIGKILL)
 
 
-async def until_told_to_stop(tell: Tell, note: Path) -> None:
+async def until_told_to_stop(tell: Report, note: Path) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     tell({"session": os.getsid(0), "parent_before": os.getppid()})
@@ -71,17 +71,17 @@ def test_it_holds_no_file_of_the_task(tmp_path: Path) -> None:
         detached.stop(process, timeout_seconds=SECONDS)
 
 
-async def refused(tell: Tell) -> None:
+async def refused(tell: Report) -> None:
     del tell
     raise Forbidden("pods is forbidden: User u cannot list pods")
 
 
-async def faulty(tell: Tell) -> None:
+async def faulty(tell: Report) -> None:
     del tell
     raise KeyError("metadata")
 
 
-async def killed(tell: Tell) -> None:
+async def killed(tell: Report) -> None:
     del tell
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -90,23 +90,23 @@ def test_what_keeps_it_from_beginning_is_the_tasks_error() -> None:
     with pytest.raises(ObserveError) as caught:
         detached.start(refused, timeout_seconds=SECONDS)
     assert str(caught.value) == "pods is forbidden: User u cannot list pods"
-    with pytest.raises(ObserveError, match=r"a fault of observe: (?s:.*)KeyError: 'metadata'"):
+    with pytest.raises(ObserveError, match=r"a bug in observe: (?s:.*)KeyError: 'metadata'"):
         detached.start(faulty, timeout_seconds=SECONDS)
-    with pytest.raises(ObserveError, match="did not say why"):
+    with pytest.raises(ObserveError, match="ended at once without an error message"):
         detached.start(killed, timeout_seconds=SECONDS)
 
 
 def test_a_beginning_that_hangs_is_ended(tmp_path: Path) -> None:
     note = tmp_path / "pid"
 
-    async def hangs(tell: Tell) -> None:
+    async def hangs(tell: Report) -> None:
         del tell
         process = Process.of(os.getpid())
         assert process is not None
         process.save(note)
         await asyncio.Event().wait()
 
-    with pytest.raises(ObserveError, match="observing did not begin within 1 s"):
+    with pytest.raises(ObserveError, match="the observation did not start within 1 s"):
         detached.start(hangs, timeout_seconds=1)
     left = Process.load(note)
     assert left is not None
@@ -123,7 +123,7 @@ def test_a_process_that_took_over_the_number_is_left_alone() -> None:
         stranger.wait()
 
 
-async def deaf(tell: Tell) -> None:
+async def deaf(tell: Report) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     tell({})
     await asyncio.Event().wait()
@@ -131,7 +131,7 @@ async def deaf(tell: Tell) -> None:
 
 def test_one_that_does_not_end_is_named() -> None:
     process, _told = detached.start(deaf, timeout_seconds=SECONDS)
-    with ending(process), pytest.raises(ObserveError, match=f"process {process.pid}, .* did not end within 0.2 s"):
+    with ending(process), pytest.raises(ObserveError, match=f"process {process.pid} did not end within 0.2 s"):
         detached.stop(process, timeout_seconds=0.2)
 
 
@@ -142,7 +142,7 @@ def test_what_was_started_is_found_again(tmp_path: Path) -> None:
     started.save(file)
     assert Started.load(file) == started
     file.write_text(json.dumps({"pid": 7}))
-    with pytest.raises(ResultsError, match="is not what observe wrote"):
+    with pytest.raises(ResultsError, match="was not written by observe"):
         Started.load(file)
 
 

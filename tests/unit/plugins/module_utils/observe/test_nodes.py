@@ -171,7 +171,7 @@ async def test_nodes_without_pods_of_ours_are_never_asked():
         await rounds(part, 5)
     assert world.asked == {}
     assert (nodes(part)["source"], nodes(part)["nodes"]) == ("none", [])
-    assert nodes(part)["cause"] == "no pod of the run was seen on a node"
+    assert nodes(part)["cause"] == "no pod of the run was on a node"
     assert (processes(part)["source"], processes(part)["max"]) == ("none", None)
 
 
@@ -191,7 +191,7 @@ async def test_an_interval_of_nought_asks_nobody():
     async with observing(world, interval_seconds=0) as part:
         await asyncio.wait_for(part.run(), 20)
     assert world.asked == {}
-    assert nodes(part)["cause"] == "nobody was asked: the interval is 0"
+    assert nodes(part)["cause"] == "not read: the interval is 0"
 
 
 async def test_pods_that_are_no_jobs_are_a_reason_to_ask_too():
@@ -201,7 +201,7 @@ async def test_pods_that_are_no_jobs_are_a_reason_to_ask_too():
         await world.until(lambda: world.summaries["n1"] >= 3)
     assert row(part, "n1")["threads_peak"] == 1000
     assert processes(part)["source"] == "none"
-    assert processes(part)["cause"] == "no kubelet counted more than a few processes in a pod of a Job"
+    assert processes(part)["cause"] == "no kubelet reported more than a few processes in a pod of a Job"
 
 
 # --- no data ----------------------------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ async def test_nodes_that_may_not_be_read_may_still_have_a_kubelet_that_tells():
         (lambda: web.Response(status=404, text="404 page not found"), "the kubelet has no stats/summary"),
         (lambda: web.Response(text="<html>"), "stats/summary: the answer is no JSON: '<html>'"),
         (lambda: web.json_response([1]), "stats/summary: the answer is JSON, but no object: list"),
-        (lambda: web.Response(status=503, text="down"), "the kubelet cannot be asked: down"),
+        (lambda: web.Response(status=503, text="down"), "the kubelet cannot be reached: down"),
     ],
 )
 async def test_kubelets_that_tell_nothing_are_asked_once_and_after_five_nobody_is(answer, cause):
@@ -369,7 +369,7 @@ async def test_one_silent_node_among_others_is_left_alone():
         await world.until(lambda: world.summaries["n2"] >= 8)
     assert 1 <= world.summaries["n1"] <= 2
     assert processes(part)["plateaus"] == {"72": 1}
-    assert row(part, "n1")["cause"].startswith("the kubelet cannot be asked")
+    assert row(part, "n1")["cause"].startswith("the kubelet cannot be reached")
     assert nodes(part)["cause"] is None
 
 
@@ -380,7 +380,7 @@ async def test_a_kubelet_that_told_and_misses_its_moment_is_asked_again_soon():
     world.answer = lambda node: world.counting(node) if world.summaries[node] % 3 else web.Response(status=503)
     async with observing(world) as part:
         await world.until(lambda: world.summaries["n1"] >= 9)
-        assert part._round < world.summaries["n1"] + room._LEFT_ALONE
+        assert part._round < world.summaries["n1"] + room._SKIPPED_ROUNDS
     assert row(part, "n1")["samples"] >= 6
 
 

@@ -26,13 +26,13 @@ def observe(results_dir: Path, *, check_mode: bool = False, **options: Any) -> d
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"run_id": "no spaces"}, "run_id: 'no spaces'; allowed are 1 to 63 letters"),
-        ({"name": "Upper"}, "name: 'Upper'; allowed are 1 to 63 of a-z"),
+        ({"run_id": "no spaces"}, "run_id: 'no spaces'; allowed are letters, digits"),
+        ({"name": "Upper"}, "name: 'Upper'; allowed are lower-case letters"),
         ({"name": "../up"}, "name: '../up'; allowed"),
         ({"namespaces": ["a", "a/b"]}, "namespaces: 'a/b'; allowed"),
-        ({"api_interval": 0.1}, "api_interval: 0.1; allowed are 1 to 3600, or 0 for only before and after"),
-        ({"node_interval": 9999}, "node_interval: 9999; allowed are 1 to 3600, or 0 for never"),
-        ({"max_seconds": 0}, "max_seconds: 0; allowed are 1 to 2592000"),
+        ({"api_interval": 0.1}, "api_interval: 0.1 is not allowed; it must be 1 to 3,600, or 0 for only"),
+        ({"node_interval": 9999}, "node_interval: 9999.0 is not allowed; it must be 1 to 3,600, or 0 for never"),
+        ({"max_seconds": 0}, "max_seconds: 0.0 is not allowed; it must be 1 to 2,592,000"),
     ],
 )
 @pytest.mark.parametrize("state", ["started", "stopped"])
@@ -68,4 +68,4 @@ def test_a_process_that_is_gone_leaves_its_file_and_a_warning(tmp_path: Path) ->
     assert answer["changed"] is False
     assert answer["observation"] == {"finished": None, "pods": {"succeeded": 2}}
     (warning,) = answer["warnings"]
-    assert "ended before it was asked to" in warning
+    assert "the observing process had ended before" in warning

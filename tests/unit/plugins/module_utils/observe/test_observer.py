@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import Forbidden
 from ansible_collections.kubestress.core.plugins.module_utils.observe import observer as room
-from ansible_collections.kubestress.core.plugins.module_utils.observe.arguments import Intervals, ObserveError
+from ansible_collections.kubestress.core.plugins.module_utils.observe.arguments import Intervals
 from ansible_collections.kubestress.core.plugins.module_utils.observe.observer import ObservationFile, Observer, bounded
+from ansible_collections.kubestress.core.plugins.module_utils.settings.setting import SettingError
 
 
 class Reading:
@@ -163,15 +164,19 @@ def test_files_are_numbered_after_those_that_are_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "told"),
     [
-        ("api_interval", 0.5, "observe.api_interval: 0.5; allowed are 1 to 3600, or 0 for only before and after"),
-        ("node_interval", -1.0, "observe.node_interval: -1; allowed are 1 to 3600, or 0 for never"),
+        (
+            "api_interval",
+            0.5,
+            "api_interval: 0.5 is not allowed; it must be 1 to 3,600, or 0 for only before and after",
+        ),
+        ("node_interval", -1.0, "node_interval: -1.0 is not allowed; it must be 1 to 3,600, or 0 for never"),
     ],
 )
 def test_intervals_out_of_range_are_refused(option: str, value: float, told: str) -> None:
     options = {"api_interval": 15.0, "node_interval": 0.0, "events": True, option: value}
-    with pytest.raises(ObserveError) as caught:
+    with pytest.raises(SettingError) as caught:
         Intervals.of(options, prefix="observe.")
-    assert str(caught.value) == told
+    assert str(caught.value) == f"observe.{told}"
 
 
 def test_what_goes_back_to_ansible_has_no_series_and_few_rows() -> None:
