@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The requests that delete, and the waiting until it is true."""
+"""Delete what a survey found, and wait until it is gone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import contextlib
 import json
 import time
 from collections import defaultdict
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 from urllib.parse import quote
 
@@ -18,52 +18,74 @@ from ..cluster.client import Cluster
 from ..cluster.discovery import Resource
 from ..cluster.errors import ClusterError, Conflict, Forbidden, NotFound
 from ..cluster.labels import run_selector
+from ..cluster.proof import prove_deletion
 from ..cluster.watch import ListWatch, key_of
 from .survey import Found, Survey
 
 NAMESPACE = Resource("v1", "Namespace", "namespaces", False, frozenset({"list", "watch", "delete"}))
-#: From a namespace's deletion until its controller begins (namespaceDeletionGracePeriod of Kubernetes).
+#: From a namespace's deletion until its controller starts (namespaceDeletionGracePeriod of Kubernetes).
 _CONTROLLER_SECONDS = 5.0
+#: Namespaces that are looked at again, and then deleted, together.
+_PORTION = 100
 Key = tuple[str, str]
+#: Looks into these namespaces once more, and takes those that must stay out of the survey.
+LookAgain = Callable[[list[str]], Awaitable[None]]
 
 
 class Removal:
     """Deletes what a survey found.
 
-    `errors`: what the API server refused, as "Kind namespace/name" -> its words.
-    `left`: kind's resource -> (namespace, name) -> uid of what is asked to go and not known to be gone.
+    `errors`: requests that failed, as "Kind namespace/name" -> message.
+    `left`: resource -> (namespace, name) -> uid of what was deleted and is not known to be gone.
     """
 
     def __init__(
-        self, cluster: Cluster, found: Survey, *, run_id: str, max_concurrent: int, grace_period_seconds: int | None
+        self,
+        cluster: Cluster,
+        found: Survey,
+        *,
+        run_id: str,
+        max_concurrent: int,
+        grace_period_seconds: int | None,
+        look_again: LookAgain,
     ) -> None:
         self._cluster = cluster
         self._found = found
         self._selector = run_selector(run_id)
         self._max_concurrent = max_concurrent
+        self._look_again = look_again
         self._grace = {} if grace_period_seconds is None else {"gracePeriodSeconds": str(grace_period_seconds)}
         self.errors: dict[str, str] = {}
         self.left: dict[Resource, dict[Key, str]] = defaultdict(dict)
 
     async def send(self) -> None:
-        """Ask for all of it. Refusals are in `errors`."""
-        going = self._found.namespaces
-        fresh = {name: uid for name, uid in going.items() if name not in self._found.terminating}
-        await self._all(self._delete_one(NAMESPACE, "", name, uid) for name, uid in fresh.items())
-        for name, uid in going.items():
-            if f"Namespace {name}" not in self.errors:
-                self.left[NAMESPACE]["", name] = uid
-        # The namespace controller comes back only after half the pods' grace period (16 s) if it finds pods when it
-        # first comes. So the time until then is used: when it arrives, everything is gone, and one pass will do.
-        # Nothing can grow back, since a terminating namespace takes no new objects.
-        arrives = time.monotonic() + _CONTROLLER_SECONDS
-        collections = [(name, kind) for name, kind in self._found.inside if f"Namespace {name}" not in self.errors]
-        await self._all(self._collection(name, kind) for name, kind in collections if kind == "Pod")
-        await self._all(self._collection(name, kind, until=arrives) for name, kind in collections if kind != "Pod")
+        """Send all requests. Those that fail are in `errors`."""
+        names = sorted(self._found.namespaces)
+        for first in range(0, len(names), _PORTION):
+            await self._send_namespaces(names[first : first + _PORTION])
         await self._send_outside()
 
+    async def _send_namespaces(self, names: list[str]) -> None:
+        # Between the survey and here, somebody may have put something into them.
+        await self._look_again(names)
+        namespaces = {name: uid for name, uid in self._found.namespaces.items() if name in names}
+        fresh = {name: uid for name, uid in namespaces.items() if name not in self._found.terminating}
+        await self._all(self._delete_one(NAMESPACE, "", name, uid) for name, uid in fresh.items())
+        for name, uid in namespaces.items():
+            if f"Namespace {name}" not in self.errors:
+                self.left[NAMESPACE]["", name] = uid
+        # If the namespace controller finds pods, it retries only after half their grace period (16 s). So the objects
+        # are deleted before it starts, and its first pass finds nothing. A terminating namespace accepts no new ones.
+        controller_starts = time.monotonic() + _CONTROLLER_SECONDS
+        going = {name for name in namespaces if f"Namespace {name}" not in self.errors}
+        collections = [(name, resource) for name, resource in self._found.inside if name in going]
+        pods = [each for each in collections if each[1].kind == "Pod"]
+        others = [each for each in collections if each[1].kind != "Pod"]
+        await self._all(self._collection(name, resource) for name, resource in pods)
+        await self._all(self._collection(name, resource, until=controller_starts) for name, resource in others)
+
     async def _send_outside(self) -> None:
-        """Where the namespace stays, owners go first and what they own follows them."""
+        """Objects whose namespace is kept: only owners are deleted, and what they own follows."""
         work: list[Coroutine[Any, Any, None]] = []
         for resource, objects in self._found.outside.items():
             for each in objects:
@@ -72,31 +94,31 @@ class Removal:
         await self._all(work)
 
     def _of_kind(self, resource: Resource, objects: list[Found]) -> list[Coroutine[Any, Any, None]]:
-        heads = [each for each in objects if not each.owned]
+        owners = [each for each in objects if not each.owned]
         if resource.namespaced and "deletecollection" in resource.verbs:
-            return [self._delete_collection(resource, name) for name in sorted({each.namespace for each in heads})]
-        return [self._delete_one(resource, each.namespace, each.name, each.uid) for each in heads]
+            return [self._delete_collection(resource, name) for name in sorted({each.namespace for each in owners})]
+        return [self._delete_one(resource, each.namespace, each.name, each.uid) for each in owners]
 
     async def _all(self, work: Iterable[Coroutine[Any, Any, None]]) -> None:
-        """Do all of it, as many at once as requests may be in flight: each begins when its turn has come."""
+        """Run all of it, with as many at once as requests may be in flight."""
         waiting = iter(work)
 
-        async def take_turns() -> None:
+        async def worker() -> None:
             for each in waiting:
                 await each
 
         async with asyncio.TaskGroup() as group:
             for _number in range(self._max_concurrent):
-                group.create_task(take_turns())
+                group.create_task(worker())
 
-    async def _collection(self, namespace: str, kind: str, *, until: float | None = None) -> None:
+    async def _collection(self, namespace: str, resource: Resource, *, until: float | None = None) -> None:
         if until is not None and time.monotonic() > until:
-            return  # the controller is at work by now; two at the same collection would only be in each other's way
-        await self._delete_collection(self._found.kinds_inside[kind], namespace)
+            return  # the controller is deleting the same objects by now
+        await self._delete_collection(resource, namespace)
 
     async def _delete_collection(self, resource: Resource, namespace: str) -> None:
         if "deletecollection" not in resource.verbs:
-            return  # in a namespace that goes, its controller sees to it
+            return  # the namespace controller deletes them
         query = {"labelSelector": self._selector, "propagationPolicy": "Background", **self._grace}
         await self._request(f"{resource.kind} {namespace}/*", resource.path(namespace), query=query)
 
@@ -105,7 +127,7 @@ class Removal:
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "propagationPolicy": "Background",
-            # Deleted meanwhile and made anew by somebody else: then it is not the one that we looked at.
+            # Not an object of the same name that was created since the survey.
             "preconditions": {"uid": uid},
         }
         what = f"{resource.kind} {namespace}/{name}" if namespace else f"{resource.kind} {name}"
@@ -114,9 +136,9 @@ class Removal:
 
     async def _request(self, what: str, path: str, **arguments: Any) -> None:
         try:
-            await self._cluster.request("DELETE", path, **arguments)
+            await self._cluster.request("DELETE", path, decode=prove_deletion, **arguments)
         except (NotFound, Conflict):
-            return  # gone, or another one of the same name; the watch tells which
+            return  # gone, or replaced by another of the same name; the watch finds out which
         except ClusterError as error:
             self.errors[what] = str(error)
 
@@ -129,18 +151,32 @@ class Removal:
                     group.create_task(self._until_gone(resource, left))
 
     async def _until_gone(self, resource: Resource, left: dict[Key, str]) -> None:
-        try:
-            await self._watched_gone(resource, left, None)
-        except Forbidden as error:
-            if not resource.namespaced:
-                self.errors[f"watch {resource.kind}"] = f"so it is not known whether all are gone: {error}"
+        attempt = 0
+        while True:
+            try:
+                await self._watch_everywhere(resource, left)
+            except json.JSONDecodeError:
+                # Something else than an API server answers, such as a proxy's page: an outage, until the time is up.
+                attempt += 1
+                self._cluster.traffic.retry("answer")
+                await asyncio.sleep(self._cluster.retry.pause_seconds(attempt, None))
+            except ClusterError as error:
+                self.errors[f"watch {resource.kind}"] = f"it is unknown whether all are gone: {error}"
                 return
-            for namespace in sorted({key[0] for key in left}):
-                await self._watched_gone(resource, left, namespace)
-        except ClusterError as error:
-            self.errors[f"watch {resource.kind}"] = f"so it is not known whether all are gone: {error}"
+            else:
+                return
 
-    async def _watched_gone(self, resource: Resource, left: dict[Key, str], namespace: str | None) -> None:
+    async def _watch_everywhere(self, resource: Resource, left: dict[Key, str]) -> None:
+        """In all namespaces, or where that is not allowed, in each by itself."""
+        try:
+            await self._watch_until_gone(resource, left, None)
+        except Forbidden:
+            if not resource.namespaced:
+                raise
+            for namespace in sorted({key[0] for key in left}):
+                await self._watch_until_gone(resource, left, namespace)
+
+    async def _watch_until_gone(self, resource: Resource, left: dict[Key, str], namespace: str | None) -> None:
         def pending() -> bool:
             return any(namespace in (None, key[0]) for key in left)
 
@@ -151,7 +187,7 @@ class Removal:
                     del left[key]
             else:
                 key = key_of(event.object)
-                # Another uid: ours is gone, and this is a new one.
+                # Another uid: ours is gone.
                 if event.type == "DELETED" or event.object["metadata"]["uid"] != left.get(key):
                     left.pop(key, None)
             if not pending():

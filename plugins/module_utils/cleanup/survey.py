@@ -1,15 +1,14 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What carries a run's labels on a cluster, and what else lies in the run's namespaces."""
+"""Find the objects of a run on a cluster, and know what could not be listed."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,29 +16,22 @@ from ..cluster.client import Cluster
 from ..cluster.discovery import Resource, served
 from ..cluster.errors import ClusterError, Forbidden, NotFound
 from ..cluster.labels import LABEL_MANAGED_BY, LABEL_RUN_ID, MANAGED_BY, run_selector
-from ..cluster.watch import METADATA_ONLY, PAGE_SIZE, list_pages
+from ..cluster.proof import object_of
+from .lists import list_metadata
 
-#: Groups that show the same things again: events twice, OpenShift's projects are the namespaces, its roles RBAC's.
-_MIRROR_GROUPS = frozenset({"events.k8s.io", "metrics.k8s.io", "project.openshift.io", "authorization.openshift.io"})
-#: Kinds that controllers write about other objects, and that nobody would miss with them.
-_BOOKKEEPING = frozenset(
-    {("v1", "Event"), ("v1", "Endpoints"), ("discovery.k8s.io", "EndpointSlice"), ("coordination.k8s.io", "Lease")}
-)
-#: What a controller puts into every namespace: (kind, name).
-_IN_EVERY_NAMESPACE = frozenset(
+#: Timeout for a list of a kind outside Kubernetes' own groups, because its extension server may be down.
+_EXTENSION_GROUP_SECONDS = 10.0
+_NAMESPACES = "/api/v1/namespaces"
+#: Groups with a second view of the same objects: events, metrics, OpenShift's projects (namespaces) and RBAC roles.
+_MIRROR_GROUPS = frozenset(
     {
-        ("ServiceAccount", "default"),
-        ("ServiceAccount", "builder"),  # OpenShift, as is deployer
-        ("ServiceAccount", "deployer"),
-        ("ConfigMap", "kube-root-ca.crt"),
-        ("ConfigMap", "openshift-service-ca.crt"),
-        ("ConfigMap", "istio-ca-root-cert"),
+        "events.k8s.io",
+        "metrics.k8s.io",
+        "custom.metrics.k8s.io",
+        "external.metrics.k8s.io",
+        "project.openshift.io",
+        "authorization.openshift.io",
     }
-)
-_NAMES = frozenset(name for _kind, name in _IN_EVERY_NAMESPACE)
-_TOKEN_ANNOTATIONS = (
-    "kubernetes.io/service-account.name",
-    "openshift.io/internal-registry-auth-token.service-account",
 )
 
 
@@ -49,50 +41,14 @@ def group_of(resource: Resource) -> str:
 
 
 def is_mirror(resource: Resource) -> bool:
-    """Whether its objects are other objects seen again, or are nothing but records."""
+    """Whether its objects are views of other objects, or mere records."""
     group = group_of(resource)
     return group in _MIRROR_GROUPS or (group, resource.kind) == ("v1", "Event")
 
 
-def uncounted_names(resource: Resource) -> str:
-    """A field selector that leaves out what is in every namespace anyway, so that lists of strangers stay short."""
-    names = sorted(name for kind, name in _IN_EVERY_NAMESPACE if kind == resource.kind)
-    return ",".join(f"metadata.name!={name}" for name in names) if group_of(resource) == "v1" else ""
-
-
-def made_by_cluster(resource: Resource, metadata: Mapping[str, Any]) -> bool:
-    """Whether a controller of the cluster put it there by itself, as it does into every namespace."""
-    group, kind, name = group_of(resource), resource.kind, metadata["name"]
-    if (group, kind) in _BOOKKEEPING:
-        return True
-    if group == "v1" and (kind, name) in _IN_EVERY_NAMESPACE:
-        return True
-    if group == "v1" and kind == "Secret":
-        annotations = metadata.get("annotations") or {}
-        return any(annotations.get(key) in _NAMES for key in _TOKEN_ANNOTATIONS)
-    if kind == "RoleBinding" and name.startswith("system:"):
-        return True  # OpenShift's image-pullers, image-builders and deployers
-    # The operator lifecycle manager copies its ClusterServiceVersions into every namespace.
-    return "olm.copiedFrom" in (metadata.get("labels") or {})
-
-
-def claimed_by_set(name: str, sets: Collection[str]) -> bool:
-    """Whether a PersistentVolumeClaim's name is one that a StatefulSet of these names gives: template-set-ordinal.
-
-    Claims have no owner and get only the set's selector as labels.
-    """
-    match = re.fullmatch(r"(.+)-\d+", name)
-    return match is not None and any(match[1].endswith(f"-{each}") for each in sets)
-
-
-#: Seconds that the list of a kind outside Kubernetes' own groups may take: its extension server may be down.
-_FOREIGN_GROUP_SECONDS = 10.0
-_NAMESPACES = "/api/v1/namespaces"
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One object. `owned`: a controller looks after it, so it goes when its owner goes."""
+    """One object. `owned`: it has a controller and goes when that goes."""
 
     namespace: str
     name: str
@@ -102,25 +58,28 @@ class Found:
 
 @dataclass
 class Survey:
-    """`namespaces` of the run: name -> uid. `inside` these: (namespace, kind) -> objects of the run.
+    """The objects of a run.
 
-    `kinds_inside`: the resources behind these counts. `outside`: the run's objects elsewhere, cluster-wide ones too.
-    `unlisted`: "plural.group" -> why it could not be looked through. `terminating`: those of `namespaces` that are on
-    their way out already. `uids` and `sets` (StatefulSets by namespace) are of the objects inside.
+    `namespaces`: name -> uid. `inside` these: (namespace, resource) -> number of objects; kinds of two groups may have
+    the same name. `outside`: the run's objects elsewhere, cluster-wide ones included. `unlisted`: "plural.group" -> why
+    it could not be listed. `unread`: those of `unlisted` that are not a matter of rights. `only_in`: the namespaces
+    that were looked into, if the run's could not be listed. `terminating`: those of `namespaces` that are being
+    deleted already. `uids` and `sets` (StatefulSets by namespace) belong to the objects inside.
     """
 
     namespaces: dict[str, str] = field(default_factory=dict)
-    inside: Counter[tuple[str, str]] = field(default_factory=Counter)
-    kinds_inside: dict[str, Resource] = field(default_factory=dict)
+    inside: Counter[tuple[str, Resource]] = field(default_factory=Counter)
     outside: dict[Resource, list[Found]] = field(default_factory=lambda: defaultdict(list))
     unlisted: dict[str, str] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
+    only_in: list[str] = field(default_factory=list)
     terminating: set[str] = field(default_factory=set)
     uids: set[str] = field(default_factory=set)
     sets: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     @property
     def is_empty(self) -> bool:
-        """Nothing of the run is on the cluster."""
+        """Whether the cluster has nothing of the run."""
         return not self.namespaces and not self.outside
 
     @property
@@ -129,25 +88,26 @@ class Survey:
         counted: Counter[str] = Counter()
         if self.namespaces:
             counted["Namespace"] = len(self.namespaces)
-        for (_namespace, kind), number in self.inside.items():
-            counted[kind] += number
+        for (_namespace, resource), number in self.inside.items():
+            counted[resource.kind] += number
         for resource, objects in self.outside.items():
             counted[resource.kind] += len(objects)
         return counted
 
 
 class Surveyor:
-    """Lists, metadata only. `look_into` are namespaces to fall back to where all at once may not be listed."""
+    """Lists metadata only. `fallback_namespaces` are listed one by one where the user may not list all at once."""
 
-    def __init__(self, cluster: Cluster, *, run_id: str, look_into: list[str]) -> None:
+    def __init__(self, cluster: Cluster, *, run_id: str, fallback_namespaces: list[str]) -> None:
         self._cluster = cluster
         self._run_id = run_id
-        self._look_into = look_into
-        self._unavailable: dict[str, str] = {}
+        self._fallback_namespaces = fallback_namespaces
+        #: group/version -> why its kinds are not known
+        self.unavailable: dict[str, str] = {}
         self.resources: list[Resource] = []
 
     async def survey(self) -> Survey:
-        """Everything with the run's labels. Raises ClusterError if nothing at all can be read."""
+        """Everything with the run's labels. Raises ClusterError if nothing can be read."""
         if not self.resources:
             catalog = await served(self._cluster)
             self.resources = [
@@ -155,81 +115,78 @@ class Surveyor:
                 for resource in catalog.with_verbs("list", "delete")
                 if not is_mirror(resource) and (resource.api_version, resource.kind) != ("v1", "Namespace")
             ]
-            self._unavailable = catalog.unavailable
-        namespaces = await self._namespaces()
-        found = Survey(
-            namespaces={metadata["name"]: metadata["uid"] for metadata in namespaces},
-            terminating={metadata["name"] for metadata in namespaces if metadata.get("deletionTimestamp")},
-            unlisted=dict(self._unavailable),
-        )
-        await asyncio.gather(*(self._take(found, resource) for resource in self.resources))
+            self.unavailable = {
+                name: why for name, why in catalog.unavailable.items() if name.partition("/")[0] not in _MIRROR_GROUPS
+            }
+        found = Survey(unlisted=dict(self.unavailable))
+        namespaces = await self._namespaces(found)
+        found.namespaces = {metadata["name"]: metadata["uid"] for metadata in namespaces}
+        found.terminating = {metadata["name"] for metadata in namespaces if metadata.get("deletionTimestamp")}
+        await asyncio.gather(*(self._list_into(found, resource) for resource in self.resources))
         return found
 
-    async def strangers(self, found: Survey) -> dict[str, list[str]]:
-        """What in the run's namespaces is neither the run's nor the cluster's own: namespace -> "Kind name"."""
-        if not found.namespaces.keys() - found.terminating:
-            return {}
-        kinds = [resource for resource in self.resources if resource.namespaced]
-        listed = await asyncio.gather(*(self._unlabelled(found, resource) for resource in kinds))
-        candidates = [
-            (resource, metadata)
-            for resource, items in zip(kinds, listed, strict=True)
-            for metadata in items
-            if metadata.get("namespace") in found.namespaces
-            and metadata["namespace"] not in found.terminating
-            and not metadata.get("deletionTimestamp")
-        ]
-        strangers: dict[str, list[str]] = defaultdict(list)
-        for resource, metadata in _without_kin(candidates, found):
-            strangers[metadata["namespace"]].append(f"{resource.kind} {metadata['name']}")
-        return {name: sorted(rows) for name, rows in sorted(strangers.items())}
+    async def keep(self, found: Survey, names: Iterable[str]) -> None:
+        """Take these namespaces out of `found.namespaces`; the run's objects in them move to `outside`."""
+        kept = {name for name in names if found.namespaces.pop(name, None)}
+        keys = [key for key in found.inside if key[0] in kept]
 
-    async def spare(self, found: Survey, names: Iterable[str]) -> None:
-        """These namespaces stay: they leave `found.namespaces`, and the run's objects in them become `outside` ones."""
-        spared = {name for name in names if found.namespaces.pop(name, None)}
-        keys = [key for key in found.inside if key[0] in spared]
-
-        async def move(namespace: str, kind: str) -> None:
-            del found.inside[namespace, kind]
-            resource = found.kinds_inside[kind]
-            query = {"labelSelector": run_selector(self._run_id)}
-            async for page in list_pages(self._cluster, resource.path(namespace), query=query, accept=METADATA_ONLY):
-                for item in page["items"] or ():
-                    self._file(found, resource, item["metadata"])
+        async def move(namespace: str, resource: Resource) -> None:
+            del found.inside[namespace, resource]
+            await self._list_one(found, resource, namespace)
 
         await asyncio.gather(*(move(*key) for key in keys))
 
-    async def _namespaces(self) -> list[Mapping[str, Any]]:
+    async def _namespaces(self, found: Survey) -> list[Mapping[str, Any]]:
         query = {"labelSelector": run_selector(self._run_id)}
         try:
-            pages = list_pages(self._cluster, _NAMESPACES, query=query, accept=METADATA_ONLY)
-            return [item["metadata"] async for page in pages for item in page["items"] or ()]
+            return list(await list_metadata(self._cluster, _NAMESPACES, query=query))
         except Forbidden:
-            if not self._look_into:
+            if not self._fallback_namespaces:
                 raise
-        found = []
-        for name in self._look_into:
+        found.only_in = sorted(self._fallback_namespaces)
+        ours = []
+        for name in self._fallback_namespaces:
             with contextlib.suppress(NotFound):
-                found.append((await self._cluster.get(f"{_NAMESPACES}/{name}"))["metadata"])
-        return [metadata for metadata in found if self._is_ours(metadata)]
+                document = await self._cluster.get(f"{_NAMESPACES}/{name}", decode=object_of)
+                ours.append(document["metadata"])
+        return [metadata for metadata in ours if self._is_ours(metadata)]
 
     def _is_ours(self, metadata: Mapping[str, Any]) -> bool:
         labels = metadata.get("labels") or {}
         return labels.get(LABEL_RUN_ID) == self._run_id and labels.get(LABEL_MANAGED_BY) == MANAGED_BY
 
-    async def _take(self, found: Survey, resource: Resource) -> None:
+    async def _list_into(self, found: Survey, resource: Resource) -> None:
+        """All of a kind; where that is not allowed, those in the namespaces of the run and in the fallback ones."""
+        try:
+            await self._list_one(found, resource, "")
+        except Forbidden as error:
+            namespaces = sorted({*found.namespaces, *self._fallback_namespaces}) if resource.namespaced else []
+            if not (resource.namespaced and self._fallback_namespaces):
+                found.unlisted[plural_name(resource)] = str(error)  # there may be some elsewhere
+            await asyncio.gather(*(self._list_one(found, resource, each) for each in namespaces))
+
+    async def _list_one(self, found: Survey, resource: Resource, namespace: str) -> None:
+        """One list; with a namespace, all that can go wrong is told in `found`. Raises Forbidden without one."""
         query = {"labelSelector": run_selector(self._run_id)}
         try:
-            async for metadata in self._items(resource, query, self._look_into):
-                self._file(found, resource, metadata)
+            listed = await list_metadata(
+                self._cluster, resource.path(namespace), query=query, deadline_seconds=list_deadline(resource)
+            )
+        except Forbidden as error:
+            if not namespace:
+                raise
+            found.unlisted[plural_name(resource)] = str(error)
         except ClusterError as error:
-            found.unlisted[_name_of(resource)] = str(error)
+            found.unlisted[plural_name(resource)] = str(error)
+            found.unread.add(plural_name(resource))
+        else:
+            for metadata in listed:
+                self._add(found, resource, metadata)
 
-    def _file(self, found: Survey, resource: Resource, metadata: Mapping[str, Any]) -> None:
+    def _add(self, found: Survey, resource: Resource, metadata: Mapping[str, Any]) -> None:
         namespace = metadata.get("namespace", "")
         if namespace in found.namespaces:
-            found.inside[namespace, resource.kind] += 1
-            found.kinds_inside[resource.kind] = resource
+            found.inside[namespace, resource] += 1
             found.uids.add(metadata["uid"])
             if resource.kind == "StatefulSet":
                 found.sets[namespace].add(metadata["name"])
@@ -237,82 +194,15 @@ class Surveyor:
             owned = any(owner.get("controller") for owner in metadata.get("ownerReferences") or ())
             found.outside[resource].append(Found(namespace, metadata["name"], metadata["uid"], owned))
 
-    async def _unlabelled(self, found: Survey, resource: Resource) -> list[Mapping[str, Any]]:
-        """Metadata of objects without the run's label: at least all of those in the run's namespaces."""
-        query = {"labelSelector": f"{LABEL_RUN_ID}!={self._run_id}"}
-        if uncounted_names(resource):
-            query["fieldSelector"] = uncounted_names(resource)
-        try:
-            first = await self._cluster.get(
-                resource.path(), query={**query, "limit": str(PAGE_SIZE)}, accept=METADATA_ONLY, **_deadline(resource)
-            )
-            if not first["metadata"].get("continue"):
-                return [item["metadata"] for item in first["items"] or ()]
-        except Forbidden:
-            pass  # perhaps it is allowed in the namespaces themselves
-        except ClusterError as error:
-            found.unlisted[_name_of(resource)] = str(error)
-            return []
-        # A big cluster: reading a page of our own namespaces each costs less than everybody's objects.
-        return await self._of_each_namespace(found, resource, query)
 
-    async def _of_each_namespace(self, found: Survey, resource: Resource, query: Mapping[str, str]) -> list[Any]:
-        async def of(namespace: str) -> list[Any]:
-            pages = list_pages(
-                self._cluster, resource.path(namespace), query=query, accept=METADATA_ONLY, **_deadline(resource)
-            )
-            return [item["metadata"] async for page in pages for item in page["items"] or ()]
-
-        try:
-            return [item for items in await asyncio.gather(*map(of, found.namespaces)) for item in items]
-        except ClusterError as error:
-            found.unlisted[_name_of(resource)] = str(error)
-            return []
-
-    async def _items(
-        self, resource: Resource, query: Mapping[str, str], fallback: list[str]
-    ) -> AsyncIterator[Mapping[str, Any]]:
-        arguments: dict[str, Any] = {"query": query, "accept": METADATA_ONLY, **_deadline(resource)}
-        try:
-            async for page in list_pages(self._cluster, resource.path(), **arguments):
-                for item in page["items"] or ():
-                    yield item["metadata"]
-        except Forbidden:
-            if not (fallback and resource.namespaced):
-                raise
-            for namespace in fallback:
-                async for page in list_pages(self._cluster, resource.path(namespace), **arguments):
-                    for item in page["items"] or ():
-                        yield item["metadata"]
-
-
-def _without_kin(
-    candidates: list[tuple[Resource, Mapping[str, Any]]], found: Survey
-) -> list[tuple[Resource, Mapping[str, Any]]]:
-    """Those that neither a controller of the cluster made by itself nor an object of the run owns, however remotely."""
-    kin, left = set(found.uids), candidates
-    while True:
-        rest = []
-        for resource, metadata in left:
-            owners = metadata.get("ownerReferences") or ()
-            if made_by_cluster(resource, metadata) or any(owner["uid"] in kin for owner in owners):
-                kin.add(metadata["uid"])
-            elif resource.kind != "PersistentVolumeClaim" or not claimed_by_set(
-                metadata["name"], found.sets.get(metadata["namespace"], ())
-            ):
-                rest.append((resource, metadata))
-        if len(rest) == len(left):
-            return rest
-        left = rest
-
-
-def _name_of(resource: Resource) -> str:
+def plural_name(resource: Resource) -> str:
     """As kubectl writes it: deployments.apps, configmaps."""
     group = resource.api_version.rpartition("/")[0]
     return f"{resource.plural}.{group}" if group else resource.plural
 
 
-def _deadline(resource: Resource) -> dict[str, float]:
+def list_deadline(resource: Resource) -> float | None:
+    """Seconds for a list of it; None: as of any request."""
     group = resource.api_version.rpartition("/")[0]
     own = "." not in group or group.endswith(".k8s.io")
-    return {} if own else {"deadline_seconds": _FOREIGN_GROUP_SECONDS}
+    return None if own else _EXTENSION_GROUP_SECONDS

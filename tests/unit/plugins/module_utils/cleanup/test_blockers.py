@@ -42,7 +42,7 @@ async def test_the_object_and_its_finalizer() -> None:
     api.add("pods", "other", "a", finalizers=["x/y"])
     assert [(row.kind, row.name, row.cause) for row in await found(api, "a")] == [
         ("ConfigMap", "held", "held by finalizer x/y"),
-        ("ConfigMap", "ends", "still ends, asked to at 2026-01-01T00:00:00Z"),
+        ("ConfigMap", "ends", "terminating since 2026-01-01T00:00:00Z"),
         ("Job", "build", "held by finalizer foregroundDeletion"),
     ]
 
@@ -57,12 +57,12 @@ async def test_the_api_service_that_is_away_is_named_once_for_all_namespaces() -
         {"metadata": {"name": "v1.apps"}, "status": {"conditions": [{"type": "Available", "status": "True"}]}},
         {"metadata": {"name": "v1beta1.metrics.k8s.io"}, "status": {"conditions": conditions}},
     ]
-    api.refused[API_SERVICES] = web.json_response({"items": services})
+    api.refused[API_SERVICES] = web.json_response({"kind": "APIServiceList", "metadata": {}, "items": services})
     rows = await found(api, "a", "b")
     assert len(rows) == 1
     assert str(rows[0]) == (
         "APIService v1beta1.metrics.k8s.io: is unavailable, so no namespace can be deleted: no endpoints "
-        "(and 1 more namespaces wait for it)"
+        "(blocks 1 more namespaces)"
     )
 
 
@@ -89,7 +89,7 @@ async def test_a_namespace_that_nobody_has_looked_at() -> None:
     api = FakeApi()
     stuck(api, "a")
     assert [str(row) for row in await found(api, "a")] == [
-        "Namespace a: the namespace controller has not looked at it yet"
+        "Namespace a: the namespace controller has not processed it yet"
     ]
 
 

@@ -38,6 +38,7 @@ async def clean(api: FakeApi, *, check_mode: bool = False, **options: Any) -> di
         "run_id": RUN,
         "namespaces": [],
         "delete_foreign": False,
+        "accept_unseen": False,
         "grace_period": None,
         "wait": False,
         "wait_timeout": 5,
@@ -93,20 +94,20 @@ async def test_nothing_found_is_no_change(api: FakeApi) -> None:
     result = await clean(api, run_id="never")
     assert result["changed"] is False
     assert result["objects"] == {}
-    assert result["msg"] == "nothing on this cluster carries the labels of run never"
+    assert result["msg"] == "nothing on this cluster has the labels of run never"
 
 
-async def test_a_namespace_with_a_strangers_object_stays_and_loses_only_ours(api: FakeApi) -> None:
+async def test_a_namespace_with_a_foreign_object_stays_and_loses_only_ours(api: FakeApi) -> None:
     api.add("configmaps", "diary", "a")
-    with pytest.raises(ModuleFailed, match="namespace a is kept, because it holds ConfigMap diary") as caught:
+    with pytest.raises(ModuleFailed, match="namespace a is kept, because it contains ConfigMap diary") as caught:
         await clean(api)
-    assert caught.value.result["kept"] == [{"namespace": "a", "objects": ["ConfigMap diary"]}]
+    assert caught.value.result["kept"] == [{"namespace": "a", "objects": ["ConfigMap diary"], "unseen": []}]
     left = {key for key in api.objects if key[1] == "a" or key == ("namespaces", "", "a")}
     # The Pod goes when its owner, which is deleted, is collected: no controller runs here.
     assert left == {("namespaces", "", "a"), ("configmaps", "a", "diary"), ("pods", "a", "web-1")}
 
 
-async def test_another_runs_object_in_our_namespace_is_a_strangers(api: FakeApi) -> None:
+async def test_another_runs_object_in_our_namespace_is_foreign(api: FakeApi) -> None:
     api.add("configmaps", "theirs", "a", labels=THEIRS)
     with pytest.raises(ModuleFailed, match="ConfigMap theirs"):
         await clean(api)
@@ -119,7 +120,7 @@ async def test_delete_foreign_says_yes(api: FakeApi) -> None:
     assert ("namespaces", "", "a") not in api.objects
 
 
-async def test_what_ours_own_and_claims_of_our_sets_are_no_strangers(api: FakeApi) -> None:
+async def test_what_ours_own_and_claims_of_our_sets_are_not_foreign(api: FakeApi) -> None:
     first = api.add("configmaps", "child", "a", ownerReferences=[{"uid": "uid-deployments-a-web"}])
     api.add("configmaps", "a-grandchild", "a", ownerReferences=[{"uid": first["metadata"]["uid"]}])
     api.add("statefulsets", "oom", "a", labels=OURS)
@@ -170,13 +171,19 @@ async def test_what_a_finalizer_holds_is_named_after_the_timeout(api: FakeApi) -
 
 async def test_a_cap_on_requests_in_flight_is_kept(api: FakeApi) -> None:
     running, peak = 0, 0
+    full = asyncio.Event()
     handle = api.handle
 
     async def counted(request: Any) -> Any:
         nonlocal running, peak
         running += 1
         peak = max(peak, running)
+        if running == 3:
+            full.set()
         try:
+            if "labelSelector" in request.query and request.path != "/api/v1/namespaces":
+                # The kinds are listed side by side: the first answers wait for as many requests as are allowed.
+                await asyncio.wait_for(full.wait(), 60)
             await asyncio.sleep(0.005)
             return await handle(request)
         finally:
@@ -190,12 +197,12 @@ async def test_a_cap_on_requests_in_flight_is_kept(api: FakeApi) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"run_id": "a/b"}, "run_id: 'a/b'; allowed are"),
-        ({"run_id": ""}, "run_id: ''; allowed are"),
+        ({"run_id": "a/b"}, "run_id: 'a/b' is not allowed"),
+        ({"run_id": ""}, "run_id: '' is not allowed"),
         ({"run_id": "x" * 64}, "run_id: "),
-        ({"max_concurrent": 0}, "max_concurrent: 0; allowed are 1 to 2000"),
-        ({"grace_period": -1}, "grace_period: -1; allowed are 0 to 86400"),
-        ({"wait_timeout": 0}, "wait_timeout: 0; allowed are 1 to"),
+        ({"max_concurrent": 0}, "max_concurrent: 0 is not allowed; it must be 1 to 2,000"),
+        ({"grace_period": -1}, "grace_period: -1 is not allowed; it must be 0 to 86,400"),
+        ({"wait_timeout": 0}, "wait_timeout: 0 is not allowed; it must be 1 to 604,800"),
     ],
 )
 async def test_bad_input_sends_nothing(api: FakeApi, options: dict[str, Any], told: str) -> None:

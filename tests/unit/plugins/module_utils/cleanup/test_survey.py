@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.cleanup.survey import (
+from ansible_collections.kubestress.core.plugins.module_utils.cleanup.foreign import (
     claimed_by_set,
-    is_mirror,
     made_by_cluster,
     uncounted_names,
 )
+from ansible_collections.kubestress.core.plugins.module_utils.cleanup.survey import is_mirror
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.discovery import Resource
 
 
