@@ -10,13 +10,13 @@ ARGS ?=
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## run profile smoke on a real control plane, brought up here unless KUBECONFIG names another (REAL_NODE=true: with a node)
+demo: ## run profile smoke on a real control plane, brought up here (REAL_NODE=true: with a node; DEMO_CLUSTER=current: on yours)
 	@$(DEV) demo $(ARGS)
 
 test: ## everything: lint, sanity, molecule, unit and integration tests
 	@$(DEV) test $(ARGS)
 
-lint: ## ruff, mypy, ansible-lint, changelog fragments, generated pages
+lint: ## ruff, mypy, import contract, ansible-lint, changelog fragments, generated pages
 	@$(DEV) lint $(ARGS)
 
 unit: ## unit tests only, under a minute, no cluster
@@ -34,7 +34,7 @@ sanity: ## ansible-test sanity
 bench: ## measure speed and memory, print the table
 	@$(DEV) bench $(ARGS)
 
-docs: ## write the generated pages of modules and roles anew
+docs: ## write the generated files anew: roles' defaults and argument specs, pages of modules and roles
 	@$(DEV) docs $(ARGS)
 
 build: ## build the collection's tarball into build/

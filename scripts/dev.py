@@ -1,4 +1,4 @@
-"""The Makefile's targets. Runs inside the development environment; `scripts/dev TARGET` is the way in."""
+"""The Makefile's targets. Runs inside the development environment, started by `scripts/dev TARGET`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from steps import TargetFailedError, fail_if_any, lint_steps, run, run_all
 CHECKOUT = devenv.CHECKOUT
 sys.path.insert(0, str(CHECKOUT / "tests"))
 
-import real_node  # noqa: E402  (the line above is what makes it and what follows importable)
+import real_node  # noqa: E402  (importable because of the line above)
 from helpers import browser, collection, control_plane  # noqa: E402
 
-# What naming a cluster for `make demo` and `make bench` means: kubectl's own variable, or the collection's.
-CLUSTER_VARIABLES = ("KUBECONFIG", "K8S_AUTH_KUBECONFIG", "K8S_AUTH_HOST")
-# Made in the checkout by building and testing. Results stay: they are somebody's measurements.
+# Puts the demo on the user's own cluster; nothing else does.
+DEMO_CLUSTER, CURRENT = "DEMO_CLUSTER", "current"
+# Written to the checkout by builds and tests. Results are not in the list: they are the user's measurements.
 BUILD_ARTEFACTS = (".ansible", ".cache", ".mypy_cache", ".pytest_cache", ".ruff_cache", "build", "tests/output")
-# Not shipped, and held to our own rules by ruff and mypy. tests/config.yml and tests/sanity are ansible-test's own.
+# Not shipped, and checked by ruff and mypy. tests/config.yml and tests/sanity belong to ansible-test.
 NOT_FOR_SANITY = (
     "extensions/",
     "scripts/",
@@ -37,33 +37,62 @@ NOT_FOR_SANITY = (
     "tests/integration/",
     "tests/unit/",
 )
-# Needs PowerShell; the collection has no PowerShell file.
+# Needs PowerShell, and the collection has no PowerShell files.
 SKIPPED_SANITY_TESTS = ("pslint",)
-# A scenario mostly waits for the cluster: three at once take a third of the time, on two cores too.
+# A scenario mostly waits for the cluster: three at once take a third of the time, even on two cores.
 MOLECULE_WORKERS = "3"
-# As many as processors, but each that needs a control plane starts one of its own.
+# One per processor, at most four: each that needs a control plane starts its own.
 PYTEST_WORKERS = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 DEMO_NAME = "demo"
-# What shows report.html to its tests, by the command that the package brings.
+# The browser for the tests of report.html: command -> Debian package.
 BROWSER_PACKAGES = {"chromium": "chromium"}
 
 
 # --- a cluster to work on -------------------------------------------------------------------------------------------
 
 
-def chosen_cluster(*, with_real_node: bool | None) -> dict[str, str]:
-    """Return the variables that name the user's cluster, else those of the embedded one, started if it is not running.
+def names_a_cluster(variable: str) -> bool:
+    """Whether kubectl or the collection takes from this variable which cluster to use, or how to reach it."""
+    return variable == "KUBECONFIG" or variable.startswith("K8S_AUTH_")
 
-    Which one is said aloud: a demo on a cluster somebody else depends on should not come as a surprise. Whoever says
-    whether the embedded one has a real node has it restarted, with its objects, if it is of the other kind.
+
+def leave_out_the_users_cluster() -> list[str]:
+    """Take the variables that name the user's cluster out of our environment; return their names.
+
+    All of them: a K8S_AUTH_HOST that is left would win over the kubeconfig of the embedded cluster.
     """
-    named = {name: os.environ[name] for name in CLUSTER_VARIABLES if os.environ.get(name)}
-    listed = ", ".join(f"{name}={value}" for name, value in named.items())
-    if named and with_real_node is not None:
-        raise TargetFailedError(f"{real_node.VARIABLE} is about the embedded cluster, but another is named by {listed}")
-    if named:
-        print(f"Using the cluster named by {listed}", flush=True)
+    named = sorted(name for name in os.environ if names_a_cluster(name) and os.environ[name])
+    for name in named:
+        del os.environ[name]
+    return named
+
+
+def demo_cluster(*, with_real_node: bool | None) -> dict[str, str]:
+    """Return the variables that name the embedded cluster, started if necessary; none with DEMO_CLUSTER=current.
+
+    Prints which cluster it is. If `with_real_node` is given and the embedded cluster has the other kind of node, it is
+    restarted and keeps its objects.
+    """
+    wanted = os.environ.get(DEMO_CLUSTER, "")
+    if wanted not in ("", CURRENT):
+        raise TargetFailedError(
+            f"{DEMO_CLUSTER} is {wanted!r}; allowed is {CURRENT}, for the cluster that kubectl uses"
+        )
+    if wanted and with_real_node is not None:
+        raise TargetFailedError(f"{real_node.VARIABLE} applies to the embedded cluster, but {DEMO_CLUSTER} is {wanted}")
+    if wanted:
+        # Of the credentials among them, only the names are shown.
+        shown = [f"{name}={os.environ[name]}" for name in ("KUBECONFIG", "K8S_AUTH_KUBECONFIG", "K8S_AUTH_HOST")
+                 if os.environ.get(name)]  # fmt: skip
+        print(f"Using your current cluster: {', '.join(shown) or 'that of ~/.kube/config'}", flush=True)
         return {}
+    named = leave_out_the_users_cluster()
+    if named:
+        print(
+            f"Using the embedded cluster, not the one that {', '.join(named)} may name; "
+            f"`make demo {DEMO_CLUSTER}={CURRENT}` would use that",
+            flush=True,
+        )
     tier = {"local_cluster_real_node": with_real_node, "local_cluster_restart": True}
     try:
         return {"K8S_AUTH_KUBECONFIG": str(control_plane.start(tier if with_real_node is not None else None))}
@@ -75,15 +104,15 @@ def chosen_cluster(*, with_real_node: bool | None) -> dict[str, str]:
 
 
 def colours() -> dict[str, str]:
-    """Return what keeps Ansible's colours when its output goes through us to a terminal."""
+    """Return the variable that keeps Ansible's colours when its output passes through us to a terminal."""
     return {"ANSIBLE_FORCE_COLOR": "true"} if sys.stdout.isatty() and "NO_COLOR" not in os.environ else {}
 
 
 @contextmanager
 def test_cluster() -> Iterator[None]:
-    """Start one control plane for everything inside, named by KUBESTRESS_TEST_KUBECONFIG, unless one is named already.
+    """Start a control plane and name it in KUBESTRESS_TEST_KUBECONFIG, unless that names one already.
 
-    Its ports and its folder are its own, so neither a user's embedded cluster nor another checkout's tests see it.
+    It has its own ports and folder, apart from a user's embedded cluster and from tests of other checkouts.
     """
     if os.environ.get(control_plane.TEST_KUBECONFIG):
         yield
@@ -100,7 +129,7 @@ def test_cluster() -> Iterator[None]:
 
 
 def prepare_browser() -> None:
-    """Have a Chromium for the tests of report.html, unless one is on PATH by any of its names."""
+    """Install Chromium for the tests of report.html, unless it is on PATH under any of its names."""
     if browser.find() is None:
         real_node.install_debian_packages(BROWSER_PACKAGES)
 
@@ -109,28 +138,29 @@ def prepare_browser() -> None:
 
 
 def demo(extra: list[str]) -> None:
-    """Run profile smoke on a real control plane, after removing what an earlier demo left.
+    """Run the profile smoke on the embedded control plane, after removing the objects of an earlier demo.
 
-    With REAL_NODE=true on a real node, in a form in which there is something to be seen.
+    With REAL_NODE=true, on a real node and with settings that show its processes and network; with
+    DEMO_CLUSTER=current, on the cluster that kubectl uses.
     """
     with_real_node = real_node.wanted()
-    cluster = chosen_cluster(with_real_node=with_real_node) | colours()
+    cluster = demo_cluster(with_real_node=with_real_node) | colours()
     chosen = ("-e", json.dumps(real_node.DEMO_SETTINGS)) if with_real_node else ()
-    # Names of its own, so that a run somebody has on the same cluster is not in the way.
+    # Own names, so that it does not touch another run on the same cluster.
     run_id, prefix = ("-e", f"run_id={DEMO_NAME}"), ("-e", f"namespaces_prefix={DEMO_NAME}")
     run("ansible-playbook", "kubestress.core.cleanup", *run_id, env=cluster)
     run("ansible-playbook", "kubestress.core.smoke", *run_id, *prefix, *chosen, *extra, env=cluster)
 
 
 def lint(extra: list[str]) -> None:
-    """Check style, types, Ansible content, changelog fragments and that generated pages are current."""
+    """Check style, types, Ansible content, changelog fragments, and that generated pages are up to date."""
     fail_if_any(run_all(lint_steps()))
 
 
 def sanity(extra: list[str]) -> None:
-    """Run ansible-test sanity on a copy of what is shipped, since it insists on the installed path.
+    """Run ansible-test sanity on a copy of the shipped files, because it requires the installed path.
 
-    The copy's path stays the same from run to run, so that what ansible-test caches by path is found again.
+    The path of the copy is the same in every run, so that ansible-test's caches stay valid.
     """
     root = devenv.cache_dir() / devenv.collections_dir().name.replace("collections", "sanity")
     with devenv.locked(root.name):
@@ -153,8 +183,8 @@ def molecule(extra: list[str]) -> None:
 def pytest(folder: str | None, arguments: Sequence[str]) -> None:
     """Run pytest on the folder, or on the paths among the arguments, with the collection importable.
 
-    In several processes, unless somebody chose paths, or a cluster that all of them would change. Ends with 1 when it
-    fails, so that nothing is printed after its closing line.
+    It uses several processes, unless the arguments name paths or all tests share one cluster. Exits with 1 on failure,
+    so that pytest's summary is the last output.
     """
     search = {"PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]}
     chosen = any((CHECKOUT / argument.split("::")[0]).exists() for argument in arguments)
@@ -167,19 +197,19 @@ def pytest(folder: str | None, arguments: Sequence[str]) -> None:
 
 
 def unit(extra: list[str]) -> None:
-    """Run the unit tests: no cluster, the quick loop."""
+    """Run the unit tests; no cluster needed."""
     pytest("tests/unit", extra)
 
 
 def integration(extra: list[str]) -> None:
-    """Run the integration tests on control planes of their own."""
+    """Run the integration tests, each process with its own control plane."""
     prepare_browser()
     real_node.prepare()
     pytest("tests/integration", extra)
 
 
 def test(extra: list[str]) -> None:
-    """Run everything; what fails does not keep the rest from running, and pytest's closing line comes last."""
+    """Run everything, also after a failure; pytest's summary comes last."""
     failed = run_all(
         [
             *lint_steps(),
@@ -189,7 +219,7 @@ def test(extra: list[str]) -> None:
             ("molecule", lambda: molecule([])),
         ]
     )
-    # Repeated above pytest's closing line, which fails for them (tests/conftest.py).
+    # pytest repeats these above its summary, and fails because of them (tests/conftest.py).
     os.environ["KUBESTRESS_FAILED_STEPS"] = ", ".join(failed)
     pytest(None, extra)
 
@@ -202,8 +232,8 @@ def bench(extra: list[str]) -> None:
 
 
 def docs(extra: list[str]) -> None:
-    """Write the generated pages anew."""
-    run(sys.executable, "scripts/generate_docs.py", *extra)
+    """Regenerate the generated files."""
+    run(sys.executable, "scripts/generate_docs.py", *extra, env={"PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]})
 
 
 def build(extra: list[str]) -> None:
@@ -212,7 +242,7 @@ def build(extra: list[str]) -> None:
 
 
 def clean(extra: list[str]) -> None:
-    """Stop the embedded cluster and remove what building and testing made in the checkout. Cache and results stay."""
+    """Stop the embedded cluster and remove build and test files from the checkout. Cache and results stay."""
     run("ansible-playbook", "kubestress.core.local_cluster", "-e", "local_cluster_state=absent")
     for name in BUILD_ARTEFACTS:
         shutil.rmtree(CHECKOUT / name, ignore_errors=True)
@@ -243,13 +273,18 @@ TARGETS: dict[str, Callable[[list[str]], None]] = {
 
 
 def main() -> None:
-    """Run the target named first with the arguments after it."""
+    """Run the target named first with the arguments after it.
+
+    Only the demo can be put on the user's cluster, and `run` is as good as the user's own shell.
+    """
     parser = argparse.ArgumentParser(prog="scripts/dev", description="Run a target inside the development environment.")
     parser.add_argument("target", choices=sorted(TARGETS))
-    parser.add_argument("extra", nargs=argparse.REMAINDER, help="passed on to the tool behind the target")
+    parser.add_argument("extra", nargs=argparse.REMAINDER, help="passed to the tool behind the target")
     arguments = parser.parse_args()
-    # As an exception, so that a control plane started here is stopped on the way out.
+    # Raise SystemExit, so that a control plane started here is stopped.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    if arguments.target not in ("demo", "run"):
+        leave_out_the_users_cluster()
     try:
         TARGETS[arguments.target](arguments.extra)
     except TargetFailedError as error:

@@ -1,7 +1,7 @@
-"""The development environment: one Python environment in the cache, and the checkout seen as an installed collection.
+"""The development environment: a Python environment in the cache, and the checkout linked as an installed collection.
 
-Standard library only, because this is what runs before anything is installed. `scripts/dev` calls it as a program: it
-prepares the environment and then becomes `scripts/dev.py` inside it. tests/conftest.py imports it for the paths.
+Standard library only, because it runs before anything is installed. `scripts/dev` runs it: it prepares the environment
+and then executes `scripts/dev.py` in it. tests/conftest.py imports it for the paths.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent.parent
 ANSIBLE_CONFIG = CHECKOUT / "scripts" / "ansible.cfg"
 REQUIREMENT_FILES = ("requirements.txt", "requirements-dev.txt", "constraints-dev.txt")
-# A finished environment carries this file; one without it was interrupted and is made again.
+# A complete environment has this file; one without it was interrupted and is rebuilt.
 COMPLETE = ".kubestress-complete"
-# Everything that this file, scripts/dev.py and the module local_cluster put into the cache.
+# Everything that this file, scripts/dev.py and the module local_cluster write to the cache.
 CACHE_ENTRIES = ("bin", "collections-*", "go", "locks", "sanity-*", "toolchain", "venv-*", "*.lock")
-# ansible-core's own settings that change only how its output looks; all others would change what the tests see.
+# Ansible settings that only change how output looks; all others would change what the tests see.
 KEPT_ANSIBLE_SETTINGS = ("ANSIBLE_NOCOLOR", "ANSIBLE_FORCE_COLOR", "ANSIBLE_VERBOSITY")
 
 
 class DevEnvError(Exception):
-    """The environment can't be made; the message says what is missing and what to do."""
+    """The environment cannot be created; the message says what is missing and what to do."""
 
 
 def cache_dir() -> Path:
-    """Return the folder shared by all checkouts: $KUBESTRESS_CACHE, else kubestress in the user's cache folder."""
+    """Return the cache folder of all checkouts: $KUBESTRESS_CACHE, or kubestress in the user's cache folder."""
     if named := os.environ.get("KUBESTRESS_CACHE"):
         return Path(named).expanduser().absolute()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
@@ -40,7 +40,7 @@ def cache_dir() -> Path:
 
 
 def venv_dir() -> Path:
-    """Return where the environment of these requirements and this Python lives, whether it is there or not."""
+    """Return the path of the environment for these requirements and this Python; it need not exist."""
     digest = hashlib.sha256(f"{sys.version}\0{sys.base_prefix}".encode())
     for name in REQUIREMENT_FILES:
         digest.update((CHECKOUT / name).read_bytes())
@@ -48,26 +48,26 @@ def venv_dir() -> Path:
 
 
 def collections_dir() -> Path:
-    """Return the collections path under which this checkout is kubestress.core, whether it is there or not."""
+    """Return the collections path under which this checkout is kubestress.core; it need not exist."""
     checkout_hash = hashlib.sha256(os.fsencode(CHECKOUT)).hexdigest()[:12]
     return cache_dir() / f"collections-{checkout_hash}"
 
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Hold the cache's lock of that name, so that of two makes started together one works and the other waits."""
+    """Hold a lock in the cache, so that of two `make`s started together one works and the other waits."""
     cache = cache_dir()
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DevEnvError(
-            f"the cache folder {cache} can't be made: {error.strerror}; name another: KUBESTRESS_CACHE"
+            f"cannot create the cache folder {cache}: {error.strerror}; set KUBESTRESS_CACHE to another"
         ) from error
     with (cache / f"{name}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"Waiting for another process that works on {cache / name}", file=sys.stderr, flush=True)
+            print(f"Waiting for another process that is using {cache / name}", file=sys.stderr, flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -85,7 +85,7 @@ def ensure_collection_link() -> Path:
 
 
 def ensure_venv() -> Path:
-    """Make the environment of these requirements unless it is complete already; return its folder."""
+    """Create the environment for these requirements unless it is complete; return its folder."""
     venv = venv_dir()
     with locked(venv.name):
         if (venv / COMPLETE).exists():
@@ -101,16 +101,16 @@ def ensure_venv() -> Path:
             )
         install = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         if subprocess.run([*install, "-r", "requirements-dev.txt"], cwd=CHECKOUT, check=False).returncode != 0:
-            raise DevEnvError("pip could not install requirements-dev.txt; what it said stands above")
+            raise DevEnvError("pip could not install requirements-dev.txt; its output is above")
         (venv / COMPLETE).touch()
     return venv
 
 
 def environment(*, venv: Path, collections: Path) -> dict[str, str]:
-    """Return os.environ changed so that commands find this environment's tools and this checkout, and nobody's config.
+    """Return os.environ changed so that commands find this environment's tools and this checkout.
 
-    A user's ansible.cfg and ANSIBLE_* settings (another output format, another collections path) would change what the
-    targets see, so they stay outside.
+    A user's ansible.cfg and ANSIBLE_* variables (another output format, another collections path) would change what the
+    targets see, so they are dropped.
     """
     env = {
         name: value
@@ -125,16 +125,16 @@ def environment(*, venv: Path, collections: Path) -> dict[str, str]:
         "PATH": os.pathsep.join([str(venv / "bin"), env.get("PATH", os.defpath)]),
         "VIRTUAL_ENV": str(venv),
     }
-    # Ansible refuses to start in a locale that is not UTF-8, which is what a bare machine has.
+    # Ansible does not start in a locale without UTF-8, as a bare machine has.
     if "utf" not in (env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or "").lower():
         env["LC_ALL"] = "C.UTF-8"
     return env
 
 
 def clean_cache() -> None:
-    """Remove from the cache what is ours, by name; whatever else somebody keeps there stays and is named.
+    """Remove our entries from the cache, by name; print the names of all others, which stay.
 
-    Without the environment, because that is part of what goes.
+    Runs outside the environment, because that is removed as well.
     """
     cache = cache_dir()
     for pattern in CACHE_ENTRIES:
@@ -149,13 +149,13 @@ def clean_cache() -> None:
                 path.unlink()
     left = sorted(path.name for path in cache.iterdir()) if cache.exists() else []
     if left:
-        print(f"Kept in {cache}, because it is not ours: {', '.join(left)}")
+        print(f"Kept in {cache}, because we did not create it: {', '.join(left)}")
     elif cache.exists():
         cache.rmdir()
 
 
 def main() -> None:
-    """Prepare the environment and become scripts/dev.py in it, with the same arguments."""
+    """Prepare the environment and execute scripts/dev.py in it with the same arguments."""
     if sys.argv[1:] == ["clean-cache"]:
         clean_cache()
         return

@@ -1,4 +1,4 @@
-"""What the real node needs on a development machine, and the demo on it."""
+"""Packages for a real node on a development machine, and the settings of the demo on it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from helpers import control_plane
 from steps import TargetFailedError
 
 VARIABLE = "REAL_NODE"
-# What a real node is made of, by a command or file that the package brings.
+# Programs of a real node: command or file -> Debian package.
 PACKAGES = {
     "containerd": "containerd",
     "runc": "runc",
@@ -23,12 +23,12 @@ PACKAGES = {
     "ip": "iproute2",
     "curl": "curl",
 }
-# Where system programs lie also when the PATH does not say so.
+# Folders of system programs that may be missing from PATH.
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
-# Phases long enough for a kubelet to count the processes in them, the Services asked, the kubelet asked every second.
+# Phases long enough for a kubelet to count their processes; Services checked; the kubelet read every second.
 DEMO_SETTINGS: dict[str, object] = {
     "build_jobs_time_scale": 0.5,
-    # Eight builds at a time leave a machine of two cores some CPU, which its kubelet needs to count them.
+    # With eight builds at a time, a machine with two cores has some CPU left for its kubelet.
     "build_jobs_limits": {"cpu": "150m", "memory": "256Mi"},
     "deployments_service_enabled": True,
     "connectivity_enabled": True,
@@ -39,9 +39,9 @@ DEMO_SETTINGS: dict[str, object] = {
 
 
 def wanted() -> bool | None:
-    """Whether the variable REAL_NODE asks for a real node; None if it says nothing.
+    """Whether the variable REAL_NODE asks for a real node; None if it is not set.
 
-    :raises TargetFailedError: naming the variable, its value and what is allowed, or why there can be no real node.
+    :raises TargetFailedError: if the value is invalid, or if this machine cannot have a real node.
     """
     value = os.environ.get(VARIABLE, "")
     if value not in ("", "true", "false"):
@@ -57,15 +57,15 @@ def possible() -> bool:
 
 
 def missing(packages: Mapping[str, str]) -> dict[str, str]:
-    """Those of the commands and files that are not here, with the packages that bring them."""
+    """Missing commands and files, with the packages that contain them."""
     path = os.pathsep.join([os.environ.get("PATH", ""), *SYSTEM_FOLDERS])
     return {name: package for name, package in packages.items() if not shutil.which(name, path=path)}
 
 
 def install_debian_packages(packages: Mapping[str, str]) -> None:
-    """Install the packages (by a file or command that each brings), where that is ours to do; else say what is missing.
+    """Install missing packages (command or file -> package) if we are root on Debian; otherwise print what is missing.
 
-    Whoever needs the command reports its absence; this only saves a bare CI machine a step.
+    A missing program is not an error here: the step that needs it reports that.
     """
     absent = sorted(set(missing(packages).values()))
     if absent and os.geteuid() == 0 and shutil.which("apt-get"):
@@ -77,13 +77,13 @@ def install_debian_packages(packages: Mapping[str, str]) -> None:
                 env=environment,
             )  # fmt: skip
     for name, package in missing(packages).items():
-        print(f"{name} is missing (Debian package {package}); what needs it says so", flush=True)
+        print(f"{name} is missing (Debian package {package}); steps that need it will say so", flush=True)
 
 
 def prepare() -> None:
-    """Have what the tests of the real node need, where there can be one: packages, and the programs of a node.
+    """Install the packages and build the programs that tests of the real node need, if this machine can have one.
 
-    Building them here, with output, keeps the tests' own time limits short.
+    Building them here, with output, keeps the time limits of the tests short.
     """
     if not possible():
         print("The tests of the real node are skipped: they need Linux and root", flush=True)

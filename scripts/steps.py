@@ -1,4 +1,4 @@
-"""Commands run one after the other, each with its verdict; and the static checks as such steps."""
+"""Runs steps one after the other and reports each result; the static checks are such steps."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ TEST_TYPES = (
 
 
 class TargetFailedError(Exception):
-    """A target did not do what it is for; the message names what failed and the details stand above."""
+    """A target failed; the message names what failed, the details are above it."""
 
 
 def run(*command: str | Path, env: dict[str, str] | None = None, cwd: Path = CHECKOUT) -> None:
-    """Run a command with the environment's variables plus env; raise TargetFailedError unless it ends with 0."""
+    """Run a command with our environment plus `env`; raise TargetFailedError unless it exits with 0."""
     completed = subprocess.run(command, cwd=cwd, env=os.environ | (env or {}), check=False)
     if completed.returncode != 0:
-        raise TargetFailedError(f"{Path(command[0]).name} ended with {completed.returncode}")
+        raise TargetFailedError(f"{Path(command[0]).name} exited with {completed.returncode}")
 
 
 def run_all(steps: Sequence[tuple[str, Callable[[], None]]]) -> list[str]:
-    """Run every step, also after one that failed, with its name above and its time below; return the failed names."""
+    """Run every step, also after a failure, and print name, result and seconds of each; return the failed names."""
     failed = []
     for name, step in steps:
         print(f"\n=== {name}", flush=True)
@@ -61,7 +61,7 @@ def run_all(steps: Sequence[tuple[str, Callable[[], None]]]) -> list[str]:
 
 
 def fail_if_any(failed: Sequence[str]) -> None:
-    """Raise with the failed steps' names, if there are any."""
+    """Raise TargetFailedError with the names of the failed steps, if any."""
     if failed:
         raise TargetFailedError(f"failed: {', '.join(failed)}")
 
@@ -71,14 +71,16 @@ def lint_steps() -> list[tuple[str, Callable[[], None]]]:
     collections = os.environ["ANSIBLE_COLLECTIONS_PATH"]
     package = "ansible_collections.kubestress.core.plugins"
     search = {"MYPYPATH": os.pathsep.join([collections, str(CHECKOUT / "tests"), str(CHECKOUT / "scripts")])}
+    imports = {"PYTHONPATH": collections}
     return [
         ("ruff check", lambda: run("ruff", "check", ".")),
         ("ruff format", lambda: run("ruff", "format", "--check", ".")),
         ("mypy plugins", lambda: run("mypy", "-p", package, env=search)),
         ("mypy scripts", lambda: run("mypy", "scripts", env=search)),
-        # Helpers are typed; a test's arguments are fixtures, it replaces what it likes, and a surprise fails it anyway.
+        # Helpers are typed. Tests take fixtures and patch freely, and fail anyway if a type is wrong.
         ("mypy tests", lambda: run("mypy", *TEST_TYPES, "tests", env=search)),
+        ("imports", lambda: run("lint-imports", "--no-cache", "--no-logo", env={"PYTHONPATH": collections})),
         ("ansible-lint", lambda: run("ansible-lint", "--offline")),
         ("changelog", lambda: run("antsibull-changelog", "lint")),
-        ("docs are current", lambda: run(sys.executable, "scripts/generate_docs.py", "--check")),
+        ("generated files", lambda: run(sys.executable, "scripts/generate_docs.py", "--check", env=imports)),
     ]

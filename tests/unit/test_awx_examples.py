@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.kubestress.core.plugins.module_utils.settings.convert import converted
-from ansible_collections.kubestress.core.plugins.module_utils.settings.ranges import RANGES
-from ansible_collections.kubestress.core.plugins.plugin_utils.setting_files import load_variables, profile_names
+from ansible_collections.kubestress.core.plugins.module_utils.settings.table import RUN_SETTINGS
+from ansible_collections.kubestress.core.plugins.plugin_utils.setting_files import profile_names
 
 AWX = Path(__file__).resolve().parents[2] / "examples" / "awx"
 QUESTIONS = [
@@ -25,12 +25,12 @@ def test_question(question: dict) -> None:
     if name == "profile":
         assert sorted(question["choices"]) == profile_names()
         return
-    variable = load_variables()[name]
+    setting = RUN_SETTINGS[name]
     for choice in question.get("choices", []):
-        assert converted(variable, choice) is not None
+        assert converted(setting, choice) is not None
     if question["type"] in ("integer", "float"):
-        assert (question["min"], question["max"]) == (RANGES[name].low, RANGES[name].high)
-        assert {"integer": "int", "float": "float"}[question["type"]] == variable.spec["type"]
+        assert (question["min"], question["max"]) == (setting.allowed.low, setting.allowed.high)
+        assert {"integer": "int", "float": "float"}[question["type"]] == setting.type
 
 
 @pytest.mark.parametrize("playbook", ["stress", "cleanup"])

@@ -7,36 +7,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import jinja2
 import pytest
+import settings_files
 import yaml
+from ansible_collections.kubestress.core.plugins.module_utils.settings.setting import Role
+from ansible_collections.kubestress.core.plugins.module_utils.settings.table import ROLES, SETTINGS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PLUGINS = CHECKOUT / "plugins"
-# The variables of the scripts that this collection replaces, and what each of them sets here.
-ENVIRONMENT = {
-    "BUILDS_PER_NS": "build_jobs_completions",
-    "BUILD_JOB_ENABLED": "build_jobs_enabled",
-    "BUILD_PARALLELISM": "build_jobs_parallelism",
-    "BUILD_TIMEOUT": "build_jobs_timeout",
-    "CLEANUP_ON_COMPLETION": "cleanup_on_completion",
-    "CURL_TEST_COUNT": "connectivity_count",
-    "CURL_TEST_ENABLED": "connectivity_enabled",
-    "CURL_TEST_INTERVAL": "connectivity_interval",
-    "DEPLOYMENTS_PER_NS": "deployments_per_namespace",
-    "DEPLOYMENT_READY_TIMEOUT": "deployments_ready_timeout",
-    "LOG_FILE": "run_log_file",
-    "LOG_LEVEL": "run_log_level",
-    "MAX_CONCURRENT_OPERATIONS": "run_max_concurrent",
-    "NAMESPACE_PARALLEL": "namespaces_parallel",
-    "NAMESPACE_PREFIX": "namespaces_prefix",
-    "NAMESPACE_READY_TIMEOUT": "namespaces_ready_timeout",
-    "SERVICE_ENABLED": "deployments_service_enabled",
-    "STATEFULSETS_PER_NS": "statefulsets_per_namespace",
-    "STATEFULSET_ENABLED": "statefulsets_enabled",
-    "STATEFULSET_REPLICAS": "statefulsets_replicas",
-    "TOTAL_NAMESPACES": "namespaces_total",
-}
 # A file holds an idea; one that is longer than this holds two.
 MAX_CODE_LINES = 400
 MAX_FUNCTION_LINES = 60
@@ -87,6 +65,13 @@ def test_plugin_has_a_unit_test(plugin: Path) -> None:
 @pytest.mark.parametrize("room", sorted({path.parent.name for path in PLUGINS.glob("module_utils/*/[a-z]*.py")}))
 def test_room_has_unit_tests(room: str) -> None:
     assert list((CHECKOUT / "tests" / "unit" / "plugins" / "module_utils" / room).glob("test_*.py"))
+
+
+@pytest.mark.parametrize("test", found("tests/unit/plugins/**/test_*.py"))
+def test_unit_tests_mirror_plugins(test: Path) -> None:
+    folder = PLUGINS / test.parent.relative_to(CHECKOUT / "tests" / "unit" / "plugins")
+    tested = folder / f"{test.stem.removeprefix('test_')}.py"
+    assert tested.exists(), f"there is no {tested.relative_to(CHECKOUT)} that this could test"
 
 
 @pytest.mark.parametrize("role", found("roles/*/meta/argument_specs.yml"))
@@ -174,91 +159,146 @@ def test_link_leads_somewhere(page: Path, link: str) -> None:
     assert (page.parent / link).exists()
 
 
-# --- roles: what is said of a variable is said once ------------------------------------------------------------------
+# --- roles: what they say of variables is generated from one table ---------------------------------------------------
 
 
-ROLES = found("roles/*/meta/argument_specs.yml")
+# The figures of the workloads, as users know them from the scripts that this collection replaces: environment variable,
+# old flags, role variable, default.
+OLD_NAMES = {
+    "TOTAL_NAMESPACES": ("--total-namespaces", "namespaces_total", 100),
+    "NAMESPACE_PARALLEL": ("--namespace-parallel", "namespaces_parallel", 10),
+    "NAMESPACE_PREFIX": ("--namespace-prefix", "namespaces_prefix", "deploy-test"),
+    "NAMESPACE_READY_TIMEOUT": ("--namespace-timeout", "namespaces_ready_timeout", 60),
+    "DEPLOYMENTS_PER_NS": ("--deployments-per-ns", "deployments_per_namespace", 3),
+    "DEPLOYMENT_READY_TIMEOUT": ("--deployment-ready-timeout", "deployments_ready_timeout", 600),
+    "SERVICE_ENABLED": ("--service-enabled --no-service", "deployments_service_enabled", False),
+    "CURL_TEST_ENABLED": ("--curl-test-enabled --no-curl-test", "connectivity_enabled", False),
+    "CURL_TEST_INTERVAL": ("--curl-interval", "connectivity_interval", 30),
+    "CURL_TEST_COUNT": ("--curl-count", "connectivity_count", 10),
+    "STATEFULSET_ENABLED": ("--statefulset-enabled --no-statefulset", "statefulsets_enabled", True),
+    "STATEFULSET_REPLICAS": ("--statefulset-replicas", "statefulsets_replicas", 3),
+    "STATEFULSETS_PER_NS": ("--statefulsets-per-ns", "statefulsets_per_namespace", 1),
+    "BUILD_JOB_ENABLED": ("--build-job-enabled --no-build-job", "build_jobs_enabled", False),
+    "BUILDS_PER_NS": ("--builds-per-ns", "build_jobs_completions", 10),
+    "BUILD_PARALLELISM": ("--build-parallelism", "build_jobs_parallelism", 3),
+    "BUILD_TIMEOUT": ("--build-timeout", "build_jobs_timeout", 900),
+    "MAX_CONCURRENT_OPERATIONS": ("--max-concurrent --max-concurrent-operations", "run_max_concurrent", 50),
+    "CLEANUP_ON_COMPLETION": ("--cleanup", "cleanup_on_completion", False),
+    "LOG_FILE": ("--log-file", "run_log_file", ""),
+    "LOG_LEVEL": ("--log-level", "run_log_level", "INFO"),
+}
+FURTHER_DEFAULTS = {
+    "deployments_replicas": 1,
+    "run_qps": 0,
+    "run_burst": 0,
+    "run_seed": 1,
+    "run_node_selector": {},
+    "run_tolerations": [],
+    "run_image_pull_secrets": [],
+    "run_user_id": None,
+    "build_jobs_per_namespace": 20,
+    "build_jobs_active_per_namespace": 1,
+    "build_jobs_wave_pause": 1,
+    "build_jobs_ttl": 300,
+    "build_jobs_backoff_limit": 2,
+    "build_jobs_wait_timeout": 0,
+    "build_jobs_stall_timeout": 0,
+    "build_jobs_time_scale": 1.0,
+    "build_jobs_processes": 72,
+    "build_jobs_requests": {"cpu": "50m", "memory": "64Mi"},
+    "build_jobs_limits": {"cpu": "500m", "memory": "256Mi"},
+    "statefulsets_requests": {"memory": "48Mi"},
+    "statefulsets_limits": {"memory": "64Mi"},
+    "statefulsets_memory_total": "80Mi",
+    "statefulsets_memory_step": "5Mi",
+    "preflight_exact_pods": 20_000,
+}
 
 
-def role_of(spec: Path) -> Path:
-    """Return the folder of the role that the argument_specs.yml belongs to."""
-    return spec.parent.parent
+def test_every_role_is_in_the_table() -> None:
+    assert set(ROLES) == {path.parent.name for path in CHECKOUT.glob("roles/*/tasks")}
 
 
-def entry_points(spec: Path) -> dict:
-    """Return the role's entry points by name."""
-    return load(spec)["argument_specs"]
+def test_environment_variables_and_flags_of_the_old_scripts() -> None:
+    table = [setting for setting in SETTINGS.values() if setting.environment]
+    assert {
+        setting.environment: (" ".join(setting.old_flags), setting.name, setting.default) for setting in table
+    } == OLD_NAMES
 
 
-def options(spec: Path) -> dict:
-    """Return the options of all entry points together."""
-    return {name: option for entry in entry_points(spec).values() for name, option in entry.get("options", {}).items()}
+@pytest.mark.parametrize("name", ["--verify-ssl", "K8S_VERIFY", "VERIFY_SSL", "K8S_CA_CERT", "--help"])
+def test_old_names_that_are_no_settings_have_their_successor(name: str) -> None:
+    rows = [line for line in (CHECKOUT / "docs" / "settings.md").read_text().splitlines() if f"`{name}`" in line]
+    assert [row.count("|") for row in rows] == [3], "one row of the table, with what to use"
 
 
-def defaults(spec: Path) -> dict:
-    """Return the role's defaults, which a role without variables has none of."""
-    path = role_of(spec) / "defaults" / "main.yml"
-    return (load(path) or {}) if path.exists() else {}
+def test_defaults_of_the_workloads() -> None:
+    assert {name: SETTINGS[name].default for name in FURTHER_DEFAULTS} == FURTHER_DEFAULTS
+    assert str(SETTINGS["build_jobs_processes"].allowed) == "60 to 85"
 
 
-@pytest.mark.parametrize("spec", found("roles/*/tasks/main.yml"))
-def test_role_has_argument_specs(spec: Path) -> None:
-    assert (role_of(spec) / "meta" / "argument_specs.yml").exists()
+@pytest.mark.parametrize("path", settings_files.files())
+def test_files_generated_from_the_table_are_current(path: str) -> None:
+    assert (CHECKOUT / path).read_text() == settings_files.files()[path], "run `make docs` and commit what it writes"
 
 
-@pytest.mark.parametrize("spec", ROLES)
-def test_variables_start_with_the_roles_name(spec: Path) -> None:
-    strangers = [name for name in {*options(spec), *defaults(spec)} if not name.startswith(f"{role_of(spec).name}_")]
-    assert strangers == []
+@pytest.mark.parametrize("role", ROLES.values(), ids=list(ROLES))
+def test_role_defaults_and_argument_specs_are_those_of_the_table(role: Role) -> None:
+    """As Ansible reads them, however they are folded."""
+    defaults = load(CHECKOUT / "roles" / role.name / "defaults" / "main.yml")
+    assert defaults == {
+        setting.name: setting.role_default for setting in role.settings if setting.of_run or setting.default is not None
+    }
+    specs = load(CHECKOUT / "roles" / role.name / "meta" / "argument_specs.yml")["argument_specs"]
+    assert list(specs) == [entry.name for entry in role.entries]
+    options = {name: option for entry in specs.values() for name, option in entry.get("options", {}).items()}
+    assert list(options) == [setting.name for setting in role.settings]
+    for setting in role.settings:
+        option = options[setting.name]
+        assert option.get("default") == setting.default
+        assert f"Must be {setting.allowed}." in option["description"] or not setting.allowed
 
 
-@pytest.mark.parametrize("spec", ROLES)
-def test_every_default_is_specified_and_the_other_way_round(spec: Path) -> None:
-    """An option without a default is optional and unset, which only `required: false` and no default may say."""
-    unset = {name for name, option in options(spec).items() if "default" not in option}
-    assert set(defaults(spec)) - set(options(spec)) == set(), "defaults that argument_specs does not know"
-    assert set(options(spec)) - set(defaults(spec)) - unset == set(), "options whose default only argument_specs knows"
+@pytest.mark.parametrize("role", ROLES.values(), ids=list(ROLES))
+def test_entry_point_has_its_tasks(role: Role) -> None:
+    tasks = CHECKOUT / "roles" / role.name / "tasks"
+    assert [entry.name for entry in role.entries if not (tasks / f"{entry.name}.yml").exists()] == []
 
 
-def setting_of(text: object) -> dict:
-    """Return what a default of the form lookup('kubestress.core.setting', …) says: name, env, default; else nothing."""
-    if not isinstance(text, str) or "kubestress.core.setting" not in text:
-        return {}
-    call = next(call for call in jinja2.Environment().parse(text).find_all(jinja2.nodes.Call))
-    name = call.args[1].as_const()
-    return {"name": name} | {keyword.key: keyword.value.as_const() for keyword in call.kwargs}
+# --- variables of tasks: an extra var of the same name would win, so nobody else may have it ------------------------
 
 
-@pytest.mark.parametrize("spec", ROLES)
-def test_default_says_the_same_in_both_places(spec: Path) -> None:
-    said = options(spec)
-    for name, default in defaults(spec).items():
-        setting = setting_of(default)
-        assert setting.get("name", name) == name
-        wanted = setting.get("default") if setting else default
-        if "default" in said[name]:
-            assert said[name]["default"] == wanted, name
-        else:
-            assert wanted in (None, ""), f"{name}: argument_specs has no default, defaults/main.yml says {wanted!r}"
+def own_variables(tasks: list, path: Path) -> Iterator[tuple[str, str]]:
+    """Yield (name, where) of all variables that tasks set: vars of tasks and blocks, facts, results and loops."""
+    for task in tasks:
+        where = f"{path.relative_to(CHECKOUT)}: {task.get('name')}"
+        facts = task.get("ansible.builtin.set_fact") or {}
+        loop = task.get("loop_control") or {}
+        named = [task["register"]] if "register" in task else []
+        named += [value for key, value in loop.items() if key in ("loop_var", "index_var", "extended_var")]
+        # What is handed to an imported playbook are settings, which extra vars are meant to win over.
+        variables = {} if "ansible.builtin.import_playbook" in task else task.get("vars") or {}
+        yield from ((name, where) for name in [*variables, *facts, *named] if name != "cacheable")
+        parts = ("tasks", "pre_tasks", "post_tasks", "handlers", "block", "rescue", "always")
+        yield from (found for part in parts for found in own_variables(task.get(part) or [], path))
 
 
-@pytest.mark.parametrize(("environment", "variable"), sorted(ENVIRONMENT.items()))
-def test_environment_variable_of_the_old_scripts_is_read_and_documented(environment: str, variable: str) -> None:
-    everything = {name: (option, spec.values[0]) for spec in ROLES for name, option in options(spec.values[0]).items()}
-    option, spec = everything[variable]
-    assert setting_of(defaults(spec)[variable]).get("env") == environment
-    assert f"({environment})" in str(option["description"])
+OWNED_TASKS = [
+    *(pytest.param(*one.values, one.values[0].parts[-3], id=one.id) for one in found("roles/*/tasks/*.yml")),
+    *(pytest.param(*one.values, one.values[0].stem, id=one.id) for one in found("playbooks/*.yml")),
+]
 
 
-@pytest.mark.parametrize("spec", ROLES)
-def test_entry_point_has_its_tasks(spec: Path) -> None:
-    missing = [name for name in entry_points(spec) if not (role_of(spec) / "tasks" / f"{name}.yml").exists()]
-    assert missing == []
-
-
-@pytest.mark.parametrize("spec", ROLES)
-def test_every_variable_is_described(spec: Path) -> None:
-    assert [name for name, option in options(spec).items() if not option.get("description")] == []
+@pytest.mark.parametrize(("path", "owner"), OWNED_TASKS)
+def test_variables_of_tasks_have_names_of_our_own(path: Path, owner: str) -> None:
+    """Settings that a play fixes, and Ansible's own variables, aside."""
+    allowed = ("kubestress_", f"{owner}_", "ansible_")
+    strange = [
+        f"{where}: {name}"
+        for name, where in own_variables(load(path), path)
+        if not name.startswith(allowed) and name not in SETTINGS
+    ]
+    assert strange == []
 
 
 # --- size: a module can be read in one sitting, a function on one screen ---------------------------------------------

@@ -49,7 +49,7 @@ def test_second_holder_of_a_lock_waits_and_says_so(own_cache: Path, capfd: pytes
         order.append("first")
     waiting.join()
     assert order == ["first", "second"]
-    assert f"Waiting for another process that works on {own_cache / 'thing'}" in capfd.readouterr().err
+    assert f"Waiting for another process that is using {own_cache / 'thing'}" in capfd.readouterr().err
 
 
 def test_cache_that_cannot_be_made_names_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

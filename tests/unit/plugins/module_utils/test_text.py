@@ -29,6 +29,7 @@ def test_figures_for_people(value, unit, text):
         (0, "0 s"),
         (0.091, "0.09 s"),
         (41.26, "41.3 s"),
+        (59.97, "1 min"),
         (303, "5 min 3 s"),
         (3919.5, "65 min"),
         (3510, "58 min"),

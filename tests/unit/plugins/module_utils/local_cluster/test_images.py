@@ -96,8 +96,8 @@ def test_what_busybox_lacks_is_brought(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("\x7fELF /lib64/ld-linux-x86-64.so.2", "needs libraries"),
-        ("#!/bin/sh\necho broken >&2; exit 1\n", "names no applets: broken"),
+        ("\x7fELF /lib64/ld-linux-x86-64.so.2", "is not static"),
+        ("#!/bin/sh\necho broken >&2; exit 1\n", "printed no applets: broken"),
     ],
 )
 def test_an_unfit_busybox_is_refused(tmp_path: Path, content: str, complaint: str) -> None:

@@ -125,11 +125,17 @@ def test_knobs_reach_the_kubelet_and_leave_the_other_parts_alone(tmp_path: Path)
         ({"node_network": "10.0.0.0/24"}, "node_network is '10.0.0.0/24'; allowed is an IPv4 range such as"),
         ({"node_network": "10.0.0.1/30"}, "node_network is '10.0.0.1/30'"),
         ({"node_network": "fd00::/126"}, "node_network is 'fd00::/126'"),
-        ({"real_node_pid_max": 100}, "real_node_pid_max is 100; allowed are 0 and 500 to 4194304"),
-        ({"real_node_pod_pids_limit": 0}, "real_node_pod_pids_limit is 0; allowed are -1 and 2 to"),
+        (
+            {"real_node_pid_max": 100},
+            "real_node_pid_max: 100 is not allowed; it must be 500 to 4,194,304",
+        ),
+        (
+            {"real_node_pod_pids_limit": 0},
+            "real_node_pod_pids_limit: 0 is not allowed; it must be 2 to 4,194,304",
+        ),
         ({"real_node_eviction_pids": "most"}, "real_node_eviction_pids is 'most'; allowed is a number such as 500"),
-        ({"real_node_cni_fail_percent": 101}, "real_node_cni_fail_percent is 101; allowed are 0 to 100"),
-        ({"real_node_max_pods": 0}, "real_node_max_pods is 0; allowed are 1 to 1000"),
+        ({"real_node_cni_fail_percent": 101}, "real_node_cni_fail_percent: 101 is not allowed; it must be 0 to 100"),
+        ({"real_node_max_pods": 0}, "real_node_max_pods: 0 is not allowed; it must be 1 to 1,000"),
         ({"data_dir": "/run/cluster"}, "allowed is a folder outside /run"),
         ({"data_dir": "/x" + "y" * 68}, "70 characters; with real_node allowed are 69 at most"),
     ],
@@ -160,9 +166,9 @@ def test_missing_programs_are_named_with_their_packages(monkeypatch: pytest.Monk
 def test_lost_namespaces_take_all_parts_along() -> None:
     names = ("node", "etcd", "kubelet")
     lost = Decision(start=("node", "kubelet"))
-    assert tier.with_the_node(lost, wanted=names, alive={"etcd"}).replace == ("etcd",)
+    assert tier.restarted_with_node(lost, wanted=names, alive={"etcd"}).replace == ("etcd",)
     crashed = Decision(start=("kubelet",))
-    assert tier.with_the_node(crashed, wanted=names, alive={"node", "etcd"}) == crashed
+    assert tier.restarted_with_node(crashed, wanted=names, alive={"node", "etcd"}) == crashed
 
 
 def test_cgroups_come_and_go_in_every_hierarchy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,14 +37,9 @@ def test_decide(recorded, alive, restart, expected):
     assert decide(WANTED, recorded, alive=alive, replaceable=("kwok",), restart=restart) == expected
 
 
-def test_nothing_to_do_is_nothing_at_all():
-    assert Decision().nothing_to_do
-    assert not Decision(outdated=("api",)).nothing_to_do
-
-
 def test_difference_names_the_options():
     text = describe_difference({"api_port": 1, "binaries_dir": None}, {"api_port": 2, "binaries_dir": "/b"}, ["api"])
-    assert text == "api_port is 1, asked for is 2; binaries_dir is unset, asked for is /b"
+    assert text == "api_port is 1 instead of 2; binaries_dir is unset instead of /b"
 
 
 def test_difference_without_a_changed_option_names_the_parts():

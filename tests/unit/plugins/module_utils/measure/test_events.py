@@ -1,4 +1,4 @@
-"""Warnings by reason: an Event that happens again counts by how much its count grew, whatever form it has."""
+"""Warnings by reason, counted by how much each Event's count grew; and messages about a fork that failed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.measure import events as room
-from ansible_collections.kubestress.core.plugins.module_utils.measure.events import EventBook
+from ansible_collections.kubestress.core.plugins.module_utils.measure.events import EventBook, fork_failure
 
 
 def event(
@@ -125,3 +125,47 @@ def test_events_that_tell_of_failed_forks_are_counted_and_the_first_of_them_is_t
     book.observe("MODIFIED", event("b", message=forks, **old(5, "2026-01-01T00:00:02Z", "2026-01-01T00:00:08Z")))
     (row,) = book.rows()
     assert (row["count"], row["fork_failures"], row["example"]["message"]) == (6, 5, forks)
+
+
+BUILD = """\
+2026-01-15T07:39:47Z phase 3/7 compile (compile): 7846 ms
+/bin/sh: can't fork: Resource temporarily unavailable
+fork failed: resource temporarily unavailable: phase compile, starting a sleeper, with 33 of 72 processes started
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/bin/sh: can't fork: Resource temporarily unavailable",
+        "/bin/sh: 1: Cannot fork",
+        "bash: fork: retry: Resource temporarily unavailable",
+        "-bash: fork: Resource temporarily unavailable",
+        "netplugin failed with no error message: fork/exec /opt/cni/bin/bridge: resource temporarily unavailable",
+        "mount failed: fork/exec /usr/bin/mount: resource temporarily unavailable",
+        "runtime: failed to create new OS thread (have 12 already; errno=11)",
+        "runtime/cgo: pthread_create failed: Resource temporarily unavailable",
+        "java.lang.OutOfMemoryError: unable to create native thread: possibly out of memory",
+        "RuntimeError: can't start new thread",
+    ],
+)
+def test_told(text: str) -> None:
+    assert fork_failure(f"before\n  {text} \nafter") == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "fork/exec /opt/cni/bin/bridge: no such file or directory",
+        "read tcp 10.0.0.1:80: resource temporarily unavailable",
+        "forked 72 processes",
+        "OOMKilled",
+    ],
+)
+def test_not_told(text: str) -> None:
+    assert fork_failure(text) == ""
+
+
+def test_of_several_lines_the_last_is_told() -> None:
+    assert fork_failure(BUILD) == BUILD.splitlines()[-1]

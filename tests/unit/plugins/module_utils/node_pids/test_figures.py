@@ -15,7 +15,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.measure.kubelet im
 from ansible_collections.kubestress.core.plugins.module_utils.node_pids.figures import (
     NO_LIMIT,
     NodeReading,
-    by_need,
+    by_usage,
     limit_row,
     missing,
     node_limits,
@@ -228,7 +228,7 @@ def test_pods_nearest_to_their_limit_go_first():
         return {"namespace": "ns", "name": name, "used_percent": percent, "used": used}
 
     rows = [row("d", None, None), row("c", None, 90), row("b", 7.0, 70), row("a", 7.0, 70), row("e", 90.0, 9)]
-    assert [one["name"] for one in sorted(rows, key=by_need)] == ["e", "a", "b", "c", "d"]
+    assert [one["name"] for one in sorted(rows, key=by_usage)] == ["e", "a", "b", "c", "d"]
 
 
 def test_the_tightest_limit_of_all():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.kubestress.core.plugins.module_utils.readiness import kinds
 from ansible_collections.kubestress.core.plugins.module_utils.readiness.registry import (
     State,
     documented_kinds,
@@ -22,12 +25,12 @@ READY, FINISHED, WAITING, FAILED = State.READY, State.FINISHED, State.WAITING, S
 
 @dataclass
 class Case:
-    """An object's spec and status, and what is to be said of it. `told` are parts of the cause."""
+    """An object's spec and status, and its expected state. `causes` are parts of the expected cause."""
 
     name: str
     kind: str
     state: State
-    told: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
     spec: dict[str, Any] = field(default_factory=dict)
     status: dict[str, Any] | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -55,12 +58,22 @@ def ended(reason: str, code: int, **rest: Any) -> dict[str, Any]:
     return {"name": "main", "ready": False, "state": {"terminated": {"reason": reason, "exitCode": code}}, **rest}
 
 
-def apps(name: str, kind: str, state: State, *told: str, generation: int = 1, **rest: Any) -> Case:
-    return Case(name, kind, state, told, metadata={"generation": generation}, api_version="apps/v1", **rest)
+def apps(name: str, kind: str, state: State, *causes: str, generation: int = 1, **rest: Any) -> Case:
+    return Case(name, kind, state, causes, metadata={"generation": generation}, api_version="apps/v1", **rest)
 
 
-def batch(name: str, state: State, *told: str, **rest: Any) -> Case:
-    return Case(name, "Job", state, told, api_version="batch/v1", **rest)
+def batch(name: str, state: State, *causes: str, **rest: Any) -> Case:
+    return Case(name, "Job", state, causes, api_version="batch/v1", **rest)
+
+
+def budget(
+    name: str, state: State, *causes: str, reason: str = "SufficientPods", message: str = "", **counts: int
+) -> Case:
+    allowed = cond("DisruptionAllowed", "True" if reason == "SufficientPods" else "False", reason, message)
+    status = {"observedGeneration": 1, "conditions": [allowed], **counts}
+    return Case(
+        name, "PodDisruptionBudget", state, causes, status=status, metadata={"generation": 1}, api_version="policy/v1"
+    )
 
 
 DEADLINE = cond("Progressing", "False", "ProgressDeadlineExceeded", 'ReplicaSet "x" has timed out progressing.')
@@ -408,7 +421,7 @@ PODS = [
         },
     ),
     Case(
-        "the telling container goes first",
+        "the container with a reason goes first",
         "Pod",
         WAITING,
         ("ErrImagePull",),
@@ -490,10 +503,10 @@ OTHERS = [
         api_version="apiregistration.k8s.io/v1",
         status={"conditions": [cond("Available", "False", "ServiceNotFound")]},
     ),
-    Case("needs no more than being stored", "ConfigMap", READY),
+    Case("ready when stored", "ConfigMap", READY),
     Case("own group, no readiness", "Role", READY, api_version="rbac.authorization.k8s.io/v1"),
     Case(
-        "a custom resource nobody has looked at",
+        "a custom resource without status",
         "Widget",
         WAITING,
         ("no condition Ready",),
@@ -525,7 +538,36 @@ OTHERS = [
     ),
 ]
 
-CASES = DEPLOYMENTS + SETS + JOBS + PODS + OTHERS
+BUDGETS = [
+    budget("met", READY, expectedPods=3, desiredHealthy=2, currentHealthy=3),
+    budget(
+        "met, with none to spare", READY, reason="InsufficientPods", expectedPods=2, desiredHealthy=2, currentHealthy=2
+    ),
+    budget("asks for none", READY, expectedPods=0, desiredHealthy=0, currentHealthy=0),
+    budget(
+        "not met",
+        WAITING,
+        "1 of 2 pods healthy",
+        reason="InsufficientPods",
+        expectedPods=3,
+        desiredHealthy=2,
+        currentHealthy=1,
+    ),
+    budget(
+        "no pod selected", WAITING, "0 of 2 pods healthy; its selector matches no pod", expectedPods=0, desiredHealthy=2
+    ),
+    budget(
+        "pods without a controller",
+        WAITING,
+        "cannot be counted: SyncFailed: found no controllers",
+        reason="SyncFailed",
+        message='found no controllers for pod "x"',
+        observedGeneration=0,
+    ),
+    budget("older spec", WAITING, "generation 0 of 1", observedGeneration=0, desiredHealthy=0),
+]
+
+CASES = BUDGETS + DEPLOYMENTS + SETS + JOBS + PODS + OTHERS
 
 
 def built(case: Case) -> dict[str, Any]:
@@ -542,9 +584,9 @@ def built(case: Case) -> dict[str, Any]:
 def test_state_and_cause(case: Case) -> None:
     answer = readiness_of(built(case))
     assert answer.state is case.state, answer
-    for part in case.told:
+    for part in case.causes:
         assert part in answer.cause
-    # Whoever is told to wait, or that it failed, is told why; whoever is ready has nothing to explain.
+    # An object that waits or failed has a cause; one that is ready has none.
     assert bool(answer.cause) is (answer.state in (WAITING, FAILED))
     assert "\n" not in answer.cause
 
@@ -597,3 +639,8 @@ def test_the_documentation_of_wait_names_every_kind_of_the_registry() -> None:
     text = " ".join(yaml.safe_load(wait.DOCUMENTATION)["description"])
     for row in documented_kinds():
         assert row["kind"] in text
+
+
+def test_the_example_of_the_contributors_guide_is_the_code_that_runs() -> None:
+    guide = (Path(__file__).parents[5] / "docs" / "development.md").read_text()
+    assert inspect.getsource(kinds.pod_disruption_budget) in guide

@@ -62,22 +62,22 @@ def test_what_happened_stands_beside_what_did_not() -> None:
     assert found["Jobs failed"] == ["11", "0"]
     assert found["fork failed"] == ["17", "0"]
     assert found["pod start-up p99"] == ["41.2 s", "2.9 s"]
-    assert found["processes in a build pod, at most"] == ["72", "72"]
+    assert found["processes in a build pod, peak"] == ["72", "72"]
     assert [fork_failures(one) for one in (LIMITED, FIXED)] == [17, 0]
     assert [fork_events(one) for one in (LIMITED, FIXED)] == [3, 0]
 
 
 def test_of_nodes_the_one_nearest_to_its_limit_is_told_and_all_that_was_not_well() -> None:
     found = rows(LIMITED, FIXED)
-    assert found["processes and threads of a node, at most"] == ["690 of 700", "1,300 of 4,096"]
-    assert found["node not well"] == ["PIDPressure, not Ready", "never"]
+    assert found["processes and threads of a node, peak"] == ["690 of 700", "1,300 of 4,096"]
+    assert found["node conditions"] == ["PIDPressure, not Ready", "none"]
 
 
 def test_warnings_of_one_reason_are_added_up_and_the_most_frequent_come_first() -> None:
     labels = [what for what, _values in compared([LIMITED, FIXED])]
     assert labels[labels.index("Warnings") :] == [
         "Warnings",
-        "  that tell of failed forks",
+        "  about failed forks",
         "  Evicted",
         "  FailedMount",
     ]
@@ -101,11 +101,11 @@ def test_what_was_not_measured_is_no_nought() -> None:
         "pods failed",
         "fork failed",
         "pod start-up p99",
-        "processes in a build pod, at most",
-        "processes and threads of a node, at most",
-        "node not well",
+        "processes in a build pod, peak",
+        "processes and threads of a node, peak",
+        "node conditions",
         "Warnings",
-        "that tell of failed forks",
+        "about failed forks",
         "FailedMount",
     ):
         assert found[what][0] == "no data", what

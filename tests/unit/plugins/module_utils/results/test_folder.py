@@ -57,7 +57,7 @@ def test_a_relative_path_and_a_tilde_become_absolute(tmp_path, monkeypatch):
 
 def test_a_file_in_the_way_is_named(tmp_path):
     (tmp_path / "out").write_text("I am a file")
-    with pytest.raises(ResultsError, match=r"cannot make the results folder .*out/r1: (Not a directory|File exists)"):
+    with pytest.raises(ResultsError, match=r"cannot create the results folder .*out/r1: (Not a directory|File exists)"):
         next_attempt(tmp_path / "out", "r1")
 
 
@@ -136,7 +136,7 @@ def test_a_text_that_utf_8_cannot_hold_is_written_all_the_same(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [(None, "cannot read .*x.json: No such file"), ('{"a": ', "is not whole JSON"), ("[1]", "holds no JSON object")],
+    [(None, "cannot read .*x.json: No such file"), ('{"a": ', "is not valid JSON"), ("[1]", "is not a JSON object")],
 )
 def test_reading_says_what_is_wrong(tmp_path, text, message):
     path = tmp_path / "x.json"

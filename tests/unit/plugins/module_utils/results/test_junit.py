@@ -66,7 +66,7 @@ def cases(root: ET.Element) -> dict[str, str]:
 def test_a_run_that_kept_its_promises():
     root = document(batch(), observations=[observation()])
     assert cases(root) == {
-        "the run comes to its end": "passed",
+        "the run finishes": "passed",
         "every Deployment is stored": "passed",
         "every Deployment is ready": "passed",
         "every Job is stored": "passed",
@@ -89,20 +89,20 @@ def test_a_broken_promise_is_a_failure_with_its_reasons():
     root = document(batch(objects={"Deployment": counts(30, failed=2, created=20), "Job": counts(4)}, jobs=jobs))
     ended = cases(root)
     assert (ended["every Deployment is stored"], ended["every Job completes"]) == ("failure", "failure")
-    assert (ended["Job pods stay under their ceiling"], ended["the run comes to its end"]) == ("failure", "passed")
+    assert (ended["Job pods stay under their ceiling"], ended["the run finishes"]) == ("failure", "passed")
     failed = root.find(".//testcase[@name='every Deployment is stored']/failure")
-    assert failed.attrib["message"] == "Deployment: 2 of 30 could not be made"
+    assert failed.attrib["message"] == "Deployment: 2 of 30 could not be created"
     assert failed.text.splitlines() == [
-        "Deployment: 2 of 30 could not be made", "Deployment: 8 of 30 were never sent",
+        "Deployment: 2 of 30 could not be created", "Deployment: 8 of 30 were never sent",
     ]  # fmt: skip
 
 
 def test_a_run_that_was_cut_short_is_an_error():
-    root = document(batch(finished=None, jobs={}), stopped=["build_jobs: the batch did not come to its end"])
-    error = root.find(".//testcase[@name='the run comes to its end']/error")
-    assert error.attrib == {"message": "build_jobs: the batch did not come to its end", "type": "aborted"}
+    root = document(batch(finished=None, jobs={}), stopped=["build_jobs: the batch did not finish"])
+    error = root.find(".//testcase[@name='the run finishes']/error")
+    assert error.attrib == {"message": "build_jobs: the batch did not finish", "type": "aborted"}
     nothing = document(error="the API server cannot be reached")
-    assert cases(nothing)["the run comes to its end"] == "error"
+    assert cases(nothing)["the run finishes"] == "error"
     assert set(cases(nothing).values()) == {"error", "skipped"}
 
 

@@ -10,7 +10,6 @@ from ansible_collections.kubestress.core.plugins.module_utils.results.merge impo
     merged_namespaces,
     merged_objects,
     merged_pods,
-    merged_processes,
     merged_rate,
     merged_requests,
     merged_statefulsets,
@@ -143,35 +142,6 @@ def test_start_up_percentiles_come_from_all_pods():
     assert merged["startup_p50_s"] == pytest.approx(4.0, rel=0.01)
     assert merged_pods([batch()])["startup_p50_s"] == 1.0
     assert merged_pods([])["startup_p99_s"] is None
-
-
-def test_processes_that_nobody_counted_have_no_figures():
-    nothing = {"min": None, "median": None, "max": None, "samples": 0, "source": "none"}
-    assert merged_processes([batch()]) == {"per_build_pod": nothing}
-    counted = {"per_build_pod": {"min": 70, "median": 73, "max": 75, "samples": 12, "source": "kubelet"}}
-    assert merged_processes([batch(processes=counted), batch()]) == counted
-
-
-def test_why_processes_were_not_counted_is_told_once():
-    silent = batch(processes={"per_build_pod": {"min": None, "samples": 0, "source": "none", "cause": "n1: simulated"}})
-    assert merged_processes([silent, silent, batch()])["per_build_pod"] == {
-        "min": None, "median": None, "max": None, "samples": 0, "source": "none", "cause": "n1: simulated",
-    }  # fmt: skip
-
-
-def test_processes_of_several_batches_are_those_of_all_their_pods():
-    def counted(samples: int, **plateaus: int) -> dict:
-        values = [int(name[1:]) for name, pods in plateaus.items() for _pod in range(pods)]
-        figures = {"min": min(values), "median": values[len(values) // 2], "max": max(values)}
-        by_value = {name[1:]: pods for name, pods in plateaus.items()}
-        own = {**figures, "plateaus": by_value, "samples": samples, "source": "kubelet"}
-        return batch(processes={"per_build_pod": own})
-
-    merged = merged_processes([counted(9, p70=1, p72=3), counted(30, p80=5)])["per_build_pod"]
-    assert merged == {"min": 70, "median": 80, "max": 80, "samples": 39, "source": "kubelet"}
-    half = batch(processes={"per_build_pod": {"min": 60, "median": 61, "max": 62, "samples": 3, "source": "kubelet"}})
-    merged = merged_processes([counted(9, p70=1), half])["per_build_pod"]
-    assert (merged["min"], merged["median"], merged["max"]) == (60, None, 70)
 
 
 def test_namespaces_keep_every_failed_pod():

@@ -10,6 +10,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.results.merge_obse
     merged_api_server,
     merged_events,
     merged_nodes,
+    merged_processes,
     merged_skew,
 )
 from helpers.example_observations import api_server, node, nodes, observation, silent_node, sli, warning
@@ -131,3 +132,30 @@ def test_the_surest_estimate_of_the_skew_is_taken():
     assert merged_skew([{"skew": vague}, {"skew": unknown}, {"skew": sure}]) == sure
     assert merged_skew([{"skew": unknown}]) == {"estimate_ms": None, "error_ms": None, "samples": None}
     assert merged_skew([{}]) is None
+
+
+def counted(samples: int, plateaus: dict[str, int]) -> dict[str, Any]:
+    values = sorted(int(value) for value, pods in plateaus.items() for _pod in range(pods))
+    own = {"min": values[0], "median": values[len(values) // 2], "max": values[-1], "plateaus": plateaus}
+    return observation(processes={"per_build_pod": {**own, "samples": samples, "source": "kubelet"}})
+
+
+def uncounted(cause: str) -> dict[str, Any]:
+    return observation(processes={"per_build_pod": {"min": None, "samples": 0, "source": "none", "cause": cause}})
+
+
+NO_PROCESSES = {"min": None, "median": None, "max": None, "samples": 0, "source": "none"}
+
+
+def test_processes_that_were_not_counted_have_no_figures_and_each_cause_once():
+    assert merged_processes([]) == {"per_build_pod": NO_PROCESSES}
+    assert merged_processes([observation(processes=None)]) == {"per_build_pod": NO_PROCESSES}
+    silent = uncounted("n1: simulated")
+    assert merged_processes([silent, silent])["per_build_pod"] == {**NO_PROCESSES, "cause": "n1: simulated"}
+
+
+def test_processes_of_several_observations_are_those_of_all_their_pods():
+    several = [counted(9, {"70": 1, "72": 3}), uncounted("n1: simulated"), counted(30, {"80": 5})]
+    assert merged_processes(several)["per_build_pod"] == {
+        "min": 70, "median": 80, "max": 80, "samples": 39, "source": "kubelet",
+    }  # fmt: skip

@@ -54,7 +54,7 @@ def test_it_says_what_was_measured():
         "rate      17.0 objects/s; 50 of at most 50 requests in flight; retries: 2 x 429",
         "Jobs      4 complete, 0 failed; took p50 11.0 s, p99 12.9 s; 6 Job pods active at once, ceiling 6",
         "pods      8 succeeded, 0 failed; start-up p50 1.00 s, p99 2.00 s",
-        "phases    deployments 2 s, build_jobs 58 s",
+        "sending   deployments 2 s, build_jobs 58 s (first request to last response); the whole run took",
         "trust     good (no data: API server, etcd, kubelets, events, clock skew)",
     ):
         assert part in text
@@ -76,7 +76,7 @@ def test_it_says_what_was_observed():
         "server    highest p99 more than 5 s (POST pods, namespace, 100 calls); CPU 12 s; memory 400 MiB",
         "levels    service levels in this run: 2 met, 1 missed",
         "missed: p99 of POST pods (namespace) was more than 5 s over 100 calls",
-        "nodes     n-1, of 2 nodes nearest to its limit: 900 of 32,768 threads, 75 of 1,024 in its largest",
+        "nodes     n-1, closest of 2 nodes to its limit: 900 of 32,768 threads, 75 of 1,024 in its largest",
         "pressure: n-1 PIDPressure",
         "warnings  Reason0 9 (Pod), Reason1 8 (Pod), Reason2 7 (Pod), Reason3 6 (Pod), Reason4 5 (Pod), 2",
         "trust     limited (no data: etcd)",

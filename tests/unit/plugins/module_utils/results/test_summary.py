@@ -7,14 +7,14 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.results.bounds import (
-    MAX_STATISTICS_BYTES,
-    bounded,
-    statistics,
-)
 from ansible_collections.kubestress.core.plugins.module_utils.results.evidence import Evidence, read_evidence
 from ansible_collections.kubestress.core.plugins.module_utils.results.folder import RunFolder, next_attempt, write_json
-from ansible_collections.kubestress.core.plugins.module_utils.results.summary import build_summary
+from ansible_collections.kubestress.core.plugins.module_utils.results.summary import (
+    MAX_STATISTICS_BYTES,
+    bounded,
+    build_summary,
+    statistics,
+)
 from helpers.example_batches import RUN, batch, counts, durations, failure, latencies
 from helpers.example_observations import api_server, node, nodes, observation, silent_node, sli, warning
 from jsonschema import Draft202012Validator, FormatChecker
@@ -78,7 +78,7 @@ def test_what_could_not_be_made_fails_and_names_each_object():
     summary = judged(broken)
     assert summary["verdict"] == "failed"
     assert summary["reasons"] == [
-        "Deployment: 2 of 30 could not be made",
+        "Deployment: 2 of 30 could not be created",
         "Deployment n-1/web-1: create failed: QuotaExceeded: exceeded quota: q",
         "Deployment n-1/web-2: create failed: QuotaExceeded: line break",
     ]
@@ -116,7 +116,7 @@ def test_jobs_that_failed_or_never_ended():
 
 def test_more_pods_than_the_ceiling_break_a_promise():
     jobs = {"complete": 4, "failed": 0, "peak_active_pods": 7, "ceiling_active_pods": 6}
-    assert judged(batch(jobs=jobs))["reasons"] == ["Job pods: 7 were active at once, above the ceiling of 6"]
+    assert judged(batch(jobs=jobs))["reasons"] == ["Job pods: 7 active at once, above the ceiling of 6"]
 
 
 def test_a_pod_that_failed_in_a_job_that_completed_is_told_but_fails_nothing():
@@ -169,7 +169,7 @@ def test_nothing_was_measured(folder):
     summary = summarize(folder)
     assert summary["verdict"] == "aborted"
     assert summary["reasons"] == [
-        f"no batch has left measurements in {folder.batches_dir}: the run ended before its first one"
+        f"no batch left measurements in {folder.batches_dir}: the run ended before its first batch"
     ]
     assert summary["rate"]["objects_per_second"] is None
     assert summary["jobs"]["complete"] is None
@@ -191,7 +191,7 @@ def test_a_killed_batch_left_a_snapshot(folder):
     summary = summarize(folder)
     assert summary["verdict"] == "aborted"
     assert summary["reasons"] == [
-        "deployments, build_jobs: the batch did not come to its end; what it measured until then is here",
+        "deployments, build_jobs: the batch did not finish; its measurements up to then are included",
         "Job: 1 of 4 were never sent",
     ]
     assert summary["finished"] > "2026-11-21T04:01"
@@ -365,7 +365,7 @@ def test_an_observation_alone_that_was_killed_is_an_aborted_run(folder):
     write_json(folder.observations_dir / "001-theirs.json", observation(finished=None, name="theirs"))
     summary = summarize(folder)
     assert summary["verdict"] == "aborted"
-    assert summary["reasons"] == ["observation theirs: it did not come to its end; what it read until then is here"]
+    assert summary["reasons"] == ["observation theirs: did not finish; its readings up to then are included"]
 
 
 @pytest.mark.parametrize("text", ['{"schema": 1, "start', "{}"])
@@ -379,7 +379,7 @@ def test_beside_a_whole_batch_a_lost_observation_is_a_doubt_and_no_failure(folde
     assert summary["validity"]["trust"] == "poor"
     told = summary["validity"]["statements"][0]["text"]
     assert "001-x.json" in told
-    assert "it did not come to its end" in told
+    assert "did not finish" in told
 
 
 def test_what_ended_the_play_is_known_to_a_later_report(folder):

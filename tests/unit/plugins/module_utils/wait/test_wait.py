@@ -29,10 +29,10 @@ PARAMS: dict[str, Any] = {
     ("options", "told"),
     [
         ({"kinds": []}, "kinds: the list is empty"),
-        ({"kinds": [JOB, JOB]}, "kinds: a kind comes twice"),
+        ({"kinds": [JOB, JOB]}, "kinds: a kind is listed twice"),
         ({"kinds": [{**JOB, "count": -1}]}, "kinds: count -1 of Job; allowed are 0 and more"),
         ({"kinds": [DEPLOYMENT], "state": "finished"}, "state: finished, with Deployment of apps/v1 in kinds"),
-        ({"wait_timeout": 0}, "wait_timeout: 0; allowed are 1 to"),
+        ({"wait_timeout": 0}, "wait_timeout: 0 is not allowed; it must be 1 to 2,419,200"),
         ({"label_selector": ""}, "run_id, label_selector: both are empty"),
     ],
 )

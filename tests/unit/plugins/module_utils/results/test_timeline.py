@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.results.evidence import Evidence
-from ansible_collections.kubestress.core.plugins.module_utils.results.time_axis import (
+from ansible_collections.kubestress.core.plugins.module_utils.results.merge_observations import apart
+from ansible_collections.kubestress.core.plugins.module_utils.results.timeline import (
     MAX_BINS,
     MAX_MARKS,
     build_timeline,
 )
-from ansible_collections.kubestress.core.plugins.module_utils.results.times import apart
 from helpers.example_batches import RUN, batch, failure, timeline
 from helpers.example_observations import api_server, node, nodes, observation
 
@@ -154,7 +154,7 @@ def test_pressure_is_marked_where_it_begins_and_ends():
 def test_an_api_server_that_started_while_it_was_observed_is_a_restart():
     instances = [{"started": "2026-11-21T03:00:00Z", "scrapes": 2}, {"started": "2026-11-21T04:00:31.5Z", "scrapes": 3}]
     seen = observation(api_server=api_server(instances=instances, restarted=True))
-    assert marks(axis_of(observations=[seen]), "restart") == [(30.0, "an API server started anew")]
+    assert marks(axis_of(observations=[seen]), "restart") == [(30.0, "an API server restarted")]
     assert marks(axis_of(observations=[observation()]), "restart") == []
 
 
