@@ -1,1 +1,1 @@
-"""The bench: what the engine costs and how fast it is, against other clients of the same server in the same run."""
+"""The bench: cost and speed of the engine, compared with other clients of the same server in the same run."""

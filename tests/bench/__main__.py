@@ -15,12 +15,12 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "tests"))
 
-from bench import parts, table  # noqa: E402  (the line above is what makes it importable)
+from bench import parts, table  # noqa: E402  (importable because of the line above)
 from bench.parts import QUICK, Sizes  # noqa: E402
 from bench.plane import MAX_PAIRS, Plane, fresh_plane  # noqa: E402
 
 OUTPUT = CHECKOUT / "build" / "bench.json"
-#: In the order in which they are run: the playbook first, because its preflight reads all pods that there are.
+#: In running order: the playbook comes first, because its preflight reads all existing pods.
 ON_PLANE: dict[str, Callable[[Plane, Sizes], list[table.Row]]] = {
     "playbook": parts.playbook,
     "headline": parts.headline,
@@ -29,12 +29,15 @@ ON_PLANE: dict[str, Callable[[Plane, Sizes], list[table.Row]]] = {
     "creation": parts.creation,
     "scaling": parts.scaling,
 }
-#: Asked for by name or by BENCH_CLEANUP=1, because it takes a minute more.
+#: Each starts its own server, which only sends answers.
+ON_STUB: dict[str, Callable[[Sizes], list[table.Row]]] = {"memory": parts.memory, "preflight": parts.preflight}
+PARTS = (*ON_PLANE, *ON_STUB)
+#: Only on request, by name or with BENCH_CLEANUP=1, because it takes another minute.
 OPTIONAL = ("cleanup",)
 
 
 def measured(wanted: list[str], sizes: Sizes, *, plane: Plane | None) -> list[table.Row]:
-    """The rows of the wanted parts, each shown as soon as it is there."""
+    """The rows of the selected parts, with progress on screen."""
     rows: list[table.Row] = []
 
     def step(name: str, found: Callable[[], list[table.Row]]) -> None:
@@ -48,15 +51,16 @@ def measured(wanted: list[str], sizes: Sizes, *, plane: Plane | None) -> list[ta
             print("creation is left out: h2load is missing (Debian package nghttp2-client)", flush=True)
         elif name in wanted and plane is not None:
             step(name, lambda part=part: part(plane, sizes))  # type: ignore[misc]
-    if "memory" in wanted:
-        step("memory", lambda: parts.memory(sizes))
+    for name, without_plane in ON_STUB.items():
+        if name in wanted:
+            step(name, lambda part=without_plane: part(sizes))  # type: ignore[misc]
     return rows
 
 
 def report(rows: list[table.Row], *, seconds: float, output: Path) -> None:
     """Print the table and write the JSON."""
     machine = f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}"
-    print(f"\n{table.text(rows)}\n\n{machine}; {seconds:.0f} s in all; figures in {output}")
+    print(f"\n{table.text(rows)}\n\n{machine}; {seconds:.0f} s in total; figures in {output}")
     document = {
         "schema": 1,
         "seconds": round(seconds, 1),
@@ -70,8 +74,7 @@ def report(rows: list[table.Row], *, seconds: float, output: Path) -> None:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
-    names = [*ON_PLANE, "memory"]
-    parser.add_argument("--only", action="append", choices=names, help="this part alone; may be given several times")
+    parser.add_argument("--only", action="append", choices=PARTS, help="this part alone; may be given several times")
     parser.add_argument("--pairs", type=int, default=Sizes.pairs, help="comparisons of each kind (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it works, measures nothing")
     parser.add_argument(
@@ -81,14 +84,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--strict", action="store_true", help="end with 1 if a goal is missed")
     chosen = parser.parse_args()
     if not 1 <= chosen.pairs <= MAX_PAIRS:
-        parser.error(f"--pairs: {chosen.pairs}; allowed are 1 to {MAX_PAIRS}")
+        parser.error(f"--pairs is {chosen.pairs}; allowed are 1 to {MAX_PAIRS}")
     return chosen
 
 
 def main() -> None:
-    """Run what was asked for."""
+    """Run the selected parts."""
     options = arguments()
-    default = [name for name in [*ON_PLANE, "memory"] if name not in OPTIONAL or os.environ.get("BENCH_CLEANUP") == "1"]
+    default = [name for name in PARTS if name not in OPTIONAL or os.environ.get("BENCH_CLEANUP") == "1"]
     wanted = options.only or default
     sizes = QUICK if options.quick else Sizes(pairs=options.pairs)
     began = time.monotonic()

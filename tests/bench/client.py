@@ -1,4 +1,4 @@
-"""One measured client in a process of its own: `python -m bench.client` takes a Task as JSON and answers Measured.
+"""One measured client in its own process: `python -m bench.client` takes a Task as JSON and returns Measured.
 
 In a process of its own, so that processor time and memory are those of the client alone, and every run starts alike.
 """
@@ -20,7 +20,7 @@ TIMEOUT_SECONDS = 300
 
 
 class ClientFailedError(Exception):
-    """The client did not do all its work; the message is its own."""
+    """The client did not finish its work; the message is the client's."""
 
 
 def measure(plane: Plane, **task: Any) -> Measured:
@@ -41,7 +41,7 @@ def measure(plane: Plane, **task: Any) -> Measured:
 
 
 def main() -> None:
-    """The process's side. Only the client that is asked for is imported: its memory is measured."""
+    """Runs in the client's process. Only the selected client is imported, because its memory is measured."""
     task = Task(**json.load(sys.stdin))
     if task.client == "engine":
         from bench.engine import work

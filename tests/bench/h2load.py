@@ -1,4 +1,4 @@
-"""h2load of nghttp2 as the yardstick of how many creations a server takes: nothing else of a client is in the way."""
+"""h2load of nghttp2 as the yardstick: how many creations the server handles with the least client work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from bench.plane import Plane
 
-# 40 in flight saturate the server; more connections or streams gave no more creations on 2 processors.
+# 40 in flight saturate the server; on 2 processors, more connections or streams gave no more creations.
 CONNECTIONS = 4
 STREAMS = 10
 _FINISHED = re.compile(r"finished in ([0-9.]+)(us|ms|s), ([0-9.]+) req/s")
@@ -20,12 +20,12 @@ _CODES = re.compile(r"status codes: ([0-9]+) 2xx")
 
 
 class H2loadError(Exception):
-    """h2load is missing, or not every request of it was a creation."""
+    """h2load is missing, or not every request created an object."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What h2load did: `objects` stored, `rate` of them a second."""
+    """The result of h2load: `objects` stored, and `rate` per second."""
 
     objects: int
     rate: float
@@ -47,7 +47,7 @@ def create(plane: Plane, *, path: str, body: dict, count: int) -> Load:
 
 
 def parsed(output: str, *, wanted: int) -> Load:
-    """The figures in what h2load printed. Raises H2loadError."""
+    """The figures in h2load's output. Raises H2loadError."""
     finished, codes = _FINISHED.search(output), _CODES.search(output)
     if not finished or not codes or int(codes[1]) != wanted:
         raise H2loadError(f"h2load did not create {wanted} objects:\n{output.strip()[-2000:]}")

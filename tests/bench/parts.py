@@ -16,6 +16,7 @@ from typing import Any
 
 from bench import h2load, process, workload
 from bench.client import measure
+from bench.looking import look
 from bench.plane import Plane, stub_server
 from bench.table import Row, median_row
 from bench.task import Measured
@@ -32,6 +33,9 @@ FLATNESS = 1.10
 HEADLINE_SHARE = 1.05
 PLAYBOOK_SECONDS = 3.0
 OBSERVED_SHARE = 0.97
+PREFLIGHT_RSS_MB = 80
+#: Pods on each node of the clusters that preflight reads.
+PODS_PER_NODE = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +48,7 @@ class Sizes:
     many_objects: int = 100_000
     scaling_namespaces: tuple[int, ...] = (10, 100, 1000)
     scaling_config_maps: int = 9
+    clusters_pods: tuple[int, ...] = (6_000, 100_000)
 
 
 #: Seconds for everything, to see that it works; its figures mean nothing.
@@ -54,6 +59,7 @@ QUICK = Sizes(
     many_objects=64,
     scaling_namespaces=(2, 4),
     scaling_config_maps=2,
+    clusters_pods=(500, 1_000),
 )
 
 
@@ -317,6 +323,8 @@ def memory(sizes: Sizes) -> list[Row]:
             "namespace_prefix": "memory",
             "namespace_total": namespaces,
             "fragments": workload.headline(),
+            # The stub knows no nodes; what reading a cluster takes is a part of its own.
+            "preflight": "skip",
         }
         file = process.batch_playbook(folder, arguments=arguments)
         whole = process.run([str(file)], folder=folder, env=_environment(server))
@@ -332,6 +340,22 @@ def memory(sizes: Sizes) -> list[Row]:
             f"{1000 * module.cpu_seconds / objects:.2f} ms per object",
         )
     ]
+
+
+def preflight(sizes: Sizes) -> list[Row]:
+    """What it takes to read a cluster before a run: every pod counted, and estimated from a sample of the nodes."""
+    rows = []
+    for pods in sizes.clusters_pods:
+        with stub_server("bench.big_cluster", str(pods), str(pods // PODS_PER_NODE)) as server:
+            for how, exact_pods in (("counted", pods), ("estimated", 0)):
+                seen = [look(server, pods=pods, exact_pods=exact_pods) for _ in range(sizes.pairs)]
+                name = f"preflight: {pods:,} pods {how}"
+                cpu = statistics.median(one.cpu_seconds for one in seen)
+                note = f"CPU {cpu:.2f} s" + (f"; {seen[0].estimated}" if seen[0].estimated else "")
+                peak = [one.peak_rss_bytes / MEGABYTE for one in seen]
+                rows.append(median_row(name, [one.seconds for one in seen], "s", note=note))
+                rows.append(median_row(f"{name}, peak RSS", peak, "MB", goal=PREFLIGHT_RSS_MB))
+    return rows
 
 
 def cleanup(plane: Plane, sizes: Sizes) -> list[Row]:

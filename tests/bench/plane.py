@@ -1,4 +1,4 @@
-"""The control plane that is measured on: its own, fresh, and quiet before each measurement begins."""
+"""The control plane of the bench: newly started, and idle before each measurement."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from helpers import control_plane
 
 from bench import stub
 
-# Every measurement of one run fits without removing what an earlier one made: of the headline's 300 pods, a pair takes
-# two in each of `headline` and `playbook`, and four in `observe`, so that 8 pairs and what else there is are 20,000.
+# All measurements of a run fit without removing earlier objects. A set is the headline's 300 pods: a pair takes two
+# sets in each of `headline` and `playbook`, and four in `observe`. 8 pairs and everything else are 20,000 pods.
 NODES = {
     "local_cluster_nodes": 10,
     "local_cluster_pods_per_node": 2000,
@@ -29,7 +29,7 @@ NODES = {
     "local_cluster_node_memory": "1000Gi",
 }
 MAX_PAIRS = 8
-# A control plane at rest takes 2–5 % of a processor for leases and heartbeats.
+# An idle control plane takes 2–5 % of a processor for leases and heartbeats.
 QUIET_SHARE = 0.10
 QUIET_SAMPLE_SECONDS = 0.4
 QUIET_TIMEOUT_SECONDS = 60.0
@@ -38,12 +38,12 @@ _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 class NotQuietError(Exception):
-    """The control plane is still busy with what an earlier measurement left."""
+    """The control plane is still busy with an earlier measurement."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plane:
-    """A running control plane. `ca_file` is what its certificate is checked against; `folder` holds its files."""
+    """A running control plane. `ca_file` verifies its certificate; `folder` contains its files."""
 
     kubeconfig: Path
     folder: Path
@@ -53,7 +53,7 @@ class Plane:
 
     @classmethod
     def from_kubeconfig(cls, kubeconfig: Path) -> Plane:
-        """Read server, token and CA out of the kubeconfig that the local_cluster playbook wrote."""
+        """Read server, token and CA from the kubeconfig of the local_cluster playbook."""
         document = yaml.safe_load(kubeconfig.read_text())
         cluster = document["clusters"][0]["cluster"]
         ca_file = kubeconfig.parent / "bench-ca.crt"
@@ -67,7 +67,7 @@ class Plane:
         )
 
     def cpu_seconds(self) -> float:
-        """Processor time, user and system, that all its processes took since they were started."""
+        """User and system time of all its processes since their start."""
         total = 0.0
         for process in Path("/proc").glob("[0-9]*"):
             try:
@@ -80,7 +80,7 @@ class Plane:
         return total
 
     def wait_until_quiet(self) -> None:
-        """Return when it takes less than QUIET_SHARE of a processor. Raises NotQuietError after a minute."""
+        """Wait until it uses less than QUIET_SHARE of a processor. Raises NotQuietError after a minute."""
         deadline = time.monotonic() + QUIET_TIMEOUT_SECONDS
         before = self.cpu_seconds()
         while time.monotonic() < deadline:
@@ -89,12 +89,12 @@ class Plane:
             if now - before < QUIET_SHARE * QUIET_SAMPLE_SECONDS:
                 return
             before = now
-        raise NotQuietError(f"the control plane in {self.folder} is not quiet after {QUIET_TIMEOUT_SECONDS:g} s")
+        raise NotQuietError(f"the control plane in {self.folder} is still busy after {QUIET_TIMEOUT_SECONDS:g} s")
 
 
 @contextmanager
 def fresh_plane() -> Iterator[Plane]:
-    """Start a control plane on free ports in a folder of its own; stop it and remove the folder whatever happens."""
+    """Start a control plane on free ports in a temporary folder; always stop it and remove the folder."""
     with TemporaryDirectory(prefix="kubestress-bench-") as scratch:
         variables = {**NODES, "local_cluster_kubectl": False}
         with control_plane.running(Path(scratch), variables) as kubeconfig:
@@ -102,11 +102,11 @@ def fresh_plane() -> Iterator[Plane]:
 
 
 @contextmanager
-def stub_server() -> Iterator[Plane]:
-    """Start the server that stores nothing, in a process of its own; stop it whatever happens."""
+def stub_server(module: str = "bench.stub", *arguments: str) -> Iterator[Plane]:
+    """Start the server that stores nothing, or another module, in its own process, and always stop it."""
     with TemporaryDirectory(prefix="kubestress-bench-") as scratch:
         folder = Path(scratch)
-        command = [sys.executable, "-m", "bench.stub", scratch]
+        command = [sys.executable, "-m", module, scratch, *arguments]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=client_environment()) as process:
             try:
                 assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""What a whole `ansible-playbook` takes, and what its module processes take, as Ansible really runs them."""
+"""Time and memory of a complete `ansible-playbook` and of its module processes, as Ansible runs them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Stands in for the modules' interpreter and notes what each module process took. The kernel counts a process's
-# memory from its fork on, so what starts the modules must itself be small: a bare Python is a fifth of a module.
+# Replaces the modules' interpreter and records what each module process used. The kernel counts a process's memory from
+# its fork on, so the parent must be small: a bare Python is a fifth of a module.
 _WRAPPER = """\
 #!{shell}
 exec {python} -I -S {script} {python} {log} "$@"
@@ -34,7 +34,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 
 class PlaybookFailedError(Exception):
-    """The playbook ended with an error; the message is what it printed."""
+    """The playbook failed; the message is its output."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +49,13 @@ class Module:
 
     @property
     def name(self) -> str:
-        """The module's name: Ansible runs it out of a file AnsiballZ_NAME.py."""
+        """The module's name: Ansible runs it from a file AnsiballZ_NAME.py."""
         return Path(self.arguments[0]).stem.removeprefix("AnsiballZ_")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Playbook:
-    """A whole run: seconds of `ansible-playbook` from start to end, and its module processes in their order."""
+    """A complete run: seconds of `ansible-playbook`, and its module processes in order."""
 
     seconds: float
     began: float
@@ -64,7 +64,7 @@ class Playbook:
 
 
 def run(arguments: Sequence[str], *, folder: Path, env: Mapping[str, str]) -> Playbook:
-    """Run `ansible-playbook` with these arguments in the folder, which also gets the notes.
+    """Run `ansible-playbook` with these arguments in the folder, which also gets the records.
 
     Raises PlaybookFailedError.
     """

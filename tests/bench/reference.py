@@ -1,8 +1,9 @@
-"""The least that can do the work: one loop over aiohttp that posts ready-made bodies and watches Deployments.
+"""The minimal client: one loop over aiohttp that posts prepared bodies and watches Deployments.
 
-No retries, no limits but the requests in flight, no outcomes, no causes: what the engine's features cost shows in the
-difference. It keeps the order that the cluster needs: a namespace before what is in it, ConfigMaps and Secrets before
-their Deployment, the namespace's ServiceAccount before the first Deployment, whose pods would be refused otherwise.
+It has no retries, no limits except the requests in flight, no outcomes and no causes. The difference to the engine is
+what those features cost. It keeps the order that the cluster needs: a namespace before its objects, ConfigMaps and
+Secrets before their Deployment, and the ServiceAccount before the first Deployment, whose pods would be refused
+otherwise.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _PATHS = {
     "Namespace": "/api/v1/namespaces",
     "Secret": "/api/v1/namespaces/{}/secrets",
 }
-#: A namespace's bodies: of each member of each fragment its steps, of each step (kind, body).
+#: The bodies of a namespace: members of all fragments, their steps, and (kind, body) of each step.
 Bodies = list[list[list[tuple[str, bytes]]]]
 
 
@@ -33,7 +34,7 @@ class RefusedError(Exception):
 
 
 def bodies_of(task: Task) -> dict[str, Bodies]:
-    """Every body, made before the clock starts."""
+    """All bodies, created before the clock starts."""
     fragments = compiled(task.fragments, run_id=task.run_id)
     made: dict[str, Bodies] = {}
     for number, name in enumerate(task.namespaces, 1):
@@ -47,11 +48,11 @@ def bodies_of(task: Task) -> dict[str, Bodies]:
 
 
 class WatchEndedError(Exception):
-    """Nothing more will be heard of what is waited for."""
+    """The watch ended, so the wait cannot end."""
 
 
 class Loop:
-    """The work of one task."""
+    """Does the work of one task."""
 
     def __init__(self, task: Task, session: aiohttp.ClientSession) -> None:
         self._task = task
@@ -67,7 +68,7 @@ class Loop:
         self.sending_seconds = 0.0
 
     async def run(self) -> None:
-        """Until everything is stored, and available if the task says so."""
+        """Run until everything is stored, and available if the task says so."""
         bodies = bodies_of(self._task)
         self._deployments = sum(
             kind == "Deployment" for whole in bodies.values() for steps in whole for step in steps for kind, _ in step
@@ -82,7 +83,7 @@ class Loop:
                 asyncio.create_task(self._watch("/api/v1/serviceaccounts", accounts, self._account)),
             ]
         sending = asyncio.create_task(self._send(bodies))
-        # A watch never ends by itself: if one is done, it has failed, and there is nothing to wait for any more.
+        # A watch never ends on its own: if one is done, it has failed, and waiting is pointless.
         await asyncio.wait([sending, *watches], return_when=asyncio.FIRST_COMPLETED)
         for task in [task for task in (sending, *watches) if task.done()]:
             task.result()
@@ -153,7 +154,7 @@ class Loop:
 
 
 async def work(task: Task) -> dict[str, Any]:
-    """Run the loop; the fields of Measured but for the memory."""
+    """Run the loop; returns the fields of Measured except the memory."""
     context = ssl.create_default_context(cafile=task.ca_file)
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     headers = {"Authorization": f"Bearer {task.token}", "Content-Type": "application/json"}

@@ -42,12 +42,12 @@ _CREATED = "2026-01-01T00:00:00Z"
 Object = dict[str, Any]
 
 
-def _fields(value: Any) -> Any:
+def fields_of(value: Any) -> Any:
     """The fieldsV1 of what one manager set: every key again, with a prefix. About half of what an event weighs."""
     if isinstance(value, dict):
-        return {f"f:{key}": _fields(inner) for key, inner in value.items()}
+        return {f"f:{key}": fields_of(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return {f'k:{{"name":"{inner["name"]}"}}': {".": {}, **_fields(inner)} for inner in value if "name" in inner}
+        return {f'k:{{"name":"{inner["name"]}"}}': {".": {}, **fields_of(inner)} for inner in value if "name" in inner}
     return {}
 
 
@@ -60,7 +60,7 @@ def _managed(obj: Object, *parts: tuple[str, str]) -> list[Object]:
             "apiVersion": obj["apiVersion"],
             "time": _CREATED,
             "fieldsType": "FieldsV1",
-            "fieldsV1": {f"f:{key}": _fields(obj.get(key, {}))},
+            "fieldsV1": {f"f:{key}": fields_of(obj.get(key, {}))},
         }
         for manager, key in parts
     ]
@@ -266,16 +266,22 @@ def application() -> web.Application:
         app.router.add_get(root + "/{plural}", list_or_watch)
         app.router.add_post(root + "/{plural}", create)
         app.router.add_post(root + "/namespaces/{namespace}/{plural}", create)
+    app.router.add_get("/{path:.*}", no_such_path)
     return app
 
 
-async def serve(folder: Path) -> None:
-    """Serve until the process is ended."""
+async def no_such_path(_request: web.Request) -> web.Response:
+    """What an API server answers for a group that it does not serve."""
+    return web.Response(text="404 page not found\n", status=404)
+
+
+async def serve(folder: Path, app: web.Application) -> None:
+    """Serve until the process is ended. `folder` gets the keys; the port is printed."""
     pki = Pki(folder)
     pki.create([LOOPBACK])
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pki.server_certificate, pki.server_key)
-    runner = web.AppRunner(application(), access_log=None)
+    runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     with socket.create_server((LOOPBACK, 0)) as listening:
         await web.SockSite(runner, listening, ssl_context=context).start()
@@ -287,7 +293,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.stub", description=__doc__)
     parser.add_argument("folder", type=Path)
-    asyncio.run(serve(parser.parse_args().folder))
+    asyncio.run(serve(parser.parse_args().folder, application()))
 
 
 if __name__ == "__main__":

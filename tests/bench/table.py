@@ -1,4 +1,4 @@
-"""Rows of the bench's table: a figure, its goal, and what was compared."""
+"""Rows of the bench's table: a figure, its goal, and what it was compared with."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One figure. `goal` bounds it, from above, or from below where `at_least`; None is a figure for information.
+    """One figure. `goal` is its upper limit, or its lower limit with `at_least`; None is for information only.
 
-    `samples` are the single measurements that `value` is the median of.
+    `value` is the median of `samples`.
     """
 
     name: str
@@ -37,13 +37,13 @@ class Row:
 
 
 def median_row(name: str, samples: Iterable[float], unit: str, **rest: Any) -> Row:
-    """A row whose value is the samples' median."""
+    """A row with the median of the samples."""
     found = list(samples)
     return Row(name=name, value=statistics.median(found), unit=unit, samples=found, **rest)
 
 
 def text(rows: Sequence[Row]) -> str:
-    """The table as it is printed."""
+    """The table as text."""
     verdicts = {True: "reached", False: "MISSED", None: ""}
     cells = [("figure", "value", "goal", "", "")]
     for row in rows:

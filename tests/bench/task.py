@@ -1,4 +1,4 @@
-"""What a measured client is asked to do, and what it answers. Both travel as JSON between processes."""
+"""The task of a measured client, and its result. Both are passed between processes as JSON."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What a client is to do.
+    """The work of a client.
 
-    `client` is engine or reference; `existing` says that the namespaces are there already; `wait` that the work ends
-    when everything is ready, not when everything is stored. `observe`: whether the engine observes beside its work, and
-    keeps what it measures in files; with False it keeps them, and with None not even that.
+    `client` is engine or reference. `existing`: the namespaces exist already. `wait`: the work ends when everything is
+    ready, not when everything is stored. `observe`: True observes and writes files, False only writes files, None does
+    neither.
     """
 
     client: str
@@ -32,10 +32,10 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What it took.
+    """Time, CPU and memory of a client.
 
-    `seconds`: from the first request to the end of the work. `sending_seconds`: from the first create to the last
-    one's answer. `cpu_seconds`: user and system time of the client's process between the same moments as `seconds`.
+    `seconds`: from the first request to the end of the work. `sending_seconds`: from the first create to the answer
+    to the last. `cpu_seconds`: user and system time of the client's process between the same moments as `seconds`.
     `peak_rss_bytes`: of that process, from its start.
     """
 
@@ -52,19 +52,19 @@ class Measured:
 
     @property
     def cpu_ms_per_object(self) -> float:
-        """Milliseconds of the client's processor time for each object."""
+        """CPU time of the client per object, in milliseconds."""
         return 1000 * self.cpu_seconds / self.objects
 
 
 class Clock:
-    """Wall and processor time since `start`."""
+    """Wall and CPU time since `start`."""
 
     def start(self) -> None:
-        """Begin to count."""
+        """Start the clock."""
         self._wall, self._cpu = time.monotonic(), time.process_time()
 
     def seconds(self) -> float:
-        """Wall time."""
+        """Wall time since the start."""
         return time.monotonic() - self._wall
 
     def cpu_seconds(self) -> float:

@@ -1,4 +1,4 @@
-"""What is sent: fragments as the roles give them, made from the roles' own templates."""
+"""The load: fragments like those of the roles, with the roles' own templates."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.kubestress.core.plugins.module_utils.plan.fragment import Fragment, parse_fragments
+from ansible_collections.kubestress.core.plugins.module_utils.plan.fragment import Context, Fragment, parse_fragments
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 DEPLOYMENTS_PER_NAMESPACE = 3
 #: A Namespace, and per Deployment 2 ConfigMaps, 2 Secrets and itself.
 OBJECTS_PER_NAMESPACE = 1 + DEPLOYMENTS_PER_NAMESPACE * 5
-# What the roles' plans give to their templates, at the roles' defaults.
+# Variables that the roles' plans pass to their templates, with the roles' defaults.
 DEPLOYMENT_VARIABLES: dict[str, Any] = {
     "deployments_replicas": 1,
     "deployments_service_enabled": False,
@@ -58,13 +58,13 @@ def headline() -> list[dict[str, Any]]:
 
 
 def config_maps(count: int, *, with_namespace: bool) -> list[dict[str, Any]]:
-    """`count` ConfigMaps a namespace, all in one step's reach of each other, with their Namespace or without."""
+    """`count` ConfigMaps per namespace, all independent, with or without their Namespace."""
     fragment = {"role": "config-maps", "count": count, "steps": [[_of_bench("config_map.yml.j2")]]}
     return [namespace_fragment(), fragment] if with_namespace else [fragment]
 
 
 def config_map_with_generate_name(run_id: str) -> dict[str, Any]:
-    """The body of one of `config_maps`, but for its name, which the server is to find."""
+    """The body of one of `config_maps`, without its name, which the server generates."""
     (fragment,) = compiled(config_maps(1, with_namespace=False), run_id=run_id)
     (rendered,) = fragment.render_step(0, fragment.values(namespace=run_id, namespace_index=1, index=1))
     body: dict[str, Any] = json.loads(rendered.body)
@@ -74,7 +74,7 @@ def config_map_with_generate_name(run_id: str) -> dict[str, Any]:
 
 def compiled(fragments: list[dict[str, Any]], *, run_id: str) -> list[Fragment]:
     """The fragments as the engine takes them."""
-    return parse_fragments(fragments, run_id=run_id, variables={}, labels={})
+    return parse_fragments(fragments, Context(run_id=run_id, variables={}, labels={}))
 
 
 def names(prefix: str, count: int) -> list[str]:
