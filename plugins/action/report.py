@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes a run's reports from its files, and shows the table. Runs where the playbook runs; there is no module."""
+"""Writes a run's reports from its files and shows the table. Runs on the controller; there is no module code."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.kubestress.core.plugins.module_utils.results.bounds import bounded, statistics
 from ansible_collections.kubestress.core.plugins.module_utils.results.folder import ResultsError, RunFolder
 from ansible_collections.kubestress.core.plugins.module_utils.results.rendering import report_lines
+from ansible_collections.kubestress.core.plugins.module_utils.results.summary import bounded, statistics
 from ansible_collections.kubestress.core.plugins.module_utils.results.table import Line
 from ansible_collections.kubestress.core.plugins.plugin_utils.report_files import (
     FILES,
@@ -40,14 +40,14 @@ ARGUMENTS: dict[str, Any] = {
 
 
 class ActionModule(ActionBase):
-    """A bad verdict is an answer, not a failure of this task; whoever asked decides what follows from it."""
+    """A bad verdict is a result, not a failure of this task; the play decides what to do about it."""
 
     _requires_connection = False
     _supports_check_mode = True
     _supports_async = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """verdict, reasons, summary (bounded), the paths of all files, and the summary as the play's statistics.
+        """Verdict, reasons, bounded summary, paths of the files, and the summary as custom statistics.
 
         :raises AnsibleActionFail: if the run's files cannot be read or written.
         """
@@ -59,7 +59,7 @@ class ActionModule(ActionBase):
             required_one_of=[("results_dir", "run_id")],
         )
         if self._task.check_mode:
-            result.update(skipped=True, changed=False, msg="check mode runs nothing, so there is nothing to report")
+            result.update(skipped=True, changed=False, msg="nothing to report: check mode runs no load")
             return result
         try:
             folder = _folder(options)
@@ -78,7 +78,7 @@ class ActionModule(ActionBase):
             display.warning(problem)
         result.update(_answer(report, lines))
         if options["set_stats"]:
-            # The form in which set_stats itself answers: AWX keeps it as the job's artifact.
+            # The same result as of set_stats: AWX keeps it as an artifact of the job.
             data = {"kubestress_summary": statistics(report.summary)}
             result["ansible_stats"] = {"data": data, "per_host": False, "aggregate": False}
         return result

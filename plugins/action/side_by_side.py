@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shows the summaries of several runs as columns of one table. Runs where the playbook runs; there is no module."""
+"""Shows the summaries of several runs as columns of one table. Runs on the controller; there is no module code."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _RUN = {"name": {"type": "str", "required": True}, "summary_path": {"type": "pat
 
 
 class ActionModule(ActionBase):
-    """Which of the runs is the better one is left to whoever reads it."""
+    """It compares; judging the difference is left to the reader."""
 
     _requires_connection = False
     _supports_check_mode = True
     _supports_async = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """rows, fork_failures, fork_events, table.
+        """Rows, failed forks in pods and in Warnings, and the table as text.
 
         :raises AnsibleActionFail: if a summary cannot be read.
         """
@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
         )
         names = [run["name"] for run in options["runs"]]
         if not names:
-            raise AnsibleActionFail("side_by_side: runs is empty; allowed are one run or more")
+            raise AnsibleActionFail("side_by_side: runs is empty; name at least one run")
         try:
             summaries = [read_json(Path(run["summary_path"]).expanduser()) for run in options["runs"]]
         except ResultsError as error:

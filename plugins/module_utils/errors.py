@@ -6,7 +6,7 @@
 KubestressError
   ClusterError         what an API server answered, or that it did not (cluster.errors)
   PlanError            a fragment, a template or a batch option that cannot be used (plan.fragment)
-  SettingError         a role variable that is refused (settings.variable)
+  SettingError         a role variable that is refused (settings.setting)
   ResultsError         a results folder that cannot be read or written (results.folder)
   LocalClusterError    the embedded cluster (local_cluster.errors)
   ModuleFailed         what a module ends with

@@ -11,7 +11,7 @@ _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def text_of(value: float | None, unit: str) -> str:
-    """A figure for people. `unit` is "" (things), "cores" (value in thousandths), "bytes" or "seconds"."""
+    """A figure as people read it. `unit` is "" (things), "cores" (value in thousandths), "bytes" or "seconds"."""
     if value is None:
         return "-"
     if unit == "cores":
@@ -30,8 +30,8 @@ def _bytes_text(value: float) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """As exact as people want it: "41.2 s", "5 min 3 s", "65 min", "3 h 20 min"."""
-    if seconds < 60:
+    """Three digits or so, as people read a duration: "41.2 s", "5 min 3 s", "65 min", "3 h 20 min"."""
+    if round(seconds, 1) < 60:
         return (f"{seconds:.2f}" if 0 < seconds < 1 else f"{seconds:.1f}").removesuffix(".0") + " s"
     if seconds < 600:
         minutes, rest = divmod(round(seconds), 60)

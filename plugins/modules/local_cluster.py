@@ -14,13 +14,14 @@ description:
   - Runs a real C(kube-apiserver), C(etcd), C(kube-controller-manager) and C(kube-scheduler) as ordinary processes that
     listen on the loopback address only, with nodes that C(kwok) simulates. No container engine and no root are needed.
   - Programs that the machine already has are used first, in the order O(binaries_dir), the folder in the environment
-    variable E(KUBEBUILDER_ASSETS), E(PATH), O(cache_dir). What is missing is built from pinned Go modules, once for all
-    checkouts. From E(KUBEBUILDER_ASSETS) and E(PATH) only the pinned minor version is taken.
-  - Simulated pods run nothing. What they show about processes and memory is no evidence.
-  - The processes stay when the module ends. A kubeconfig is written into O(data_dir); the user's own is not touched.
+    variable E(KUBEBUILDER_ASSETS), E(PATH), O(cache_dir). Missing ones are built from pinned Go modules, once for
+    all clusters. From E(KUBEBUILDER_ASSETS) and E(PATH) only the pinned minor version is used.
+  - Simulated pods run nothing, so they show nothing about processes and memory.
+  - The processes keep running after the module has ended. A kubeconfig is written to O(data_dir); the user's own is not
+    changed.
 attributes:
   check_mode:
-    description: Can run in check mode, tells what would be built, started, changed and removed, and writes nothing.
+    description: Reports what would be built, started, changed and removed, and writes nothing.
     support: full
   diff_mode:
     description: The module returns no diff; see RV(changes).
@@ -35,25 +36,29 @@ options:
   state:
     description:
       - With V(present) the cluster runs, its nodes are Ready and pods can be created.
-      - With V(absent) no process and no file of it is left but O(cache_dir).
-      - With V(built) every program is found or built and nothing is started.
+      - With V(absent) all its processes and files are removed, except O(cache_dir).
+      - With V(built) every program is found or built, and nothing is started.
     type: str
     choices: [present, absent, built]
     default: present
   nodes:
-    description: Number of simulated nodes, 0 to 5000. A running cluster takes it over.
+    description:
+      - Number of simulated nodes. Applied to a running cluster.
+      - Must be 0 to 5,000.
     type: int
     default: 10
   pods_per_node:
-    description: Pods that fit on a node, 1 to 10000. A running cluster takes it over.
+    description:
+      - Pods that fit on a node. Applied to a running cluster.
+      - Must be 1 to 10,000.
     type: int
     default: 500
   node_cpu:
-    description: CPUs of a node, as a quantity. A running cluster takes it over.
+    description: CPUs of a node, as a quantity. Applied to a running cluster.
     type: str
     default: "64"
   node_memory:
-    description: Memory of a node, as a quantity. A running cluster takes it over.
+    description: Memory of a node, as a quantity. Applied to a running cluster.
     type: str
     default: 256Gi
   api_port:
@@ -82,9 +87,9 @@ options:
     default: 20247
   data_dir:
     description:
-      - Folder of the cluster's objects, keys, logs and kubeconfig. It is removed whole by O(state=absent).
+      - Folder of the cluster's objects, keys, logs and kubeconfig. O(state=absent) removes it with its content.
       - The default is C(${XDG_STATE_HOME:-~/.local/state}/kubestress/local_cluster).
-      - With O(real_node) its path has at most 69 characters, because the kubelet's sockets lie below.
+      - With O(real_node) its path has at most 69 characters, because it contains the kubelet's sockets.
     type: path
   cache_dir:
     description:
@@ -92,24 +97,28 @@ options:
       - The default is C(${KUBESTRESS_CACHE:-${XDG_CACHE_HOME:-~/.cache}/kubestress}).
     type: path
   binaries_dir:
-    description: Folder with programs to use before all others, of any version that runs.
+    description: Folder with programs that are preferred to all others, of any version.
     type: path
   kubectl:
-    description: Have C(kubectl) as well; its path is returned in RV(binaries).
+    description: Also provide C(kubectl); its path is returned in RV(binaries).
     type: bool
     default: false
   ready_timeout:
-    description: Seconds that each step of the start may take, 1 to 3600.
+    description:
+      - Timeout of each step of the start in seconds.
+      - Must be 1 to 3,600.
     type: int
     default: 120
   build_timeout:
-    description: Seconds that the build of one upstream project may take, 60 to 86400.
+    description:
+      - Timeout for the build of one upstream project in seconds.
+      - Must be 60 to 86,400.
     type: int
     default: 3600
   restart:
     description:
-      - Whether a running cluster may be restarted where the settings need it, such as other ports. Its objects stay.
-      - Otherwise the module fails then and says what differs.
+      - Whether a running cluster may be restarted if changed settings, such as ports, require it. Its objects are kept.
+      - Otherwise the module fails and reports the difference.
     type: bool
     default: false
   sources_dir:
@@ -120,74 +129,85 @@ options:
     type: path
   real_node:
     description:
-      - Whether the cluster has a real node as well, C(real-0001), with containerd and a kubelet, whose pods are real
-        processes. The whole cluster then lives in a network namespace of its own.
+      - Whether the cluster also has a real node, C(real-0001), with containerd and a kubelet, whose pods are real
+        processes. The whole cluster then runs in its own network namespace.
       - It needs Linux and root. Without them the module warns and the cluster has simulated nodes only.
-      - It needs programs that the machine has to bring. Debian's packages of them are containerd, runc,
-        containernetworking-plugins, busybox-static, nftables, conntrack and iproute2.
-      - Simulated nodes beside it get the taint C(kubestress.core/simulated=true:NoSchedule).
-      - Switched for a running cluster it needs O(restart=true).
+      - It needs programs of these Debian packages - containerd, runc, containernetworking-plugins, busybox-static,
+        nftables, conntrack and iproute2.
+      - The simulated nodes then have the taint C(kubestress.core/simulated=true:NoSchedule).
+      - To change it for a running cluster, O(restart=true) is needed.
     type: bool
     default: false
   node_network:
     description:
-      - Range of four IPv4 addresses, of which this machine takes the second and the cluster with a real node the third.
+      - Range of four IPv4 addresses. This machine uses the second, and a cluster with a real node the third.
     type: str
     default: 10.231.0.0/30
   real_node_max_pods:
-    description: Pods that fit on the real node, 1 to 1000. A running cluster takes it over by a restart of its kubelet.
+    description:
+      - Pods that fit on the real node. Applied to a running cluster by restarting its kubelet.
+      - Must be 1 to 1,000.
     type: int
     default: 110
   real_node_pod_pids_limit:
     description:
-      - Processes and threads that a pod may have, the kubelet's C(podPidsLimit). V(-1) leaves it to what the node has.
-      - A running cluster takes it over by a restart of its kubelet; pods that run keep what they were given.
+      - Processes and threads that a pod may have, the kubelet's C(podPidsLimit). V(-1) sets no limit per pod.
+      - Applied to a running cluster by restarting its kubelet; running pods keep their limit.
+      - Must be 2 to 4,194,304, or -1 for no limit of a pod's own.
     type: int
     default: -1
   real_node_reserved_pids:
-    description: Process numbers kept from the pods, the kubelet's C(systemReserved). A running cluster takes it over.
+    description:
+      - Process numbers that pods cannot use, the kubelet's C(systemReserved). Applied to a running cluster.
+      - Must be 0 to 4,194,304.
     type: int
     default: 0
   real_node_eviction_pids:
     description:
-      - Process numbers still available below which the node reports PIDPressure and evicts pods, as a number or as a
-        share such as V(10%). It is the kubelet's C(evictionHard) for C(pid.available). Empty means no such threshold.
-      - A running cluster takes it over.
+      - If fewer process numbers are available, the node reports PIDPressure and evicts pods. A number, or a percentage
+        such as V(10%). This is the kubelet's C(evictionHard) for C(pid.available). Empty means no threshold.
+      - Applied to a running cluster.
     type: str
     default: ""
   real_node_pid_max:
     description:
-      - Processes and threads of the whole node, its runtime and kubelet included, 500 to 4194304. It is a limit of the
-        node's cgroup, and since Linux 6.14 also C(kernel.pid_max) of its own pid namespace, which the kubelet reports.
+      - Limit on processes and threads of the whole node, including its runtime and kubelet. It is set
+        on the node's cgroup, and since Linux 6.14 also as C(kernel.pid_max) of its pid namespace, which the kubelet
+        reports.
       - V(0) means three quarters of the machine's C(kernel.pid_max), so that the machine itself stays usable.
+      - Must be 500 to 4,194,304, or 0 for three quarters of the machine's.
     type: int
     default: 0
   real_node_cni_delay_ms:
-    description: Milliseconds by which each start and end of a pod's network is delayed, 0 to 600000. Taken over live.
+    description:
+      - Delay of each start and end of a pod's network in milliseconds. Applied to a running cluster.
+      - Must be 0 to 600,000.
     type: int
     default: 0
   real_node_cni_fail_percent:
-    description: How many of a hundred starts of a pod's network fail, 0 to 100. Taken over live.
+    description:
+      - Percentage of starts of a pod's network that fail. Applied to a running cluster.
+      - Must be 0 to 100.
     type: int
     default: 0
 """
 
 EXAMPLES = r"""
-- name: Have a control plane with ten nodes
+- name: Start a control plane with ten nodes
   kubestress.core.local_cluster:
   register: cluster
 
-- name: Talk to it
+- name: Use it
   kubernetes.core.k8s_info:
     kubeconfig: "{{ cluster.kubeconfig }}"
     kind: Node
 
-- name: More and smaller nodes, while it runs
+- name: Change to more and smaller nodes while it runs
   kubestress.core.local_cluster:
     nodes: 50
     pods_per_node: 110
 
-- name: A second one beside it
+- name: Start a second cluster
   kubestress.core.local_cluster:
     data_dir: /var/tmp/second-cluster
     api_port: 36443
@@ -197,12 +217,12 @@ EXAMPLES = r"""
     scheduler_port: 30259
     kwok_port: 30247
 
-- name: One with a real node, which runs processes (as root)
+- name: Start a cluster with a real node (as root)
   kubestress.core.local_cluster:
     real_node: true
     nodes: 0
 
-- name: End it and remove its files
+- name: Stop it and remove its files
   kubestress.core.local_cluster:
     state: absent
 """
@@ -241,13 +261,13 @@ real_node:
   type: dict
   sample: {"address": "10.231.0.2", "cgroup": "kubestress-0a1b", "cni_operations": "/c/node/o.log", "name": "real-0001"}
 changes:
-  description: What was done, or in check mode would be, a phrase for each.
+  description: What was done, or in check mode would be done, one phrase each.
   returned: always
   type: list
   elements: str
   sample: ["start etcd, kube-apiserver", "create 10 nodes"]
 seconds:
-  description: How long it took until the cluster was ready.
+  description: Time until the cluster was ready.
   returned: O(state=present), not in check mode
   type: float
   sample: 8.4
@@ -260,41 +280,21 @@ from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.cert
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.cluster import LocalCluster
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.errors import LocalClusterError
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.settings import Settings
+from ansible_collections.kubestress.core.plugins.module_utils.settings.roles.local_cluster import ROLE as LOCAL_CLUSTER
 
+PREFIX = "local_cluster_"
 ARGUMENT_SPEC = {
-    "state": {"type": "str", "choices": ["present", "absent", "built"], "default": "present"},
-    "nodes": {"type": "int", "default": 10},
-    "pods_per_node": {"type": "int", "default": 500},
-    "node_cpu": {"type": "str", "default": "64"},
-    "node_memory": {"type": "str", "default": "256Gi"},
-    "api_port": {"type": "int", "default": 26443},
-    "etcd_client_port": {"type": "int", "default": 22379},
-    "etcd_peer_port": {"type": "int", "default": 22380},
-    "controller_manager_port": {"type": "int", "default": 20257},
-    "scheduler_port": {"type": "int", "default": 20259},
-    "kwok_port": {"type": "int", "default": 20247},
+    **{setting.name.removeprefix(PREFIX): setting.argument_spec() for setting in LOCAL_CLUSTER.settings},
+    # Empty in the role, left out here.
     "data_dir": {"type": "path"},
     "cache_dir": {"type": "path"},
     "binaries_dir": {"type": "path"},
-    "kubectl": {"type": "bool", "default": False},
-    "ready_timeout": {"type": "int", "default": 120},
-    "build_timeout": {"type": "int", "default": 3600},
-    "restart": {"type": "bool", "default": False},
     "sources_dir": {"type": "path"},
-    "real_node": {"type": "bool", "default": False},
-    "node_network": {"type": "str", "default": "10.231.0.0/30"},
-    "real_node_max_pods": {"type": "int", "default": 110},
-    "real_node_pod_pids_limit": {"type": "int", "default": -1},
-    "real_node_reserved_pids": {"type": "int", "default": 0},
-    "real_node_eviction_pids": {"type": "str", "default": ""},
-    "real_node_pid_max": {"type": "int", "default": 0},
-    "real_node_cni_delay_ms": {"type": "int", "default": 0},
-    "real_node_cni_fail_percent": {"type": "int", "default": 0},
 }
 
 
 def main() -> None:
-    """Read the options, let the cluster do the work, and turn its one family of errors into a failure."""
+    """Run the module; the one place where errors become a failure."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     if CRYPTOGRAPHY_IMPORT_ERROR and module.params["state"] == "present":
         module.fail_json(msg=missing_required_lib("cryptography"), exception=CRYPTOGRAPHY_IMPORT_ERROR)

@@ -8,31 +8,30 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: node_pids_info
-short_description: Processes and threads of nodes and pods against every limit that applies
+short_description: Compare processes and threads of nodes and pods with their limits
 version_added: "1.0.0"
 author:
   - kubestress contributors (@kubestress)
 description:
-  - Asks kubelets, through the API server's node proxy, how many processes and threads live in each pod and on each
-    node, and compares them with the pod's limit, with what the node has for all pods together, with the kernel's limit,
-    and with the threshold of eviction.
-  - Three requests a node - C(stats/summary), C(metrics/cadvisor) and C(configz) - each made once, and never more in all
-    than O(request_budget).
-  - What cannot be had is null, with its cause beside it, never zero. That is so for simulated nodes, for kubelets that
-    do not answer or answer with something else, and for a user who may not get C(nodes/proxy).
-  - Figures are as fresh as the kubelet's own, which counts every 10 to 15 seconds unless it is told otherwise.
+  - Reads from kubelets, through the API server's node proxy, how many processes and threads each pod and node has, and
+    compares them with the pod's limit, the node's limit for all pods, the kernel's limit, and the eviction threshold.
+  - Makes three requests per node - C(stats/summary), C(metrics/cadvisor) and C(configz) - without retries, and in all
+    at most O(request_budget).
+  - A figure that cannot be read is null, never zero, and its cause is reported. This applies to simulated nodes, to
+    kubelets without a valid answer, and to users who may not get C(nodes/proxy).
+  - Kubelets update these figures every 10 to 15 seconds by default.
 extends_documentation_fragment:
   - kubestress.core.auth
 options:
   nodes:
     description:
-      - Names of nodes. Without it and O(node_selector) all nodes.
-      - With names alone no permission to list nodes is needed.
+      - Names of nodes. The default is all nodes, or those of O(node_selector).
+      - Names alone need no permission to list nodes.
     type: list
     elements: str
     default: []
   node_selector:
-    description: Label selector of nodes, as kubectl takes it. With O(nodes), both must hold.
+    description: Label selector of nodes in the syntax of kubectl. With O(nodes), both must match.
     type: str
     default: ""
   namespaces:
@@ -42,30 +41,30 @@ options:
     default: []
   run_id:
     description:
-      - Only pods of this run are compared, by the labels that M(kubestress.core.batch) gives. Kubelets know no labels,
-        so pods are listed for it. A node's own figures count all pods.
+      - Only pods of this run are compared, by the labels that M(kubestress.core.batch) sets. Kubelets do not report
+        labels, so this lists pods. A node's own figures count all pods.
     type: str
     default: ""
   top:
-    description: How many pods to return, those nearest to their limit first. 0 to 1000.
+    description: How many pods to return, 0 to 1000, those closest to their limit first.
     type: int
     default: 20
   request_budget:
     description:
-      - Requests to kubelets at most, 3 to 30000. With more nodes than it is good for, an even sample of them is asked.
+      - Maximum number of requests to kubelets, 3 to 30000. If it is too small for all nodes, an even sample is read.
     type: int
     default: 300
   max_concurrent:
-    description: Requests in flight at once, 1 to 100.
+    description: Maximum number of concurrent requests, 1 to 100.
     type: int
     default: 5
   node_timeout:
-    description: Seconds that one answer of a kubelet may take, 0.1 to 120.
+    description: Timeout of one request to a kubelet in seconds, 0.1 to 120.
     type: float
     default: 10.0
 attributes:
   check_mode:
-    description: Only reads, so it runs the same way.
+    description: Only reads, so check mode makes no difference.
     support: full
   diff_mode:
     description: Nothing is changed.
@@ -74,26 +73,26 @@ attributes:
     description: Works with C(async).
     support: full
 notes:
-  - Needs C(get) and C(list) on C(nodes), and C(get) on C(nodes/proxy). The latter also permits to read logs and run
-    commands on some versions of Kubernetes, so it is often given to administrators only.
+  - Needs C(get) and C(list) on C(nodes), and C(get) on C(nodes/proxy). On some versions of Kubernetes the
+    latter also permits to read logs and run commands, so often only administrators have it.
 seealso:
   - module: kubestress.core.preflight
   - module: kubestress.core.batch
 """
 
 EXAMPLES = r"""
-- name: The 20 pods nearest to their limit, over all nodes
+- name: Find the 20 pods closest to their limit
   kubestress.core.node_pids_info:
   register: pids
 
-- name: Stop where a node has used most of what its kernel allows
+- name: Stop if a node has used most of what its kernel allows
   ansible.builtin.assert:
     that: item.limits.kernel.used_percent is none or item.limits.kernel.used_percent < 80
   loop: "{{ pids.nodes }}"
   loop_control:
     label: "{{ item.name }}"
 
-- name: The build pods of one run, on the workers of one pool
+- name: Read the build pods of one run on the workers of one pool
   kubestress.core.node_pids_info:
     run_id: nightly-7
     node_selector: node-role.kubernetes.io/worker=,pool=builds
@@ -102,7 +101,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 nodes:
-  description: The first 100 nodes, those that gave figures first.
+  description: The first 100 nodes, those with data first.
   returned: success
   type: list
   elements: dict
@@ -111,58 +110,58 @@ nodes:
       description: Name of the node.
       type: str
     simulated:
-      description: Whether it is simulated and runs nothing; null where the Node may not be read.
+      description: Whether it is simulated and runs nothing; null if the Node may not be read.
       type: bool
     pid_pressure:
-      description: Condition PIDPressure; null where it is unknown.
+      description: Condition PIDPressure; null if unknown.
       type: bool
     pods:
-      description: Pods that its kubelet knows.
+      description: Number of pods that its kubelet reports.
       type: int
     processes:
-      description: Processes of the pods' containers together.
+      description: Processes of all its pods.
       type: int
     threads:
-      description: Threads that live on the node, those outside of pods included.
+      description: Threads on the node, including those outside of pods.
       type: int
     pod_pids_limit:
-      description: The kubelet's C(podPidsLimit); null also where it sets none.
+      description: The kubelet's C(podPidsLimit); also null if it sets none.
       type: int
     limits:
-      description: The limits for all pods of the node together.
+      description: The limits shared by all pods of the node.
       type: dict
       contains:
         kernel:
           description:
-            - The smaller of C(kernel.pid_max) and C(kernel.threads-max), which kubelets do not tell apart, against all
-              threads of the node.
+            - The smaller of C(kernel.pid_max) and C(kernel.threads-max), which kubelets report as one figure, compared
+              with all threads of the node.
           type: dict
           contains:
             limit:
-              description: The limit, in threads; null where there is none, or no data.
+              description: The limit in threads; null if there is none, or no data.
               type: int
             used:
               description: Threads that count against it.
               type: int
             free:
-              description: How many more there may be. Below 0 where a limit was lowered under what runs.
+              description: How many more are possible. Negative if a limit was lowered below what is running.
               type: int
             used_percent:
-              description: The share of the limit that is used.
+              description: Used percentage of the limit.
               type: float
             source:
-              description: Where the limit is from.
+              description: Source of the limit.
               type: str
             cause:
               description: Why a figure is missing, V(no limit is set) included.
               type: str
         allocatable:
-          description: What all pods together may have, against the threads of all pods. Entries as in C(kernel).
+          description: The limit for all pods together, compared with their threads. Entries as in C(kernel).
           type: dict
         eviction:
           description:
-            - The threads above which the kubelet reports PIDPressure and evicts, against all threads of the node.
-              Entries as in C(kernel).
+            - The number of threads above which the kubelet reports PIDPressure and evicts pods, compared with all
+              threads of the node. Entries as in C(kernel).
           type: dict
     causes:
       description: Why figures of this node are missing.
@@ -194,7 +193,7 @@ nodes:
         eviction: {limit: null, used: 2950, free: null, used_percent: null, source: null, cause: no limit is set}
       causes: []
 pods:
-  description: The O(top) pods that are nearest to their limit.
+  description: The O(top) pods closest to their limit.
   returned: success
   type: list
   elements: dict
@@ -215,25 +214,25 @@ pods:
       description: Processes of its containers.
       type: int
     threads:
-      description: Threads of its cgroup, its sandbox included. That is what the limit counts.
+      description: Threads of its cgroup, including its sandbox. These are what the limit counts.
       type: int
     limit:
-      description: Its own limit - what its cgroup has in force, else C(podPidsLimit).
+      description: Its own limit - the one in force in its cgroup, or else C(podPidsLimit).
       type: int
     used:
-      description: What is compared - its threads, or its processes where the threads are not known.
+      description: The figure compared with the limit - its threads, or its processes if the threads are unknown.
       type: int
     used_percent:
       description: RV(pods[].used) in percent of RV(pods[].limit).
       type: float
     free:
-      description: How many more threads it can start before some limit stops it, be it the pod's or the node's.
+      description: How many more threads it can start before it reaches a limit of the pod or of the node.
       type: int
     limited_by:
       description: Which limit that is, V(pod), V(allocatable) or V(kernel).
       type: str
     source:
-      description: Where the pod's limit is from.
+      description: Source of the pod's limit.
       type: str
     cause:
       description: Why a figure is missing, V(no limit is set) included.
@@ -253,38 +252,38 @@ pods:
       source: pids.max of the pod's cgroup
       cause: null
 nodes_total:
-  description: Number of nodes in question.
+  description: Number of selected nodes.
   returned: success
   type: int
   sample: 12
 nodes_with_data:
-  description: Number of those whose kubelet told of its pods.
+  description: Number of nodes whose kubelet reported its pods.
   returned: success
   type: int
   sample: 12
 pods_total:
-  description: Number of pods in question on the nodes with data; null where that is not known.
+  description: Number of selected pods on the nodes with data; null if unknown.
   returned: success
   type: int
   sample: 240
 pods_cause:
-  description: Why there are no pods to compare; null where there can be.
+  description: Why no pods could be compared; null otherwise.
   returned: success
   type: str
   sample: null
 tightest:
-  description: The limit of which the largest share is used, over all nodes and pods; null where there is no data.
+  description: The limit with the largest used share, over all nodes and pods; null if there is no data.
   returned: success
   type: dict
   sample: {node: worker-1, pod: null, name: kernel, limit: 32768, used: 2950, used_percent: 9.0}
 no_data:
-  description: Why figures are missing, each cause once, with the number of nodes and one of them.
+  description: Why figures are missing. Each cause has its number of nodes and one of them as an example.
   returned: success
   type: list
   elements: dict
   sample: [{cause: "summary: no answer within 10 s", nodes: 1, example: worker-7}]
 requests:
-  description: Requests to kubelets that were made.
+  description: Number of requests sent to kubelets.
   returned: success
   type: int
   sample: 36
@@ -310,7 +309,7 @@ ARGUMENTS = {
 
 
 def main() -> None:
-    """Ask; the one place where its errors become a module's failure."""
+    """Run the module; the one place where errors become a failure."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         result = run_module(module.params)

@@ -8,80 +8,85 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: observe
-short_description: Start and stop measuring a cluster around any tasks
+short_description: Measure a cluster while other tasks run
 version_added: "1.0.0"
 author:
   - kubestress contributors (@kubestress)
 description:
-  - Starts a process that goes on while the play does other things. It reads the API server's metrics, asks kubelets
-    through the node proxy, counts events of type Warning, and watches pods, Jobs and StatefulSets.
-  - What it finds is in C(observations/NNN-NAME.json) of O(results_dir), on the host of the task. The file is written
-    whole every ten seconds and at the end, so that a process that is killed loses ten seconds at most.
-  - The task returns when the first readings are done, or fails with the reason why the cluster cannot be read.
-  - Only the very process that was started is ever stopped. It is known by its pid and the moment it started.
-  - What cannot be read, by permission or because nobody answers, is told with its cause, and is no failure; but for the
-    pods, without which there is nothing to tell.
+  - Starts a background process that runs while the play continues. It reads the API server's metrics and, through the
+    node proxy, kubelets; it counts Warning events, and watches pods, Jobs and StatefulSets.
+  - The result is C(observations/NNN-NAME.json) in O(results_dir), on the task's host. The file is written every ten
+    seconds and at the end, so that at most ten seconds are lost if the process is killed.
+  - The task returns after the first readings, or fails with the reason why the cluster cannot be read.
+  - The process is identified by its pid and start time, so that no other process is ever stopped.
+  - What cannot be read, for lack of permission or of an answer, is reported with its cause and is no failure. Only pods
+    must be readable.
 extends_documentation_fragment:
   - kubestress.core.auth
 options:
   state:
     description:
-      - V(started) begins to observe, unless the same observation runs already.
-      - V(stopped) ends it and returns when the file is whole. Where none runs, nothing is changed.
+      - V(started) starts an observation, unless the same one is already running.
+      - V(stopped) ends it and returns when the file is complete. If none is running, nothing is changed.
     type: str
     choices: [started, stopped]
     default: started
   run_id:
-    description: Identity of the run. It stands in the observation, and selects the pods if O(namespaces) is empty.
+    description: Identifies the run in the observation, and selects the pods if O(namespaces) is empty.
     type: str
     required: true
   results_dir:
-    description: Folder in which C(observations/) lies, C(kubestress_run.attempt_dir) in a run. It is made if need be.
+    description: Folder of C(observations/); in a run C(kubestress_run.attempt_dir). It is created if missing.
     type: path
     required: true
   name:
-    description: Name of the observation. Those of different names may go on at once.
+    description: Name of the observation. Observations with different names may run at the same time.
     type: str
     default: observe
   namespaces:
     description:
       - Namespaces whose pods, Jobs, StatefulSets and events count. Up to 20 are watched one by one, which needs no
-        permission for the whole cluster.
-      - Empty means everything with the label of the run, as M(kubestress.core.batch) gives it.
+        cluster-wide permission.
+      - Empty means everything with the label of the run, as set by M(kubestress.core.batch).
     type: list
     elements: str
     default: []
   api_interval:
-    description: Seconds between two readings of the API server's metrics, 1 to 3600; V(0) reads before and after only.
+    description:
+      - Seconds between reads of the API server's metrics; V(0) reads them only before and after.
+      - Must be 1 to 3,600, or 0 for only before and after.
     type: float
     default: 15.0
   node_interval:
     description:
-      - Seconds between two questions to the kubelet of a node that such pods run on, 1 to 3600; V(0) asks none.
-      - All questions together are one a second at most. Simulated nodes are not asked.
+      - Seconds between reads of a kubelet whose node runs such pods; V(0) reads none.
+      - There is at most one such request per second in all. Simulated nodes have no kubelet to read.
+      - Must be 1 to 3,600, or 0 for never.
     type: float
     default: 5.0
   events:
-    description: Whether events of type Warning are watched and counted.
+    description: Whether to count events of type Warning.
     type: bool
     default: true
   max_seconds:
-    description: Seconds after which the process ends by itself if nobody stops it.
+    description:
+      - Seconds after which the process ends by itself if it is not stopped.
+      - Must be 1 to 2,592,000.
     type: float
     default: 86400.0
 attributes:
   check_mode:
-    description: Says whether something would be started or stopped, and whether the cluster answers; starts nothing.
+    description: Reports what would be started or stopped, and checks that the cluster answers.
     support: full
   diff_mode:
     description: Nothing in the cluster is changed.
     support: none
   async:
-    description: Not needed, and refused. The task returns at once, and what it started goes on.
+    description: Not needed, and refused. The task returns at once, and the process it started keeps running.
     support: none
 notes:
-  - Where the processes of a login end with it (C(KillUserProcesses) of systemd-logind, a container that is removed), so
-    does the observation; its file then has no end.
+  - If processes are killed at the end of a login (C(KillUserProcesses) of systemd-logind) or with their container, so
+    is the observation; in its file C(finished) is then null.
   - Nothing in the cluster is created or changed.
 seealso:
   - module: kubestress.core.batch
@@ -89,40 +94,40 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Begin to observe what the next tasks do to two namespaces
+- name: Start to observe two namespaces
   kubestress.core.observe:
     state: started
     run_id: release-7
     results_dir: /var/tmp/release-7
     namespaces: [shop, shop-db]
 
-- name: Somebody else's work
+- name: Run the tasks to observe
   kubernetes.core.helm:
     name: shop
     chart_ref: ./shop
     release_namespace: shop
     wait: true
 
-- name: End observing
+- name: Stop the observation
   kubestress.core.observe:
     state: stopped
     run_id: release-7
     results_dir: /var/tmp/release-7
   register: observed
 
-- name: Show what was warned of
+- name: Show the warning events
   ansible.builtin.debug:
     var: observed.observation.events.warnings
 """
 
 RETURN = r"""
 running:
-  description: Whether the process runs now.
+  description: Whether the process is running.
   returned: always
   type: bool
   sample: true
 pid:
-  description: Number of the process, null if none runs.
+  description: Pid of the process, null if none is running.
   returned: always
   type: int
   sample: 41712
@@ -133,8 +138,8 @@ observation_path:
   sample: /var/tmp/release-7/observations/001-observe.json
 observation:
   description:
-    - The observation without series and histograms, and with the first 10 rows of each list; the whole is in the file.
-      Null as long as it is not at its end.
+    - The observation without series and histograms, and with the first 10 rows of each list; the file has everything.
+      Null while it is running.
   returned: always
   type: dict
   sample:
@@ -151,6 +156,7 @@ from ..module_utils.cluster.arguments import AUTH_ARGUMENTS
 from ..module_utils.errors import ModuleFailed
 from ..module_utils.observe.arguments import INTERVAL_OPTIONS
 from ..module_utils.observe.observe import run_module
+from ..module_utils.settings.roles.observe import ROLE as OBSERVE
 
 ARGUMENTS = {
     **AUTH_ARGUMENTS,
@@ -158,14 +164,14 @@ ARGUMENTS = {
     "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
     "run_id": {"type": "str", "required": True},
     "results_dir": {"type": "path", "required": True},
-    "name": {"type": "str", "default": "observe"},
-    "namespaces": {"type": "list", "elements": "str", "default": []},
-    "max_seconds": {"type": "float", "default": 86400.0},
+    "name": OBSERVE["observe_name"].argument_spec(),
+    "namespaces": OBSERVE["observe_namespaces"].argument_spec(),
+    "max_seconds": OBSERVE["observe_max_seconds"].argument_spec(),
 }
 
 
 def main() -> None:
-    """Start or stop; the one place where its errors become a module's failure."""
+    """Run the module; the one place where errors become a failure."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         result = run_module(module.params, check_mode=module.check_mode)

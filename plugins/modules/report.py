@@ -6,23 +6,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: report
-short_description: Make the reports of a run from its files, and show it as a table
+short_description: Write the reports of a run and show them as a table
 version_added: "1.0.0"
 author:
   - kubestress contributors (@kubestress)
 description:
-  - Reads what the batches and observers of a run left in its results folder, writes C(summary.json), C(timeline.json),
-    C(report.html), C(junit.xml) and C(metrics.prom), shows the end-of-run table, and adds it to the run's log.
-  - It works after a run that was killed as well, needs no cluster, and begins no new attempt. What was not measured is
-    null in C(summary.json). The verdict of what did not come to its end is V(aborted).
-  - A bad verdict does not fail the task. Whoever asked decides what follows, as the playbook C(stress) does.
-  - Runs where the playbook runs, whatever the connection.
+  - Reads the measurements in the results folder of a run and writes C(summary.json), C(timeline.json), C(report.html),
+    C(junit.xml) and C(metrics.prom). Shows the end-of-run table and adds it to the run's log.
+  - Works after a run that was killed, needs no cluster, and starts no new attempt. A figure that was not measured is
+    null in C(summary.json). A run that did not finish gets the verdict V(aborted).
+  - A bad verdict does not fail the task. The play decides what to do about it, as the playbook C(stress) does.
+  - Runs on the controller, whatever the connection.
 attributes:
   check_mode:
-    description: Skipped, because check mode runs nothing that could be reported.
+    description: Skipped, because check mode runs no load.
     support: full
   diff_mode:
-    description: Only files of the run itself are written.
+    description: It only writes files of the run.
     support: none
   async:
     description: Not needed; it takes a second or two.
@@ -30,15 +30,15 @@ attributes:
 options:
   results_dir:
     description:
-      - Folder of the attempt, C(RESULTS/RUN_ID/attempts/NUMBER). The reports go there, and to the top of the run where
-        no newer attempt is there.
-      - Exactly one of O(results_dir) and O(run_id) is needed.
+      - Folder of the attempt, C(RESULTS/RUN_ID/attempts/NUMBER). The reports go there, and also to the top of the run
+        if there is no newer attempt.
+      - Exactly one of O(results_dir) and O(run_id) is required.
     type: path
   run_id:
-    description: Run that is in O(run_results_dir), by its id.
+    description: Id of a run in O(run_results_dir).
     type: str
   run_results_dir:
-    description: Folder under which the folder of each run lies, for O(run_id).
+    description: Folder that contains the folders of all runs, for O(run_id).
     type: path
     default: kubestress-results
   attempt:
@@ -46,19 +46,20 @@ options:
     type: int
   error:
     description:
-      - Message of the task that ended the play early, if one did. It is kept in C(run.json) for later reports.
-      - It makes the verdict V(aborted), unless the measurements themselves tell what went wrong, which is more.
+      - Message of the task that ended the play early, if any. It is kept in C(run.json) for later reports.
+      - It makes the verdict V(aborted), unless the measurements themselves show what went wrong.
     type: str
     default: ""
   slo_required:
     description:
-      - Whether a service level of Kubernetes that was missed in this run makes the verdict V(failed), and whether it
-        does if none could be judged. Without it they are told, and nothing more.
+      - Whether the verdict is V(failed) if a service level of Kubernetes was missed in this run, or if none could be
+        judged. By default, service levels are only reported.
     type: bool
     default: false
   formats:
     description:
-      - What to make beside C(summary.json) and C(timeline.json) - C(report.html), C(junit.xml), C(metrics.prom).
+      - Reports to write in addition to C(summary.json) and C(timeline.json) - C(report.html), C(junit.xml),
+        C(metrics.prom).
     type: list
     elements: str
     choices: [html, junit, metrics]
@@ -68,14 +69,14 @@ options:
     type: path
   set_stats:
     description:
-      - Give the summary out as custom statistics C(kubestress_summary), which AWX keeps as an artifact.
-      - It is the whole one up to 200 kB of JSON; of a larger one C(left_out) says what it lacks.
+      - Set the summary as custom statistics C(kubestress_summary), which AWX keeps as an artifact.
+      - The summary is complete up to 200 kB of JSON; beyond that, C(left_out) lists what is missing.
     type: bool
     default: true
 """
 
 EXAMPLES = r"""
-- name: Sum the run up
+- name: Report on the run
   kubestress.core.report:
     results_dir: "{{ kubestress_run.attempt_dir }}"
   register: report
@@ -85,7 +86,7 @@ EXAMPLES = r"""
     msg: "{{ report.verdict }}: {{ report.reasons | join('; ') }}"
   when: report.verdict != 'passed'
 
-- name: Make the figures of an earlier run ready for a node exporter
+- name: Write the metrics of an earlier run for node exporter
   kubestress.core.report:
     run_id: nightly
     run_results_dir: /srv/kubestress
@@ -94,38 +95,38 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verdict:
-  description: V(passed), V(failed), or V(aborted) when the run did not come to its end.
+  description: V(passed), V(failed), or V(aborted) if the run did not finish.
   returned: except in check mode
   type: str
   sample: passed
 reasons:
-  description: Why it is not V(passed), one line each; at most 20 of them name single objects.
+  description: Why it is not V(passed), one line each; at most 20 of them name an object.
   returned: except in check mode
   type: list
   elements: str
   sample: ["Deployment deploy-test-1/web-2: not ready: ImagePullBackOff"]
 trust:
-  description: How far the figures can be trusted, V(good), V(limited) or V(poor).
+  description: How far the figures can be trusted - V(good), V(limited) or V(poor).
   returned: except in check mode
   type: str
   sample: good
 summary:
-  description: The summary without histograms, with the first rows of long lists, and with at most 20 namespaces, of
-    those where something failed.
+  description: The summary without histograms, with long lists shortened, and with at most 20 namespaces, only those
+    with failures.
   returned: except in check mode
   type: dict
 summary_path:
-  description: Where the whole summary lies.
+  description: Path of the complete summary.
   returned: except in check mode
   type: str
   sample: /home/me/kubestress-results/nightly/summary.json
 files:
-  description: Where the other reports lie, by their format.
+  description: Paths of the other reports, by format.
   returned: except in check mode
   type: dict
   sample: {"html": "/home/me/kubestress-results/nightly/report.html"}
 problems:
-  description: One line for each report that could not be made; they are warnings as well.
+  description: One line for each report that could not be created; each is also a warning.
   returned: except in check mode
   type: list
   elements: str

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: side_by_side
-short_description: Show the summaries of several runs beside each other
+short_description: Show the summaries of several runs side by side
 version_added: "1.0.0"
 author:
   - kubestress contributors (@kubestress)
 description:
-  - Reads the C(summary.json) of each run and shows one table with a column for each, such as a run before and one after
-    a change of the nodes' limits.
-  - A figure that a run did not measure is shown as V(no data).
-  - Runs where the playbook runs, whatever the connection.
+  - Reads the C(summary.json) of each run and shows one table with a column per run, for example before and after a
+    change of the nodes' limits.
+  - A figure that was not measured is shown as V(no data).
+  - Runs on the controller, whatever the connection.
 attributes:
   check_mode:
     description: It only reads.
@@ -33,17 +33,17 @@ options:
     required: true
     suboptions:
       name:
-        description: What stands above the column.
+        description: Heading of the column.
         type: str
         required: true
       summary_path:
-        description: The run's C(summary.json).
+        description: Path of the run's C(summary.json).
         type: path
         required: true
 """
 
 EXAMPLES = r"""
-- name: Show what the raised limit has changed
+- name: Show what the raised limit changed
   kubestress.core.side_by_side:
     runs:
       - name: before
@@ -54,21 +54,21 @@ EXAMPLES = r"""
 
 RETURN = r"""
 rows:
-  description: The table's rows, each C(what) with one text a run in C(values).
+  description: Rows of the table. C(what) is the label, C(values) has one text per run.
   returned: always
   type: list
   elements: dict
   sample: [{"what": "Jobs failed", "values": ["7", "0"]}]
 fork_failures:
-  description: Of each run, the pods that failed because no process could be started in them any more.
+  description: For each run, the number of pods that failed because no process could be started in them.
   returned: always
   type: list
   elements: int
   sample: [17, 0]
 fork_events:
   description:
-    - Of each run, the Warnings that tell that nothing could be started, such as those of the container runtime. Null
-      where nobody watched them.
+    - For each run, the number of Warnings about a process that could not be started, such as those of the container
+      runtime. Null if Warnings were not watched.
   returned: always
   type: list
   elements: int

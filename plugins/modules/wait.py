@@ -8,21 +8,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: wait
-short_description: Wait for many Kubernetes objects at once, and tell why those that are not ready are not
+short_description: Wait for many Kubernetes objects at once, and report why some are not ready
 version_added: "1.0.0"
 author:
   - kubestress contributors (@kubestress)
 description:
-  - Watches the objects of some kinds that a label selector selects until all of them are ready, finished or gone. One
-    list and watch per kind, however many objects there are.
-  - Stops early when an object can never become ready - a Job that failed, a Deployment past its progress deadline, pods
-    whose image name cannot be one - and names it with its cause, the causes of its pods and of events included.
-  - Nothing selected is not ready, unless a C(count) of V(0) says so. A status that speaks of an older generation does
-    not count. A pod that succeeded and a Job that is complete are ready.
-  - What ready means is known for Namespace, Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, ReplicationController,
-    Job, Service (an address, where it is a load balancer), PersistentVolumeClaim, PersistentVolume, Node,
-    CustomResourceDefinition and APIService. Other kinds of Kubernetes are ready when they exist, and kinds of other API
-    groups when their condition Ready, or else Available, is true.
+  - Watches objects by kind and label selector until all of them are ready, finished or gone. There is one list and
+    watch per kind, however many objects there are.
+  - Stops early if an object can never become ready - a failed Job, a Deployment past its progress deadline, pods with
+    an invalid image name - and reports it with its cause, including the causes of its pods and events.
+  - If no object is selected, the kind is not ready, unless its C(count) is V(0). A status of an older generation does
+    not count. A succeeded pod and a complete Job are ready.
+  - There are readiness rules for Namespace, Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, ReplicationController,
+    Job, Service (a load balancer needs an address), PersistentVolumeClaim, PersistentVolume, Node,
+    PodDisruptionBudget, CustomResourceDefinition and APIService. Other Kubernetes kinds are ready when they exist, and
+    kinds of other API groups when their condition Ready, or else Available, is true.
 extends_documentation_fragment:
   - kubestress.core.auth
 options:
@@ -41,39 +41,39 @@ options:
         type: str
         required: true
       count:
-        description: How many objects have to exist at least. Not looked at with O(state=absent).
+        description: Minimum number of objects. Ignored with O(state=absent).
         type: int
         default: 1
   label_selector:
-    description: Which objects, as kubectl takes it. Give this or O(run_id), or both.
+    description: Label selector in the syntax of kubectl. Either this or O(run_id) is required.
     type: str
     default: ""
   run_id:
-    description: The objects of this run, by the labels that M(kubestress.core.batch) gives.
+    description: Selects the objects of this run, by the labels that M(kubestress.core.batch) sets.
     type: str
     default: ""
   namespaces:
-    description: Only in these namespaces. Up to 20 are watched one by one, without permission for the whole cluster.
+    description: Only in these namespaces. Up to 20 are watched one by one, which needs no cluster-wide permission.
     type: list
     elements: str
     default: []
   state:
     description:
       - V(ready) waits until every object is ready, V(absent) until none is left.
-      - V(finished) waits until every Job or Pod has ended, well or not; those that failed are in RV(failed_objects).
+      - V(finished) waits until every Job or Pod has ended; those that failed are in RV(failed_objects).
     type: str
     choices: [ready, finished, absent]
     default: ready
   wait_timeout:
-    description: Seconds to wait at most. What is not ready by then is named with its cause.
+    description: Maximum time to wait, in seconds. Objects that are not ready by then are reported with their cause.
     type: int
     default: 600
   progress_file:
-    description: File to which lines about the progress are appended; the action plug-in sets it and shows them.
+    description: File to which progress lines are appended; set by the action plug-in, which shows them.
     type: path
 attributes:
   check_mode:
-    description: Looks once, reports, and does not wait nor fail.
+    description: Reports the current state; neither waits nor fails.
     support: full
   diff_mode:
     description: Nothing is changed.
@@ -87,14 +87,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Until a run's workloads are ready
+- name: Wait until the workloads of a run are ready
   kubestress.core.wait:
     run_id: nightly-7
     kinds:
       - {api_version: apps/v1, kind: Deployment, count: 30}
       - {api_version: apps/v1, kind: StatefulSet}
 
-- name: Until all Jobs of a team have ended, for an hour at most
+- name: Wait until all Jobs of a team have ended, for at most an hour
   kubestress.core.wait:
     label_selector: team=a,type in (build,test)
     namespaces: [team-a]
@@ -102,7 +102,7 @@ EXAMPLES = r"""
     state: finished
     wait_timeout: 3600
 
-- name: Until no claim is left
+- name: Wait until no claim is left
   kubestress.core.wait:
     run_id: nightly-7
     kinds: [{api_version: v1, kind: PersistentVolumeClaim}]
@@ -111,20 +111,20 @@ EXAMPLES = r"""
 
 RETURN = r"""
 reached:
-  description: Whether everything is as asked for. False only in check mode; else the module fails.
-  returned: when the API server was asked
+  description: Whether all objects have reached O(state). False only in check mode; otherwise the module fails.
+  returned: when the API server was reached
   type: bool
   sample: true
 objects:
   description:
-    - For each kind how many objects there are and how many of them are ready (those that finished well included), have
-      finished well, have failed, and are waited for.
-  returned: when the API server was asked
+    - For each kind how many objects exist, and how many are ready (including finished ones), have finished
+      successfully, have failed, and are waited for.
+  returned: when the API server was reached
   type: dict
   sample: {"Deployment": {"total": 30, "ready": 29, "finished": 0, "failed": 0, "waiting": 1}}
 not_ready:
-  description: The first 20 objects that are not as asked for, with their causes; those that failed come first.
-  returned: when the API server was asked
+  description: The first 20 objects that have not reached O(state), with their causes; failed ones first.
+  returned: when the API server was reached
   type: list
   elements: dict
   sample:
@@ -133,19 +133,19 @@ not_ready:
       name: web
       cause: "0 of 1 replicas available; pod web-5d9c7-x2x4f: container main: ImagePullBackOff: Back-off pulling image"
 not_ready_total:
-  description: Number of objects that are not as asked for, missing ones included.
-  returned: when the API server was asked
+  description: Number of objects that have not reached O(state), including missing ones.
+  returned: when the API server was reached
   type: int
   sample: 1
 failed_objects:
   description: The first 20 objects that failed, with their causes.
-  returned: when the API server was asked
+  returned: when the API server was reached
   type: list
   elements: dict
   sample: [{"kind": "Job", "namespace": "team-a", "name": "build-7", "cause": "BackoffLimitExceeded"}]
 seconds:
-  description: How long it took.
-  returned: when the API server was asked
+  description: Duration in seconds.
+  returned: when the API server was reached
   type: float
   sample: 12.7
 """
@@ -175,7 +175,7 @@ ARGUMENTS = {
 
 
 def main() -> None:
-    """Wait; the one place where its errors become a module's failure."""
+    """Run the module; the one place where errors become a failure."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         result = run_module(module.params, check_mode=module.check_mode)

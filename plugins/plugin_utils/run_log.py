@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The run's log: what the screen showed, with times, in a file that outlives the terminal."""
+"""The log file of a run: the lines shown on screen, with time and level."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 @dataclass(frozen=True, kw_only=True)
 class RunLog:
-    """A file to which lines are added. `least` is the least severe of LEVELS that is written."""
+    """A log file. `least` is the lowest of LEVELS that is written."""
 
     path: Path
     least: str
 
     @classmethod
     def of_play(cls, task_vars: Mapping[str, Any]) -> RunLog | None:
-        """The log of the run that the play is at, by the facts of the role run; None if it is at none."""
+        """The log of the current run, from the facts that the role run sets; None outside a run."""
         run, settings = task_vars.get("kubestress_run"), task_vars.get("kubestress_settings")
         if not isinstance(run, Mapping) or not isinstance(settings, Mapping):
             return None
         return cls(path=Path(run["log_file"]), least=settings["run_log_level"])
 
     def add(self, level: str, lines: Iterable[str]) -> None:
-        """Add lines with time and level, if the level is written. Raises OSError; the folder is made if need be."""
+        """Add lines with time and level unless the level is too low. Creates the folder. Raises OSError."""
         if LEVELS.index(level) < LEVELS.index(self.least):
             return
         path = self.path.expanduser()

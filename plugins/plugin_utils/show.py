@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shows lines of text through Ansible's display, coloured where the terminal allows and the user wants it."""
+"""Shows lines through Ansible's display, in the colours of the user's configuration."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from ansible_collections.kubestress.core.plugins.module_utils.results.table impo
 
 
 def show_lines(lines: Iterable[Line]) -> None:
-    """Show each line in the colour that the user's configuration gives its tone.
+    """Show each line in the colour of its tone.
 
-    Display itself leaves colour out where there is no terminal, and for ANSIBLE_NOCOLOR and NO_COLOR.
+    Display itself omits colours without a terminal, and with ANSIBLE_NOCOLOR or NO_COLOR.
     """
     colours = {
         GOOD: constants.COLOR_OK,

@@ -1,4 +1,4 @@
-"""Run an action plug-in in place of a task, with a function for what Ansible would do with its module."""
+"""Run an action plugin as a task would, with a function in place of the module's execution."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-#: Where no progress can be shown.
+#: Tasks for which no progress can be shown.
 SILENT = [{"transport": "ssh"}, {"async_val": 60}, {"check_mode": True}]
 
 
@@ -24,7 +24,7 @@ def act(
     check_mode: bool = False,
     become: bool = False,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return (what the module was run with, the task's result); `execute` gives the module's answer."""
+    """Return (the module's arguments, the task's result); `execute` returns the module's result."""
     given: dict[str, Any] = {}
 
     class Plugin(plugin):  # type: ignore[valid-type,misc]
@@ -43,7 +43,7 @@ def act(
 
 
 def check_progress(plugin: type[ActionBase]) -> None:
-    """The module gets its arguments and a file for progress, which is gone afterwards."""
+    """The module gets its arguments and a progress file, which is removed afterwards."""
 
     def execute(*, module_args: dict[str, Any], **_options: Any) -> dict[str, Any]:
         assert Path(module_args["progress_file"]).exists()
@@ -56,14 +56,14 @@ def check_progress(plugin: type[ActionBase]) -> None:
 
 
 def check_silence(plugin: type[ActionBase], where: dict[str, Any]) -> None:
-    """Where progress cannot be had, the module gets its arguments alone."""
+    """Without progress, the module gets its arguments only."""
     given, _result = act(plugin, {"run_id": "r1"}, **where)
     assert given["module_args"] == {"run_id": "r1"}
     assert given["wrap_async"] is bool(where.get("async_val"))
 
 
 def check_connection(plugin: type[ActionBase]) -> None:
-    """The connection's variables go to the module, unless the task says otherwise."""
+    """The connection variables go to the module, unless the task sets the option."""
     variables = {"kubestress_kubeconfig": "/k", "kubestress_context": "c"}
     given, _result = act(plugin, {"context": "mine"}, task_vars=variables)
     assert given["module_args"] == {"kubeconfig": "/k", "context": "mine"}

@@ -1,10 +1,10 @@
-"""The system's Chromium, for tests of what people see."""
+"""The system's Chromium, for tests of the report page."""
 
 from __future__ import annotations
 
 import shutil
 
-#: What Chromium is called on PATH, by distribution.
+#: Names of Chromium on PATH, by distribution.
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 MISSING = f"none of {', '.join(NAMES)} is on PATH (Debian package chromium)"
 

@@ -1,4 +1,4 @@
-"""The collection as files: what belongs to it, a copy of that, and the tarball made from the copy."""
+"""The collection as files: its sources, a copy of them, and the tarball built from the copy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 
 
 def source_files() -> list[Path]:
-    """Return the checkout's files relative to it: what git has or would take, without what .gitignore names."""
+    """Return the checkout's files, relative to it: tracked by git, or untracked and not ignored."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=CHECKOUT,
@@ -24,7 +24,7 @@ def source_files() -> list[Path]:
 
 
 def copy_sources(target: Path, *, without: tuple[str, ...] = ()) -> None:
-    """Copy the source files, except those whose path begins with one of without, into the folder target."""
+    """Copy the source files into `target`, except paths that start with one of `without`."""
     for name in source_files():
         if str(name).startswith(without):
             continue

@@ -1,4 +1,4 @@
-"""Start and stop an embedded control plane by way of the collection's own playbook."""
+"""Start and stop an embedded control plane with the collection's own playbook."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-# Names a cluster for the tests to use instead of one of their own. They create and delete there: only a throw-away one.
+# Names a cluster for the tests to use instead of starting one. They create and delete there: use a throw-away cluster.
 TEST_KUBECONFIG = "KUBESTRESS_TEST_KUBECONFIG"
 PLAYBOOK = "kubestress.core.local_cluster"
 PORT_VARIABLES = (
@@ -23,20 +23,19 @@ PORT_VARIABLES = (
     "local_cluster_scheduler_port",
     "local_cluster_kwok_port",
 )
-# Below what Linux and macOS give to outgoing connections, above the ports that services are known by.
+# Below the ephemeral ports of Linux and macOS, above well-known ports.
 LISTENING_PORTS = range(20_000, 32_000)
 KUBECONFIG_LINE = re.compile(r'KUBECONFIG=([^"\n]+)')
 
 
 class ControlPlaneError(Exception):
-    """The playbook failed, or did not say where the kubeconfig is; the message is what it printed."""
+    """The playbook failed or did not print the kubeconfig's path; the message is its output."""
 
 
 def free_ports(count: int) -> list[int]:
-    """Return that many different loopback ports that nothing listens on right now.
+    """Return `count` different loopback ports that nothing listens on now.
 
-    None of those that the system gives to connections: between now and the start of whoever is to listen, another
-    test's connection could take it.
+    They are outside the ephemeral range: otherwise another test's connection could take one before the server starts.
     """
     with ExitStack() as sockets:
         found: list[int] = []
@@ -50,7 +49,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def playbook(variables: Mapping[str, object], *, shown: bool = True) -> str:
-    """Run the local_cluster playbook with these variables, its output shown as it comes or not; return all of it."""
+    """Run the local_cluster playbook with these variables, optionally showing its output; return the output."""
     extra = [word for name, value in variables.items() for word in ("-e", f"{name}={value}")]
     command = ["ansible-playbook", PLAYBOOK, *extra]
     lines = []
@@ -69,7 +68,7 @@ def playbook(variables: Mapping[str, object], *, shown: bool = True) -> str:
 
 
 def start(variables: Mapping[str, object] | None = None) -> Path:
-    """Start a control plane, or find it running; return its kubeconfig, which the playbook's last message names."""
+    """Start a control plane unless it runs; return its kubeconfig, from the playbook's last message."""
     output = playbook(variables or {})
     found = KUBECONFIG_LINE.findall(output)
     if not found:
@@ -79,12 +78,12 @@ def start(variables: Mapping[str, object] | None = None) -> Path:
 
 @contextmanager
 def running(folder: Path, variables: Mapping[str, object] | None = None) -> Iterator[Path]:
-    """Start a control plane in the folder on free ports, yield its kubeconfig, and stop it whatever happens."""
+    """Start a control plane in the folder on free ports, yield its kubeconfig, and always stop it."""
     ports = zip(PORT_VARIABLES, free_ports(len(PORT_VARIABLES)), strict=True)
     chosen = {"local_cluster_data_dir": folder / "cluster", "local_cluster_kubectl": True, **dict(ports)}
     chosen |= variables or {}
     try:
         yield start(chosen)
     finally:
-        # Unseen, because pytest's closing line is to be the last; what goes wrong is in the error.
+        # Not shown, because pytest's summary must be last; an error has the output.
         playbook(chosen | {"local_cluster_state": "absent"}, shown=False)

@@ -1,4 +1,4 @@
-"""Measurements as a batch writes them, for tests of what is made from them."""
+"""Measurements as a batch writes them, for tests of everything computed from them."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def latencies(*milliseconds: float, errors: int = 0) -> dict[str, Any]:
 
 
 def durations(*seconds: float) -> dict[str, Any]:
-    """Return a row of seconds, as of a stage of pods' start-up or of Jobs."""
+    """Return a row in seconds, such as a stage of pod start-up or Job durations."""
     row = latencies(*(value * 1000 for value in seconds))
     percentiles = {f"p{p}_s": row[f"p{p}_ms"] / 1000 for p in (50, 90, 95, 99)}
     return {"count": len(seconds), **percentiles, "max_s": max(seconds), "histogram": row["histogram"]}
 
 
 def timeline(count: int, *, started: str = "2026-11-21T04:00:02.000Z", bin_seconds: int = 1) -> dict[str, Any]:
-    """Return the timeline of a batch that sends ten requests in each bin, and whose pods start one a bin."""
+    """Return the timeline of a batch that sends ten requests per bin, with one pod starting per bin."""
     flat = {"requests": 10, "errors": 0, "retries": 0, "in_flight": 5, "latency_p50_ms": 3.0, "latency_p99_ms": 9.0}
     series: dict[str, list[float]] = {name: [value] * count for name, value in flat.items()}
     series |= {"cpu_share": [0.3] * count, "pods_pending": [1] * count, "pods_running": list(range(count))}
@@ -42,7 +42,7 @@ def timeline(count: int, *, started: str = "2026-11-21T04:00:02.000Z", bin_secon
 
 
 def counts(requested: int, *, created: int | None = None, unchanged: int = 0, failed: int = 0, ready: int | None = -1):
-    """Return the row of one kind: all of it made and ready, unless something else is said."""
+    """Return the row of one kind: by default, all objects are created and ready."""
     made = requested - unchanged - failed if created is None else created
     return {
         "requested": requested,
@@ -54,7 +54,7 @@ def counts(requested: int, *, created: int | None = None, unchanged: int = 0, fa
 
 
 def batch(**changed: Any) -> dict[str, Any]:
-    """Return the measurements of a batch of 30 Deployments and 4 Jobs in 2 namespaces in which all went well."""
+    """Return the measurements of a batch of 30 Deployments and 4 Jobs in 2 namespaces without failures."""
     document: dict[str, Any] = {
         "schema": 1,
         "run_id": "r1",

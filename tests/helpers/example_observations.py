@@ -1,4 +1,4 @@
-"""Observations as observers write them, for tests of what is made from them."""
+"""Observations as observers write them, for tests of everything computed from them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _BOUNDS = ("0.05", "0.1", "0.5", "1", "5", "+Inf")
 
 
 def sli(verb: str, resource: str, *counts: int, scope: str = "namespace", group: str = "") -> dict[str, Any]:
-    """Return a row of the SLI; `counts` are the calls up to 0.05, 0.1, 0.5, 1, 5 s and all, cumulative."""
+    """Return a row of the SLI; `counts` are cumulative: calls up to 0.05, 0.1, 0.5, 1 and 5 s, and all calls."""
     by_bound: dict[float, float] = {}
     for bound, count in zip(_BOUNDS, counts, strict=True):
         add_to(by_bound, bound, count)
@@ -29,7 +29,7 @@ def sli(verb: str, resource: str, *counts: int, scope: str = "namespace", group:
 
 
 def api_server(**changed: Any) -> dict[str, Any]:
-    """Return what was read of one API server that was always there."""
+    """Return the readings of one API server that never restarted."""
     document: dict[str, Any] = {
         "source": "metrics",
         "cause": None,
@@ -64,7 +64,7 @@ def api_server(**changed: Any) -> dict[str, Any]:
 
 
 def node(name: str, **changed: Any) -> dict[str, Any]:
-    """Return the row of a real node that told of itself."""
+    """Return the row of a real node with figures."""
     row: dict[str, Any] = {
         "name": name,
         "simulated": False,
@@ -84,7 +84,7 @@ def node(name: str, **changed: Any) -> dict[str, Any]:
 
 
 def silent_node(name: str, **changed: Any) -> dict[str, Any]:
-    """Return the row of a node of which nobody told anything."""
+    """Return the row of a node without figures."""
     nothing = dict.fromkeys(
         [
             *("max_threads", "threads_peak", "pod_pids_limit", "pod_threads_peak", "pod_processes_peak"),
@@ -95,7 +95,7 @@ def silent_node(name: str, **changed: Any) -> dict[str, Any]:
 
 
 def nodes(*rows: dict[str, Any], **changed: Any) -> dict[str, Any]:
-    """Return what kubelets told; of each node that did, a series of two readings."""
+    """Return the readings of nodes, with a series of two readings for each that has figures."""
     told = [row for row in rows if row["samples"]]
     series = [
         {
@@ -120,7 +120,7 @@ def nodes(*rows: dict[str, Any], **changed: Any) -> dict[str, Any]:
 
 
 def warning(reason: str, count: int, *, kind: str = "Pod", **changed: Any) -> dict[str, Any]:
-    """Return one row of warnings."""
+    """Return one row of Warnings."""
     row: dict[str, Any] = {
         "reason": reason,
         "kind": kind,
@@ -133,7 +133,7 @@ def warning(reason: str, count: int, *, kind: str = "Pod", **changed: Any) -> di
 
 
 def observation(**changed: Any) -> dict[str, Any]:
-    """Return the observation beside the batch of example_batches, in which all went well."""
+    """Return the observation of the batch in example_batches, without failures."""
     document: dict[str, Any] = {
         "schema": 1,
         "run_id": "r1",
@@ -143,7 +143,16 @@ def observation(**changed: Any) -> dict[str, Any]:
         "interval": {"api_seconds": 15, "node_seconds": 5},
         "api_server": api_server(),
         "nodes": nodes(node("n-1"), node("n-2", threads_peak=400, pod_processes_peak=3)),
-        "processes": {"per_build_pod": {"min": 70, "median": 72, "max": 75, "samples": 9, "source": "kubelet"}},
+        "processes": {
+            "per_build_pod": {
+                "min": 70,
+                "median": 72,
+                "max": 75,
+                "plateaus": {"70": 1, "72": 1, "75": 1},
+                "samples": 9,
+                "source": "kubelet",
+            }
+        },
         "events": {"source": "watch", "cause": None, "total": 3, "warnings": [warning("FailedScheduling", 3)]},
         "skew": {"estimate_ms": 12.0, "error_ms": 40.0, "samples": 30},
         "warnings": [],

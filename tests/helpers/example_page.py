@@ -16,13 +16,13 @@ STARTED = "2026-11-21T05:21:10.000Z"
 
 
 def rfc3339(seconds: float) -> str:
-    """Return the time so many seconds after the start of the run."""
+    """Return the time `seconds` after the start of the run."""
     whole = 5 * 3600 + 21 * 60 + 10 + int(seconds)
     return f"2026-11-{21 + whole // 86400:02}T{whole // 3600 % 24:02}:{whole // 60 % 60:02}:{whole % 60:02}.000Z"
 
 
 def counts(requested: int, *, ready: int) -> dict[str, int]:
-    """Return the row of one kind of which all were stored."""
+    """Return the row of one kind, all of them stored."""
     return {"requested": requested, "created": requested, "unchanged": 0, "failed": 0, "ready": ready}
 
 
@@ -50,7 +50,7 @@ def spread(rng: random.Random, count: int, middle_s: float) -> dict[str, Any]:
 
 
 def load_series(rng: random.Random, bins: int, *, jobs_from: float = 0.3, failing: bool = False) -> dict[str, list]:
-    """Return the series of a run: a burst of objects, then Jobs in waves; None where nothing was answered."""
+    """Return the series of a run: a burst of objects, then Jobs in waves; None where there was no answer."""
     series: dict[str, list] = {
         name: []
         for name in (
@@ -98,7 +98,7 @@ def load_series(rng: random.Random, bins: int, *, jobs_from: float = 0.3, failin
 
 
 def node_series(rng: random.Random, name: str, seconds: float, points: int, peak: int) -> dict[str, Any]:
-    """Return one node's series, with a hole where its kubelet did not answer."""
+    """Return one node's series, with a gap where its kubelet did not answer."""
     times = [round(index * seconds / points, 1) for index in range(points)]
     threads = [
         int(peak * (0.3 + 0.7 * math.sin(math.pi * index / points)) + rng.random() * 40) for index in range(points)
@@ -326,7 +326,7 @@ def summary_document(*, seconds: float = 312, scale: int = 1, seed: int = 7, **c
 
 
 def levels() -> list[Documents]:
-    """Return judged service levels: met, not measured."""
+    """Return service levels: some met, one not measured."""
     rows = [
         ("mutating API calls", "POST", "pods", "namespace", 1234, 0.1, 1.0, True),
         ("mutating API calls", "POST", "configmaps", "namespace", 400, 0.05, 1.0, True),
@@ -340,7 +340,7 @@ def levels() -> list[Documents]:
 
 
 def server(rng: random.Random) -> Documents:
-    """Return what the API server told."""
+    """Return the API server's figures."""
     resources = ("pods", "configmaps", "secrets", "deployments", "replicasets", "jobs", "services", "leases", "nodes")
     return {
         "source": "metrics",
@@ -384,7 +384,7 @@ def server(rng: random.Random) -> Documents:
 
 
 def nodes(amount: int) -> Documents:
-    """Return what kubelets told: the first node is near its limit and was under pressure."""
+    """Return the nodes' figures: the first node is near its limit and was under pressure."""
     rows = [
         {
             "name": f"worker-{n}",
@@ -476,10 +476,10 @@ def passed() -> Documents:
 
 
 def failed() -> Documents:
-    """Return those of a run in which much failed: many reasons, long names, text that looks like markup."""
+    """Return those of a run with many failures: many reasons, long names, text that looks like markup."""
     long = "a-very-long-namespace-name-that-reaches-the-sixty-three-letters-x"
     summary = summary_document(verdict="failed")
-    summary["reasons"] = ["Job: 14 of 60 failed", "Job pods: 131 were active at once, above the ceiling of 120"] + [
+    summary["reasons"] = ["Job: 14 of 60 failed", "Job pods: 131 active at once, above the ceiling of 120"] + [
         f"create Job {long}/build-{n}: QuotaExceeded: exceeded quota: compute, requested: pods=6, used: pods=98, "
         "limited: pods=100"
         for n in range(18)

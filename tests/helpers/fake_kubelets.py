@@ -1,7 +1,7 @@
-"""Kubelets that a real API server can ask through its node proxy, each of which behaves in its own way.
+"""Fake kubelets that a real API server can reach through its node proxy, each with a different behaviour.
 
-They listen on an address of this machine other than loopback, because an API server proxies to no other, with a
-certificate that nobody has signed: without --kubelet-certificate-authority an API server takes any.
+They listen on an address of this machine other than loopback, because an API server does not proxy to loopback. Their
+certificate is self-signed: without --kubelet-certificate-authority, an API server accepts any.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ FIGURES = {
     "memory": {"workingSetBytes": 3 * 1024**3},
 }
 THREADS = 'container_threads{id="/kubepods/pod0f0c1c4e-6a55-4c55-9b0a-0d4c6d5a9b11",namespace="ns",pod="p"} 640\n'
-#: What a kubelet does with a question for stats/summary; the others are answered as a kubelet does, or likewise.
+#: Response to stats/summary; other paths are answered as by a kubelet, or with the same fault.
 BEHAVIOURS = ("counting", "forbidden", "missing", "garbage", "silent", "absent")
 
 
 def own_address() -> str | None:
-    """Return an address of this machine that others could reach, or None; nothing is sent to find out."""
+    """Return a non-loopback address of this machine, or None; sends nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("198.51.100.1", 9))
@@ -44,7 +44,7 @@ def own_address() -> str | None:
 
 @dataclass
 class FakeKubelets:
-    """`ports` by behaviour; "absent" has one on which nobody listens. `asked` counts (behaviour, last word of path)."""
+    """`ports` by behaviour; "absent" has a port without listener. `asked` counts (behaviour, last part of path)."""
 
     address: str
     ports: dict[str, int] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class FakeKubelets:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def node(self, name: str, behaviour: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return a Node that nothing is scheduled to, and the status by which the API server finds its kubelet."""
+        """Return an unschedulable Node, and the status by which the API server finds its kubelet."""
         taint = {"key": "kubestress.core/test", "effect": "NoSchedule"}
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": {"taints": [taint]}}
         status = {
@@ -69,7 +69,7 @@ class FakeKubelets:
         return node, {"status": status}
 
     async def answer(self, behaviour: str, request: web.Request) -> web.StreamResponse:
-        """Answer as this kubelet does."""
+        """Respond with this kubelet's behaviour."""
         endpoint = request.path.rpartition("/")[2]
         self.asked[behaviour, endpoint] += 1
         if behaviour == "silent":
@@ -110,7 +110,7 @@ class FakeKubelets:
 
 @contextlib.contextmanager
 def fake_kubelets(address: str, folder: Path) -> Iterator[FakeKubelets]:
-    """Yield kubelets at work, in a thread of their own."""
+    """Yield running kubelets, in their own thread."""
     authority = certificates.authority("nobody")
     pair = certificates.issue("kubelet", authority=authority, addresses=[address])
     path = folder / "kubelet.pem"
@@ -137,7 +137,7 @@ def fake_kubelets(address: str, folder: Path) -> Iterator[FakeKubelets]:
 
 
 def make_nodes(kubectl: Any, kubelets: FakeKubelets, prefix: str) -> dict[str, str]:
-    """Make a Node for each of the kubelets; return their names by behaviour. Their order is that of BEHAVIOURS."""
+    """Create a Node for each kubelet; return their names by behaviour, in the order of BEHAVIOURS."""
     names = {behaviour: f"{prefix}-{number}-{behaviour}" for number, behaviour in enumerate(BEHAVIOURS)}
     for behaviour, name in names.items():
         node, status = kubelets.node(name, behaviour)

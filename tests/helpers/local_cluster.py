@@ -1,4 +1,4 @@
-"""Drive the module kubestress.core.local_cluster, and look at the processes it is about."""
+"""Run the module kubestress.core.local_cluster, and inspect its processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODULE = "kubestress.core.local_cluster"
 
 @dataclass
 class Result:
-    """What the module returned: its dictionary, whether it failed, and all that Ansible printed, warnings included."""
+    """The module's result, whether it failed, and Ansible's output including warnings."""
 
     failed: bool
     values: dict[str, Any]
@@ -25,7 +25,7 @@ class Result:
 
     @property
     def message(self) -> str:
-        """The failure's one line."""
+        """The one-line failure message."""
         return self.values.get("msg", "")
 
     def __getitem__(self, name: str) -> Any:
@@ -44,7 +44,7 @@ class Driver:
         return Path(self.options["data_dir"])
 
     def start(self, **changes: Any) -> subprocess.Popen[str]:
-        """Begin a call and leave it running."""
+        """Start a call without waiting for it."""
         options = json.dumps({**self.options, **changes})
         check = ["--check"] if self.environment.get("CHECK") else []
         python = f"ansible_python_interpreter={sys.executable}"
@@ -67,13 +67,13 @@ class Driver:
         return self.finish(self.start(**changes))
 
     def ok(self, **changes: Any) -> Result:
-        """Run it where it has to work."""
+        """Run it; it must succeed."""
         result = self(**changes)
         assert not result.failed, result.message
         return result
 
     def failure(self, **changes: Any) -> str:
-        """Run it where it has to fail; the message, which is one line."""
+        """Run it; it must fail. Returns the message, which is one line."""
         result = self(**changes)
         assert result.failed, result.values
         assert "\n" not in result.message, result.message
@@ -82,7 +82,7 @@ class Driver:
 
 
 def processes_of(folder: Path) -> dict[int, str]:
-    """The command lines, by pid, of everything that mentions the folder on its command line or in its environment."""
+    """Command lines, by pid, of processes that have the folder in their command line or environment."""
     found = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():

@@ -1,4 +1,4 @@
-"""Run one module in a playbook of its own, and get back what it returned."""
+"""Run one module in its own playbook and return its result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from helpers.commands import Completed
 def returned(
     ansible_playbook: Callable[..., Completed], folder: Path, module: str, options: dict[str, Any], *arguments: str
 ) -> tuple[int, dict[str, Any]]:
-    """(exit code of the play, what the task returned). The play lies in `folder`; its `arguments` are ansible's own."""
+    """(exit code of the play, the task's result). The play's files go to `folder`, `arguments` to ansible-playbook."""
     result = folder / "result.json"
     tasks = [
         {module: options, "register": "answer", "ignore_errors": True},

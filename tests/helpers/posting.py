@@ -1,4 +1,4 @@
-"""A load of one kind of request with the reader of the API server's metrics beside it."""
+"""A load of a single kind of request, with the reader of the API server's metrics running next to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.observe.api_server
 
 
 async def posted(namespace: str, *, count: int, **auth: Any) -> tuple[list[float], dict[str, Any]]:
-    """POST ConfigMaps, five at a time, with an ApiServerPart beside: the client's seconds, sorted, and the document.
+    """POST ConfigMaps, five at a time, with an ApiServerPart: returns the client's seconds, sorted, and the document.
 
     `auth` are options of the collection's modules, such as kubeconfig and host.
     """

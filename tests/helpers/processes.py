@@ -1,4 +1,4 @@
-"""Processes that a test has started, with all that they have started."""
+"""Processes that a test started, with their descendants."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """Yield the ids of all processes below one, in whatever session they are."""
+    """Yield the ids of all descendants of a process, in any session."""
     try:
         tasks = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
-    except OSError:  # it has ended meanwhile
+    except OSError:  # it has ended in the meantime
         return
     for child in (int(number) for numbers in tasks for number in numbers):
         yield child
@@ -22,13 +22,13 @@ def descendants(pid: int) -> Iterator[int]:
 
 
 def kill_tree(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all below it at once and without a chance to tidy up, as a machine that goes down does.
+    """Kill a process and its descendants with SIGKILL, as if the machine went down.
 
-    Ansible's workers have sessions of their own: the process group is not enough.
+    Ansible's workers have their own sessions, so killing the process group is not enough.
     """
     if process.poll() is not None:
         return
-    # Stopped first, so that nothing is started between the look and the kill.
+    # Stop it first, so that it starts nothing between the listing and the kill.
     process.send_signal(signal.SIGSTOP)
     for pid in [process.pid, *descendants(process.pid)]:
         with contextlib.suppress(ProcessLookupError):

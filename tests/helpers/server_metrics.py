@@ -1,4 +1,4 @@
-"""Answers of an API server's /metrics, as short as they can be and with what a test is about."""
+"""Minimal /metrics responses of an API server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def metrics(
     mutating: int = 0,
     extra: str = "",
 ) -> bytes:
-    """Return the text: `posts` are cumulative buckets of POST configmaps; `rejected` None has no such series yet."""
+    """Return the text: `posts` are cumulative buckets of POST configmaps; None as `rejected` omits that series."""
     lines = ["# TYPE process_start_time_seconds gauge", f"process_start_time_seconds {started!r}"]
     lines += [f"process_cpu_seconds_total {cpu}", f"process_resident_memory_bytes {1e8 + cpu}"]
     lines += [f'apiserver_current_inflight_requests{{request_kind="mutating"}} {mutating}']

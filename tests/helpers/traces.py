@@ -1,4 +1,4 @@
-"""What a real node could leave behind on a machine: taken before and after, compared by the tests."""
+"""Traces that a real node could leave on a machine; tests compare them before and after."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-# What the kubelet and kube-proxy of a whole machine would set.
+# Settings that the kubelet and kube-proxy of a whole machine would change.
 SYSCTLS = (
     "kernel/panic",
     "kernel/panic_on_oops",
@@ -18,27 +18,27 @@ SYSCTLS = (
     "vm/overcommit_memory",
     "vm/panic_on_oom",
 )
-# What a node starts. Each process of a cluster is marked in its environment, so one without a mark got away.
+# Programs of a node. Processes of a cluster are marked in their environment; one without a mark escaped.
 PROGRAMS = (
     "busybox", "conntrack", "containerd", "containerd-shim", "coredns", "etcd", "host-local", "kube-apiserver",
     "kube-controller", "kube-proxy", "kube-scheduler", "kubelet", "kubestress-cni", "kwok", "nft", "pause", "runc",
     "unshare",
 )  # fmt: skip
 MARK = b"KUBESTRESS_LOCAL_CLUSTER="
-# Where containerd, libcni and the kubelet write by themselves.
+# Default paths of containerd, libcni and the kubelet.
 FOLDERS = ("/run", "/var/lib", "/var/log", "/opt", "/etc/cni", "/usr/libexec", "/var/run/netns")
 
 
 @dataclass(frozen=True)
 class Traces:
-    """Sets of lines; equal when nothing was left. Other programs of the machine must keep still meanwhile."""
+    """Sets of lines; equal if nothing was left. Other programs of the machine must not change them."""
 
     mounts: frozenset[str]
     links: frozenset[str]
     routes: frozenset[str]
     rules: frozenset[str]
     cgroups: frozenset[str]
-    #: Network, mount and pid namespaces: whatever runs in a pod is in new ones.
+    #: Network, mount and pid namespaces: everything in a pod runs in new ones.
     namespaces: frozenset[str]
     unmarked: frozenset[str]
     sysctls: frozenset[str]
@@ -46,7 +46,7 @@ class Traces:
 
     @classmethod
     def now(cls) -> Traces:
-        """What there is now."""
+        """The current traces."""
         return cls(
             mounts=frozenset(Path("/proc/self/mountinfo").read_text().splitlines()),
             links=frozenset(_links()),
@@ -60,7 +60,7 @@ class Traces:
         )
 
     def left(self, before: Traces) -> dict[str, set[str]]:
-        """What differs from `before`, by kind; empty if nothing was left and nothing taken."""
+        """Differences from `before`, by kind; empty if nothing was left or removed."""
         pairs = {field.name: (getattr(before, field.name), getattr(self, field.name)) for field in fields(self)}
         return {name: set(old ^ new) for name, (old, new) in pairs.items() if old != new}
 
@@ -70,7 +70,7 @@ def _lines(*command: str) -> list[str]:
 
 
 def _links() -> list[str]:
-    # Without the counters and the index, which an address in use changes.
+    # Without counters and index, which change while an address is in use.
     return [line.split(":")[1].strip() for line in _lines("ip", "-oneline", "link")] + _lines("ip", "-brief", "address")
 
 
@@ -95,12 +95,12 @@ def _namespaces() -> set[str]:
 
 
 def _unmarked() -> set[str]:
-    """Processes by pid and command that no living cluster claims and that only a cluster starts."""
+    """Processes, by pid and command, that only a cluster starts and that belong to no running cluster."""
     found = set()
     for entry in _processes():
         try:
             name = (entry / "comm").read_text().strip()
-            # Empty for a process that has ended and only waits for its parent to ask.
+            # Empty for a zombie process.
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             if command and name.startswith(PROGRAMS) and MARK not in (entry / "environ").read_bytes():
                 found.add(f"{entry.name} {command}")

@@ -1,4 +1,4 @@
-"""Waiting for a condition instead of for a time."""
+"""Wait for a condition instead of sleeping."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PAUSE_SECONDS = 0.1
 
 
 def until(look: Callable[[], Any], *, seconds: float = 40) -> Any:
-    """Look again and again; return the first answer that is true, and fail the test if there is none in time."""
+    """Poll until the answer is true and return it; fail the test if that takes too long."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, f"not within {seconds:g} s; the last answer was {found!r}"

@@ -67,7 +67,7 @@ def test_a_kubelet_that_cannot_be_asked_is_no_data(ask: Ask, deaf_node: str) -> 
     assert (node["name"], node["simulated"], node["processes"], node["threads"]) == (deaf_node, False, None, None)
     assert all(row["limit"] is row["used"] is None and row["cause"] for row in node["limits"].values())
     assert len(node["causes"]) == answer["requests"] == 3
-    assert all("the kubelet cannot be asked: " in cause or "no answer" in cause for cause in node["causes"])
+    assert all("the kubelet cannot be reached: " in cause or "no answer" in cause for cause in node["causes"])
 
 
 def test_a_user_who_may_not_ask_kubelets_gets_no_data(ask: Ask, deaf_node: str, kubectl: Any) -> None:

@@ -149,7 +149,7 @@ def test_two_names_are_two_observations_and_one_name_is_one(observe: Observe) ->
     assert second["observation_path"].endswith("/002-second.json")
     other = observe(run_id="r", name="second", namespaces=["kube-system"])
     assert other["failed"]
-    assert "second is being observed already, with namespaces ['default'] instead of ['kube-system']" in other["msg"]
+    assert "second is already being observed, with namespaces ['default'] instead of ['kube-system']" in other["msg"]
     observe(run_id="r", name="first", state="stopped")
     assert Process.of(first["pid"]) is None
     assert Process.of(second["pid"]) is not None
@@ -166,7 +166,7 @@ def test_a_killed_process_leaves_what_it_had_written_and_a_new_one_its_own_file(
     assert stopped["changed"] is False
     assert stopped["observation"]["finished"] is None
     assert stopped["observation"]["pods"]["failed"] == 0
-    assert "ended before it was asked to" in stopped["warnings"][0]
+    assert "the observing process had ended before" in stopped["warnings"][0]
     assert observe(**options)["observation_path"].endswith("/002-observe.json")
 
 
@@ -190,7 +190,7 @@ def test_it_ends_by_itself(observe: Observe) -> None:
     assert wait_until(lambda: Process.of(started["pid"]) is None, timeout_seconds=SECONDS)
     found = document(started)
     assert found["finished"] is not None
-    assert "nobody ended it, so it ended by itself after 1 s" in found["warnings"]
+    assert "not stopped, so it ended by itself after max_seconds (1 s)" in found["warnings"]
     assert observe(run_id="r", state="stopped")["changed"] is False
 
 

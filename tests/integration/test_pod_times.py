@@ -207,6 +207,7 @@ def test_where_pods_may_not_be_watched_nothing_is_said_of_them(
             namespaces=[f"{prefix}-1"],
             results_dir=str(tmp_path),
             fragments=[NAMESPACES, deployments(2)],
+            preflight="skip",
         )
     finally:
         kubectl("delete", "clusterrolebinding", prefix)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.results.merge import merged_processes
+from ansible_collections.kubestress.core.plugins.module_utils.results.merge_observations import merged_processes
 from helpers.batches import NAMESPACES, jobs, observed, run_batch
 from helpers.counting_proxy import counting_proxy
 
@@ -62,6 +62,6 @@ def test_nobody_is_asked_where_that_is_not_wanted(
     assert not result["failed"], result["msg"]
     assert proxy.kubelets_asked == 0
     if observe.get("enabled", True):
-        assert observed(tmp_path)["nodes"]["cause"] == "nobody was asked: the interval is 0"
+        assert observed(tmp_path)["nodes"]["cause"] == "not read: the interval is 0"
     else:
         assert not (tmp_path / "observations").exists()

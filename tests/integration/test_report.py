@@ -242,7 +242,7 @@ def test_a_killed_run_can_still_be_reported(at_work, tmp_path, run_id, ansible_p
     assert done.rc == 0, done.output
     summary = summary_of(tmp_path / "results" / run_id)
     assert summary["verdict"] == "aborted"
-    assert "the batch did not come to its end" in summary["reasons"][0]
+    assert "the batch did not finish" in summary["reasons"][0]
     assert summary["objects"]["Job"]["created"] >= 1
     assert "verdict   ABORTED" in done.stdout
 
@@ -291,7 +291,7 @@ def test_what_a_killed_playbook_had_measured_is_rendered_without_a_cluster(kille
 
     summary = summary_of(killed_run)
     assert (summary["verdict"], summary["attempt"]) == ("aborted", 1)
-    assert "the batch did not come to its end; what it measured until then is here" in summary["reasons"][0]
+    assert "the batch did not finish; its measurements up to then are included" in summary["reasons"][0]
     assert summary["objects"]["Deployment"]["created"] == 6
     assert summary["requests"]["create"]["Deployment"]["count"] >= 6
     assert summary["api_server"]["source"] == "metrics"
@@ -302,7 +302,7 @@ def test_what_a_killed_playbook_had_measured_is_rendered_without_a_cluster(kille
 
     cases = ElementTree.parse(killed_run / "junit.xml").getroot().iter("testcase")
     ended = {case.attrib["name"]: [child.tag for child in case] for case in cases}
-    assert ended["the run comes to its end"] == ["error"]
+    assert ended["the run finishes"] == ["error"]
     assert ended["every Deployment is stored"] == []
     samples = {
         (sample.name, sample.labels.get("verdict")): sample.value
@@ -325,11 +325,12 @@ def test_what_a_killed_playbook_had_measured_is_rendered_without_a_cluster(kille
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"run_id": "r9"}, "run_id: there is no run 'r9' in {results}; there are r1"),
-        ({"run_id": ""}, "run_id: not given; name the run to report on"),
-        ({"run_results_dir": "/no/such/folder"}, "run_results_dir: there is no folder /no/such/folder"),
-        ({"report_attempt": 3}, "report_attempt: run r1 has no attempt 3; there are: 1"),
-        ({"report_formats": "pdf"}, "value of formats must be one or more of: html, junit, metrics"),
+        ({"run_id": "r9"}, "run_id: no run 'r9' in {results}; runs there: r1"),
+        ({"run_id": ""}, "run_id: none is given; name one"),
+        ({"run_results_dir": "/no/such/folder"}, "run_results_dir: folder /no/such/folder does not exist"),
+        ({"report_attempt": 3}, "report_attempt: run r1 has no attempt 3; its attempts: 1"),
+        ({"report_formats": "pdf"}, "report_formats: 'pdf' is not allowed; choose one of html, junit, metrics"),
+        ({"report_format": "html"}, "report_format: no role of kubestress.core has such a variable"),
     ],
 )
 def test_the_playbook_names_what_is_wrong(wrong, told, cluster_free_playbook, tmp_path):

@@ -14,6 +14,7 @@ from helpers.one_task import returned
 PATIENCE_SECONDS = 120
 DEPLOYMENT = {"api_version": "apps/v1", "kind": "Deployment"}
 JOB = {"api_version": "batch/v1", "kind": "Job"}
+BUDGET = {"api_version": "policy/v1", "kind": "PodDisruptionBudget"}
 CONFIG_MAP = {"api_version": "v1", "kind": "ConfigMap"}
 
 
@@ -84,6 +85,15 @@ def test_until_deployments_are_available_and_jobs_complete(wait: Any, create: An
     assert answer["not_ready"] == []
 
 
+def test_until_a_disruption_budget_is_met(wait: Any, create: Any, namespace: str) -> None:
+    budget = {"minAvailable": 2, "selector": {"matchLabels": {"app": namespace}}}
+    create("policy/v1", "PodDisruptionBudget", "web", spec=budget)
+    create("apps/v1", "Deployment", "web", spec=a_deployment(namespace))
+    rc, answer = wait(kinds=[BUDGET], namespaces=[namespace])
+    assert rc == 0, answer
+    assert answer["objects"]["PodDisruptionBudget"]["ready"] == 1
+
+
 def test_a_failed_job_ends_the_wait_at_once(wait: Any, create: Any, namespace: str) -> None:
     create("batch/v1", "Job", "build", spec=a_job(namespace, simulate="crash"))
     rc, answer = wait(kinds=[JOB], wait_timeout=300)
@@ -92,7 +102,7 @@ def test_a_failed_job_ends_the_wait_at_once(wait: Any, create: Any, namespace: s
     assert answer["objects"]["Job"]["failed"] == 1
     assert answer["not_ready"][0]["name"] == "build"
     assert "BackoffLimitExceeded" in answer["not_ready"][0]["cause"]
-    assert answer["msg"].startswith("waiting is in vain: 1 of 1 objects are not ready; first Job")
+    assert answer["msg"].startswith("gave up waiting: 1 of 1 objects are not ready and cannot be; first Job")
 
 
 def test_a_failed_job_has_finished(wait: Any, create: Any, namespace: str) -> None:
@@ -191,10 +201,10 @@ def test_other_namespaces_do_not_count(wait: Any, create: Any, kubectl: Any, nam
     ("options", "told"),
     [
         ({"kinds": []}, "kinds: the list is empty"),
-        ({"kinds": [DEPLOYMENT, DEPLOYMENT]}, "kinds: a kind comes twice"),
+        ({"kinds": [DEPLOYMENT, DEPLOYMENT]}, "kinds: a kind is listed twice"),
         ({"kinds": [{**JOB, "count": -1}]}, "kinds: count -1 of Job; allowed are 0 and more"),
         ({"kinds": [DEPLOYMENT], "state": "finished"}, "state: finished, with Deployment of apps/v1 in kinds"),
-        ({"kinds": [JOB], "wait_timeout": 0}, "wait_timeout: 0; allowed are 1 to 10000000"),
+        ({"kinds": [JOB], "wait_timeout": 0}, "wait_timeout: 0 is not allowed; it must be 1 to 2,419,200"),
         ({"kinds": [JOB], "label_selector": ""}, "run_id, label_selector: both are empty"),
         ({"kinds": [{"api_version": "apps/v1", "kind": "Deploiment"}]}, "the API server has no Deploiment in apps/v1"),
         ({"kinds": [{"api_version": "nix/v9", "kind": "X"}]}, "the API server does not serve nix/v9"),

@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small client for what the cluster's own set-up needs: a dozen requests on one kept connection.
+"""A small API client for setting up the cluster: a dozen requests on one connection.
 
-The collection's real client (the room `cluster`) needs libraries and 0.4 s to load; this needs the standard library.
+The collection's own client (the folder `cluster`) needs libraries and 0.4 s to load; this needs only the standard
+library.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ TIMEOUT_SECONDS = 10.0
 
 
 class ApiError(LocalClusterError):
-    """The server refused a request that it should not refuse."""
+    """The server refused a request."""
 
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
@@ -29,7 +30,7 @@ class ApiError(LocalClusterError):
 
 
 class Api:
-    """Requests to one server, http or https. `token` is shown if given; `ca` is the only authority trusted."""
+    """Requests to one server, http or https. `token` is sent if given; `ca` is the only trusted authority."""
 
     def __init__(self, url: str, *, ca: Path | None = None, token: str | None = None) -> None:
         parts = urlsplit(url)
@@ -48,7 +49,7 @@ class Api:
         self._connection.close()
 
     def healthy(self, path: str) -> bool:
-        """Whether a health endpoint answers 200; no answer at all is simply not healthy yet."""
+        """Whether a health endpoint answers 200; no answer counts as not healthy."""
         try:
             return self._send("GET", path)[0] == http.client.OK
         except (OSError, http.client.HTTPException):
@@ -67,7 +68,7 @@ class Api:
         return self._json("PATCH", path, body, content_type="application/merge-patch+json")
 
     def delete(self, path: str) -> Any:
-        """Delete an object; one that is gone already is fine."""
+        """Delete an object, if it exists."""
         return self._json("DELETE", path, missing_ok=True)
 
     def _json(
@@ -99,7 +100,7 @@ class Api:
             response = self._connection.getresponse()
             return response.status, response.read()
         except (OSError, http.client.HTTPException):
-            # A half-used connection cannot be used again.
+            # Its state is unknown, so it cannot be used again.
             self._connection.close()
             raise
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding the control plane's programs: what the machine has is used first, what is missing is built."""
+"""Find the control plane's programs on this machine, and build those that are missing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .build import Builder, cached_path, ensure_built
 from .errors import BuildError
 from .upstreams import KUBERNETES, UPSTREAM_OF, UPSTREAMS, numbers_of
 
-# A client that may be a version off, and a program for pods that has versions of its own.
+# A client that may differ by one version, and a program for pods with its own versions.
 OUTSIDE_SKEW = ("kubectl", "agnhost")
 
 
@@ -38,10 +38,10 @@ def find_binaries(
     binaries_dir: Path | None,
     environ: Mapping[str, str] | None = None,
 ) -> dict[str, Binary]:
-    """Those of `names` that are there already, by name. Nothing is built and nothing written.
+    """The programs among `names` that exist, by name. Builds and writes nothing.
 
-    Looked for in this order: `binaries_dir`, the folder in KUBEBUILDER_ASSETS, the PATH, the cache. From the second and
-    third only the pinned minor version is taken; what the user names by `binaries_dir` may be any that runs.
+    Search order: `binaries_dir`, the folder in KUBEBUILDER_ASSETS, the PATH, the cache. From KUBEBUILDER_ASSETS and
+    PATH only the pinned minor version is used; in `binaries_dir` any version that runs.
     """
     environ = os.environ if environ is None else environ
     found = {}
@@ -52,7 +52,7 @@ def find_binaries(
                 found[name] = Binary(name, path, version, source)
                 break
             if source == "binaries_dir":
-                raise BuildError(f"{path} in binaries_dir does not run on this machine or does not tell its version")
+                raise BuildError(f"{path} in binaries_dir does not run on this machine or does not print its version")
     return found
 
 
@@ -64,9 +64,9 @@ def provide_binaries(
     binaries_dir: Path | None,
     builder: Builder,
 ) -> dict[str, Binary]:
-    """All of `names`, built where they were not found.
+    """All of `names`; those not found are built.
 
-    :raises BuildError: if one can neither be found nor built, or if what was found does not fit together.
+    :raises BuildError: if one can neither be found nor built, or if their versions do not match.
     """
     found = find_binaries(names, sources_dir=sources_dir, cache_dir=cache_dir, binaries_dir=binaries_dir)
     for upstream in UPSTREAMS:
@@ -85,7 +85,7 @@ def provide_binaries(
 
 
 def check_skew(binaries: Mapping[str, Binary]) -> None:
-    """Refuse Kubernetes programs of different minor versions: the version skew policy promises nothing for them.
+    """Refuse Kubernetes programs of different minor versions, which the version skew policy does not support.
 
     :raises BuildError: naming the programs, their versions and where they came from.
     """
@@ -93,12 +93,12 @@ def check_skew(binaries: Mapping[str, Binary]) -> None:
     if len({(numbers_of(item.version) or ())[:2] for item in parts}) > 1:
         listed = ", ".join(f"{item.name} {item.version} ({item.source})" for item in parts)
         raise BuildError(
-            f"the Kubernetes programs are of different versions: {listed}; put all of one into binaries_dir"
+            f"the Kubernetes programs are of different versions: {listed}; put all of one version into binaries_dir"
         )
 
 
 def version_of(name: str, path: Path) -> str | None:
-    """The version that a program says it has, such as `1.36.3`; None if it does not run."""
+    """The version that a program prints, such as `1.36.3`; None if it does not run."""
     arguments = ["version", "--client"] if name == "kubectl" else ["--version"]
     try:
         done = subprocess.run([path, *arguments], capture_output=True, text=True, check=False, timeout=30)
@@ -125,7 +125,7 @@ def _candidates(
 
 
 def _is_compatible(name: str, version: str, sources_dir: Path) -> bool:
-    """The pinned major and minor version; kubectl may be one minor version off, as the skew policy allows."""
+    """Whether major and minor version are the pinned ones; kubectl may differ by one, as the skew policy allows."""
     have, want = numbers_of(version), numbers_of(UPSTREAM_OF[name].version(sources_dir))
     if have is None or want is None or have[0] != want[0]:
         return False

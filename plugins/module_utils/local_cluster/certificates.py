@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An authority of one's own and certificates that it signs, all with keys on the curve P-256."""
+"""A certificate authority and the certificates that it signs, all with P-256 keys."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ else:
     CRYPTOGRAPHY_IMPORT_ERROR = None
 
 VALIDITY = datetime.timedelta(days=365)
-# The clock of a virtual machine may go back a little after it was resumed.
+# The clock of a virtual machine may be set back a little after it resumes.
 BACKDATE = datetime.timedelta(hours=1)
 
 SERVER_NAMES = (
@@ -43,17 +43,17 @@ class KeyPair:
 
     @property
     def key_pem(self) -> bytes:
-        """The key as it stands in a file."""
+        """The key in PEM."""
         return _pem(self.key)
 
     @property
     def certificate_pem(self) -> bytes:
-        """The certificate as it stands in a file."""
+        """The certificate in PEM."""
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def authority(name: str) -> KeyPair:
-    """A new authority, which signed itself."""
+    """A new, self-signed authority."""
     key = ec.generate_private_key(ec.SECP256R1())
     return KeyPair(key, _build(subject=name, key=key, issuer_key=key, issuer=None))
 
@@ -68,7 +68,7 @@ def issue(name: str, *, authority: KeyPair, addresses: Sequence[str]) -> KeyPair
 
 
 def issue_client(name: str, *, authority: KeyPair, groups: Sequence[str] = ()) -> KeyPair:
-    """A new certificate for a client: the API server takes its user from the name and its groups from `groups`."""
+    """A new client certificate: `name` and `groups` become user and groups at the API server."""
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = _build(
         subject=name, key=key, issuer_key=authority.key, issuer=authority.certificate, groups=groups, client=True
@@ -77,7 +77,7 @@ def issue_client(name: str, *, authority: KeyPair, groups: Sequence[str] = ()) -
 
 
 def load(*, key_pem: bytes, certificate_pem: bytes) -> KeyPair:
-    """A pair that was written before."""
+    """A pair from PEM."""
     key = serialization.load_pem_private_key(key_pem, password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise TypeError("the key is not on an elliptic curve")
@@ -85,7 +85,7 @@ def load(*, key_pem: bytes, certificate_pem: bytes) -> KeyPair:
 
 
 def addresses_of(certificate_pem: bytes) -> set[str]:
-    """The addresses that a serving certificate is good for."""
+    """The addresses for which a serving certificate is valid."""
     certificate = x509.load_pem_x509_certificate(certificate_pem)
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return {str(address) for address in names.get_values_for_type(x509.IPAddress)}
@@ -106,7 +106,7 @@ def _build(
     groups: Sequence[str] = (),
     client: bool = False,
 ) -> x509.Certificate:
-    """A serving or client certificate signed by `issuer`, or an authority that signs itself if there is none."""
+    """A serving or client certificate signed by `issuer`; without one, a self-signed authority."""
     organizations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
     name = x509.Name([*organizations, x509.NameAttribute(NameOID.COMMON_NAME, subject)])
     now = datetime.datetime.now(datetime.UTC)
@@ -122,7 +122,7 @@ def _build(
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
         .add_extension(_key_usage(is_authority=is_authority), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        # Python's strict verification (3.13) asks for it.
+        # Required by Python's strict verification (3.13).
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
     )
     if client:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The real node's cgroup, in whatever hierarchies the machine has: version 1 or 2."""
+"""The real node's cgroup, in all hierarchies of the machine, version 1 or 2."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .errors import LocalClusterError
 
 MOUNTS = Path("/proc/self/mounts")
 REMOVAL_SECONDS = 20.0
-# What a kubelet wants to limit; a hierarchy of version 2 hands them down only when told to.
+# What a kubelet limits; in version 2 child cgroups have them only if they are enabled.
 CONTROLLERS = ("cpu", "cpuset", "io", "memory", "pids", "hugetlb")
 
 
 def hierarchies() -> list[Path]:
-    """Where cgroups are mounted here."""
+    """The mount points of cgroup hierarchies."""
     try:
         rows = [line.split() for line in MOUNTS.read_text().splitlines()]
     except OSError:
@@ -26,10 +26,10 @@ def hierarchies() -> list[Path]:
 
 
 def create(name: str, child: str) -> None:
-    """Have the cgroup `name` with `child` in every hierarchy, ready for processes."""
+    """Create the cgroup `name` with `child` in every hierarchy, ready for processes."""
     for mount in hierarchies():
         if (mount / "cgroup.controllers").exists():
-            _hand_down(mount)
+            _enable_controllers(mount)
         for folder in (mount / name, mount / name / child):
             try:
                 folder.mkdir(exist_ok=True)
@@ -37,11 +37,11 @@ def create(name: str, child: str) -> None:
                 raise LocalClusterError(f"cannot make the cgroup {folder}: {error.strerror}") from error
             _inherit_cpuset(folder)
         if (mount / "cgroup.controllers").exists():
-            _hand_down(mount / name)
+            _enable_controllers(mount / name)
 
 
 def limit_processes(name: str, count: int) -> None:
-    """Let processes and threads of the cgroup be at most `count`: what protects the rest of the machine."""
+    """Limit the processes and threads of the cgroup to `count`, to protect the rest of the machine."""
     limits = [path for mount in hierarchies() if (path := mount / name / "pids.max").exists()]
     if not limits:
         raise LocalClusterError("this machine has no cgroup controller pids; a real node could exhaust its processes")
@@ -55,9 +55,9 @@ def existing(name: str) -> list[Path]:
 
 
 def remove(name: str) -> None:
-    """Remove the cgroup with all below it. Its processes must have ended; the kernel lets go of them a moment later.
+    """Remove the cgroup and its children. Its processes must have ended, but the kernel may need a moment more.
 
-    :raises LocalClusterError: naming one that cannot be removed.
+    :raises LocalClusterError: naming those that cannot be removed.
     """
 
     def gone() -> bool:
@@ -76,20 +76,20 @@ def _try_rmdir(folder: Path) -> None:
     try:
         folder.rmdir()
     except OSError:
-        # Busy for the moment; whether it stays so is what the caller waits for.
+        # Still busy; the caller tries again.
         return
 
 
-def _hand_down(folder: Path) -> None:
-    offered = (folder / "cgroup.controllers").read_text().split()
-    handed = (folder / "cgroup.subtree_control").read_text().split()
+def _enable_controllers(folder: Path) -> None:
+    available = (folder / "cgroup.controllers").read_text().split()
+    enabled = (folder / "cgroup.subtree_control").read_text().split()
     for name in CONTROLLERS:
-        if name in offered and name not in handed:
+        if name in available and name not in enabled:
             (folder / "cgroup.subtree_control").write_text(f"+{name}")
 
 
 def _inherit_cpuset(folder: Path) -> None:
-    """Version 1 refuses processes in a cpuset that has no CPUs yet."""
+    """Copy the parent's CPUs and memory nodes: version 1 refuses processes in an empty cpuset."""
     for name in ("cpuset.cpus", "cpuset.mems"):
         path = folder / name
         if path.exists() and (folder.parent / name).exists() and not path.read_text().strip():

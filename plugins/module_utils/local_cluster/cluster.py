@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The local cluster as a whole: present, absent, built. Each does only what is still missing, and says what it did."""
+"""The states present, absent and built of the local cluster. Each does only what is missing, and reports it."""
 
 from __future__ import annotations
 
@@ -19,25 +19,34 @@ from .files import write_files
 from .layout import Layout
 from .parts import Part
 from .pki import Pki
-from .population import Population, told
+from .population import Population, describe_changes
 from .ports import check_free
 from .programs import Programs, describe
-from .real import clean_up, describe_node, left_over
+from .real import clean_up, describe_node, describe_remains
 from .settings import Settings
 from .state import Report, State, fixed_settings
 from .supervisor import Supervisor, end
-from .tier import ALL_PARTS, Decision, decide, describe_difference, part_names, strays, wanted_parts, with_the_node
+from .tier import (
+    ALL_PARTS,
+    Decision,
+    decide,
+    describe_difference,
+    leftover_processes,
+    part_names,
+    restarted_with_node,
+    wanted_parts,
+)
 
-# Ends quickly, for nothing is kept: what does not listen is killed.
+# Short, because nothing is kept: a process that does not end is killed.
 ABSENT_GRACE_SECONDS = 5.0
 
 
 class LocalCluster:
-    """One cluster, named by its data folder. `check_mode` looks and reports, but does nothing."""
+    """One cluster, identified by its data folder. With `check_mode` nothing is changed, only reported."""
 
     def __init__(self, settings: Settings, *, check_mode: bool = False) -> None:
         self.report = Report()
-        self.settings = self._possible(settings)
+        self.settings = self._supported(settings)
         self.check_mode = check_mode
         self.layout = Layout(settings.data_dir)
         self.pki = Pki(self.layout.pki)
@@ -45,16 +54,16 @@ class LocalCluster:
         self.programs = Programs(self.settings)
         self.names = part_names(self.settings)
 
-    def _possible(self, settings: Settings) -> Settings:
-        """The settings, without the real node where this machine cannot have one: said aloud, not refused."""
-        reason = host.why_not() if settings.real_node else None
+    def _supported(self, settings: Settings) -> Settings:
+        """The settings, without the real node if this machine cannot run one, which is a warning."""
+        reason = host.obstacle() if settings.real_node else None
         if reason is None:
             return settings
         self.report.warnings.append(f"real_node is true, but {reason}: the cluster has simulated nodes only")
         return dataclasses.replace(settings, real_node=False)
 
     def built(self) -> Report:
-        """Have every program ready, found or built; nothing is started."""
+        """Find or build every program; nothing is started."""
         missing = self.programs.missing(State())
         if missing:
             self.report.changes.append(f"build {', '.join(missing)}")
@@ -63,18 +72,18 @@ class LocalCluster:
         return self.report
 
     def present(self) -> Report:
-        """Have the cluster run with these settings, every node Ready.
+        """Make the cluster run with these settings, with every node Ready.
 
-        :raises LocalClusterError: one line that says what is in the way and what to do.
+        :raises LocalClusterError: one line with the obstacle and what to do.
         """
-        with self._alone():
+        with self._lock():
             self._check_folder()
             state = State.load(self.layout.state)
             if self.check_mode:
                 return self._predict_present(state)
             began = time.monotonic()
-            self._end_strays()
-            # Before a build that takes minutes, not after it.
+            self._end_leftovers()
+            # Checked before a build that takes minutes.
             if self.settings.real_node:
                 host.find()
             elif not self.supervisor.running(ALL_PARTS):
@@ -88,13 +97,13 @@ class LocalCluster:
             return self.report
 
     def absent(self) -> Report:
-        """Have no process and no file of this cluster; the cache stays."""
-        with self._alone():
+        """End all processes and remove all files of this cluster; the cache stays."""
+        with self._lock():
             self._check_folder()
             processes = self.supervisor.everything()
             if processes:
                 self.report.changes.append(f"end {len(processes)} processes")
-            self.report.changes += left_over(self.settings)
+            self.report.changes += describe_remains(self.settings)
             if self.layout.root.exists():
                 self.report.changes.append(f"remove {self.layout.root}")
             if not self.check_mode:
@@ -103,14 +112,14 @@ class LocalCluster:
                 self._remove_folder()
             return self.report
 
-    def _alone(self) -> AbstractContextManager[None]:
-        """Two runs on the same data folder take turns. Check mode writes nothing, not even a lock."""
+    def _lock(self) -> AbstractContextManager[None]:
+        """A lock, so that runs on the same data folder take turns. Check mode writes nothing, not even a lock."""
         if self.check_mode:
             return nullcontext()
         return exclusive(self.settings.cache_dir / "locks" / f"cluster-{self.settings.key}.lock")
 
     def _check_folder(self) -> None:
-        """Refuse a stranger's folder; one that our processes still work in is ours, whatever somebody removed there."""
+        """Refuse a foreign folder. One in which our processes run is ours, even if its files were removed."""
         if not self.supervisor.everything():
             self.layout.check_ownership()
 
@@ -118,7 +127,7 @@ class LocalCluster:
         root = self.layout.root
         if root.exists():
             shutil.rmtree(root)
-        # The folder above is ours as well in the default place.
+        # In the default location the parent folder is ours too.
         if root.parent.name == "kubestress" and root.parent.is_dir() and not any(root.parent.iterdir()):
             root.parent.rmdir()
 
@@ -127,15 +136,15 @@ class LocalCluster:
     def _parts(self, binaries: Mapping[str, Binary]) -> list[Part]:
         return wanted_parts(self.settings, self.layout, self.pki, binaries)
 
-    def _end_strays(self) -> None:
-        """End what an interrupted run started but did not write down, or whose folder somebody removed."""
+    def _end_leftovers(self) -> None:
+        """End processes that an interrupted run did not record, or whose folder was removed."""
         running = self.supervisor.running(ALL_PARTS)
         if set(self.names) <= set(running):
             return
-        lost = strays(self.supervisor.everything(), running.values())
-        if lost:
-            end(lost, grace_seconds=ABSENT_GRACE_SECONDS)
-            self.report.changes.append(f"end {len(lost)} processes of an interrupted start")
+        leftover = leftover_processes(self.supervisor.everything(), running.values())
+        if leftover:
+            end(leftover, grace_seconds=ABSENT_GRACE_SECONDS)
+            self.report.changes.append(f"end {len(leftover)} processes of an interrupted start")
 
     def _decide(self, parts: list[Part], state: State) -> Decision:
         alive = self.supervisor.running(self.names)
@@ -146,8 +155,8 @@ class LocalCluster:
             replaceable=[part.name for part in parts if part.replaceable],
             restart=self.settings.restart,
         )
-        # A real node asked for while the simulated tier runs is a restart like any other: it has to be allowed.
-        return decision if decision.outdated else with_the_node(decision, wanted=self.names, alive=alive)
+        # To add a real node to a running simulated tier is a restart, which has to be allowed.
+        return decision if decision.outdated else restarted_with_node(decision, wanted=self.names, alive=alive)
 
     def _refuse(self, decision: Decision, state: State) -> None:
         if decision.outdated:
@@ -162,33 +171,33 @@ class LocalCluster:
         self._refuse(decision, state)
         for name in decision.start:
             if name in state.fingerprints:
-                self.report.warnings.append(f"{name} was not running any more: {self.supervisor.last_words(name)}")
+                self.report.warnings.append(f"{name} was no longer running: {self.supervisor.last_log_line(name)}")
         begin = [part for part in parts if part.name in {*decision.start, *decision.replace}]
         if not self.settings.real_node:
             self._check_ports(begin, state, decision)
-        self._end_superfluous(decision)
+        self._end_replaced(decision)
         if begin:
             self._write_files(begin)
-            self._remember(parts, binaries)
+            self._save_state(parts, binaries)
             self._start(begin, [part for part in parts if part not in begin], binaries)
         elif not self.layout.kubeconfig.exists():
             self._write_files([])
             self.report.changes.append("write the kubeconfig")
-        self._note_starts(decision)
+        self._report_starts(decision)
 
     def _check_ports(self, begin: list[Part], state: State, decision: Decision) -> None:
-        """Before anything is ended. Ports that the cluster itself had until now become free by that."""
+        """Check ports before ending anything. Those of parts that are restarted will become free."""
         had = (
             {port for option, port in state.settings.items() if option.endswith("_port")} if decision.replace else set()
         )
         wanted = {option: port for part in begin for option, port in part.ports.items()}
         check_free({option: port for option, port in wanted.items() if port not in had})
 
-    def _end_superfluous(self, decision: Decision) -> None:
-        """End what is started again, and the real node where it is not wanted any more."""
+    def _end_replaced(self, decision: Decision) -> None:
+        """End the parts that are restarted, and a real node that is no longer wanted."""
         others = [name for name in ALL_PARTS if name not in self.names]
         if self.supervisor.running(others):
-            # With its pods, which hold what is to be cleaned up.
+            # Including its pods, which use what is cleaned up next.
             end(self.supervisor.everything(), grace_seconds=ABSENT_GRACE_SECONDS)
             clean_up(self.settings)
             self.report.changes.append("end the real node")
@@ -198,7 +207,7 @@ class LocalCluster:
         settings = self.settings
         write_files(self.layout, self.pki, address=settings.address, endpoint=settings.endpoint, parts=parts)
 
-    def _remember(self, parts: list[Part], binaries: Mapping[str, Binary]) -> None:
+    def _save_state(self, parts: list[Part], binaries: Mapping[str, Binary]) -> None:
         State(
             settings=fixed_settings(self.settings),
             fingerprints={part.name: part.fingerprint for part in parts},
@@ -207,34 +216,34 @@ class LocalCluster:
         ).save(self.layout.state)
 
     def _start(self, parts: list[Part], others: list[Part], binaries: Mapping[str, Binary]) -> None:
-        """Start `parts`; if one fails, end those that were started with it, so that no half cluster stays."""
+        """Start `parts`; if one fails, end all of them, so that no incomplete cluster remains."""
         try:
             self.supervisor.start(parts, timeout_seconds=self.settings.ready_timeout)
         except LocalClusterError:
             self.supervisor.stop([part.name for part in parts])
             if not self.supervisor.everything():
                 clean_up(self.settings)
-            self._remember(others, binaries)
+            self._save_state(others, binaries)
             raise
 
     def _populate(self, parts: list[Part]) -> None:
-        """Have the nodes that are wanted, and wait until pods could run on them."""
+        """Create, change and delete nodes as wanted, and wait until pods can run on them."""
 
         def check_parts() -> None:
             for part in parts:
                 self.supervisor.check_alive(part)
 
         population = Population(self.settings, self.pki)
-        self.report.changes += told(population.match())
+        self.report.changes += describe_changes(population.match())
         population.wait_usable(check_parts=check_parts, logs=self.layout.log("kwok").parent)
 
-    def _note_starts(self, decision: Decision) -> None:
+    def _report_starts(self, decision: Decision) -> None:
         if decision.start:
             self.report.changes.append(f"start {', '.join(decision.start)}")
         if decision.replace:
             self.report.changes.append(f"restart {', '.join(decision.replace)}")
 
-    # --- what is told
+    # --- the report
 
     def _predict_present(self, state: State) -> Report:
         self.report.details["kubeconfig"] = str(self.layout.kubeconfig)
@@ -248,13 +257,13 @@ class LocalCluster:
             check_free(self.settings.ports)
         if missing or not running:
             stopped = [name for name in self.names if name not in running]
-            self._note_starts(Decision(start=tuple(stopped)))
+            self._report_starts(Decision(start=tuple(stopped)))
         else:
-            decision = self._decide(self._parts(self.programs.there(state)), state)
+            decision = self._decide(self._parts(self.programs.available(state)), state)
             self._refuse(decision, state)
-            self._note_starts(decision)
+            self._report_starts(decision)
         if {"kube-apiserver", "etcd"} <= set(running):
-            self.report.changes += told(Population(self.settings, self.pki).changes())
+            self.report.changes += describe_changes(Population(self.settings, self.pki).changes())
         elif not self.layout.etcd.exists():
             self.report.changes += [f"create {self.settings.nodes} nodes"] if self.settings.nodes else []
         return self.report

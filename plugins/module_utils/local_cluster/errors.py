@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can go wrong with the local cluster: one family, each message one line that a user can act on."""
+"""The exceptions of the local cluster; each message is one line that a user can act on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..errors import KubestressError
 
 
 class LocalClusterError(KubestressError):
-    """Root of the family; the module turns it into its one failure."""
+    """Base class; the module fails with its message."""
 
 
 class SettingsError(LocalClusterError):
@@ -17,11 +17,11 @@ class SettingsError(LocalClusterError):
 
 
 class BuildError(LocalClusterError):
-    """A binary could not be found, built or put into the cache."""
+    """A program could not be found, built or written to the cache."""
 
 
 class PortTakenError(LocalClusterError):
-    """Another process listens where a part of the cluster has to."""
+    """Another process listens on a port of the cluster."""
 
 
 class PartCrashedError(LocalClusterError):
@@ -33,4 +33,4 @@ class NotReadyError(LocalClusterError):
 
 
 class ForeignFolderError(LocalClusterError):
-    """The data folder holds files that are not a local cluster's; nothing in it was touched."""
+    """The data folder has files that do not belong to a local cluster; nothing was changed."""

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writing what the parts read: keys, kubeconfigs, configuration."""
+"""Write the files that the parts read: keys, kubeconfigs, configuration."""
 
 from __future__ import annotations
 
@@ -38,13 +38,34 @@ current-context: {cluster}
 """
 
 
+def write_files(layout: Layout, pki: Pki, *, address: str, endpoint: str, parts: Sequence[Part]) -> None:
+    """Write everything that `parts` read, and the user's kubeconfig. Existing keys and tokens are kept.
+
+    :param address: where the cluster listens; not the loopback address if there is a real node.
+    """
+    layout.create()
+    if not pki.complete:
+        pki.create([LOOPBACK, SERVICE_ADDRESS])
+    if address != LOOPBACK:
+        pki.cover([address])
+        pki.create_for_node(REAL_NODE_NAME, address)
+        for name in ("kubelet", "kube-proxy", "coredns"):
+            write_certificate_kubeconfig(part_kubeconfig(pki, name), server=endpoint, pki=pki, name=name)
+    write_kubeconfig(layout.kubeconfig, server=endpoint, pki=pki, identity=ADMIN)
+    for identity in (CONTROLLER_MANAGER, SCHEDULER, KWOK):
+        path = part_kubeconfig(pki, identity.name)
+        write_kubeconfig(path, server=endpoint, pki=pki, identity=identity)
+    for part in parts:
+        part.write_files()
+
+
 def write_kubeconfig(path: Path, *, server: str, pki: Pki, identity: Identity) -> None:
-    """Write the kubeconfig of one client, readable by this user only; complete at every moment."""
+    """Write the kubeconfig of one client atomically, readable by this user only."""
     _write(path, server=server, pki=pki, user=identity.name, credentials={"token": pki.token(identity)})
 
 
 def write_certificate_kubeconfig(path: Path, *, server: str, pki: Pki, name: str) -> None:
-    """The same for a client that shows the certificate `name`."""
+    """The same for a client with the certificate `name`."""
     credentials = {"client-certificate": str(pki.certificate_of(name)), "client-key": str(pki.key_of(name))}
     _write(path, server=server, pki=pki, user=name, credentials=credentials)
 
@@ -62,24 +83,3 @@ def _write(path: Path, *, server: str, pki: Pki, user: str, credentials: Mapping
     temporary.touch(mode=0o600)
     temporary.write_text(text)
     temporary.replace(path)
-
-
-def write_files(layout: Layout, pki: Pki, *, address: str, endpoint: str, parts: Sequence[Part]) -> None:
-    """Write everything that `parts` read, and the user's kubeconfig. Keys and tokens that are there stay.
-
-    :param address: where the cluster listens; another one than the loopback address means that there is a real node.
-    """
-    layout.create()
-    if not pki.complete:
-        pki.create([LOOPBACK, SERVICE_ADDRESS])
-    if address != LOOPBACK:
-        pki.cover([address])
-        pki.create_for_node(REAL_NODE_NAME, address)
-        for name in ("kubelet", "kube-proxy", "coredns"):
-            write_certificate_kubeconfig(part_kubeconfig(pki, name), server=endpoint, pki=pki, name=name)
-    write_kubeconfig(layout.kubeconfig, server=endpoint, pki=pki, identity=ADMIN)
-    for identity in (CONTROLLER_MANAGER, SCHEDULER, KWOK):
-        path = part_kubeconfig(pki, identity.name)
-        write_kubeconfig(path, server=endpoint, pki=pki, identity=identity)
-    for part in parts:
-        part.write_files()

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether this machine can run a real node, and with what."""
+"""Whether this machine can run a real node, and which programs it has for that."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .errors import LocalClusterError
 
-# Where system programs lie also when the PATH of a service does not say so.
+# Where system programs are, even if the PATH of a service does not list it.
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PACKAGES = {
     "containerd": "containerd",
@@ -33,20 +33,20 @@ CNI_PACKAGE = "containernetworking-plugins"
 CNI_PLUGINS = ("bridge", "host-local", "loopback")
 CNI_FOLDERS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"), Path("/usr/libexec/cni"))
 CAP_SYS_RESOURCE = 24
-# The first Linux in which pid_max belongs to the pid namespace.
+# The first Linux version with a pid_max per pid namespace.
 OWN_PID_MAX = (6, 14)
 
 
 @dataclass(frozen=True)
 class Host:
-    """What was found: programs by name, and the folder of the network plug-ins."""
+    """Programs by name, and the folder of the network plug-ins."""
 
     programs: dict[str, Path]
     cni_folder: Path
 
 
-def why_not() -> str | None:
-    """Why there can be no real node here, as the rest of a sentence; None if there can."""
+def obstacle() -> str | None:
+    """Why this machine cannot run a real node, as the end of a sentence; None if it can."""
     if not sys.platform.startswith("linux"):
         return f"a real node needs Linux, and this is {platform.system()}"
     if os.geteuid() != 0:
@@ -55,14 +55,14 @@ def why_not() -> str | None:
 
 
 def search_path() -> str:
-    """The PATH for everything of a node."""
+    """The PATH for all programs of a node."""
     return os.pathsep.join(dict.fromkeys([*os.environ.get("PATH", "").split(os.pathsep), *SYSTEM_PATH.split(":")]))
 
 
 def find() -> Host:
-    """What a real node is made of.
+    """The programs for a real node.
 
-    :raises LocalClusterError: naming every program that is missing and the Debian packages that bring them.
+    :raises LocalClusterError: naming every missing program and the Debian packages that have them.
     """
     found = {name: shutil.which(name, path=search_path()) for name in PACKAGES}
     folders = [folder for folder in CNI_FOLDERS if all((folder / name).is_file() for name in CNI_PLUGINS)]
@@ -80,7 +80,7 @@ def find() -> Host:
 
 
 def may_lower_oom_score() -> bool:
-    """Whether this process may protect others from the kernel's memory killer."""
+    """Whether this process may protect others from the OOM killer."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("CapEff:"):
             return bool(int(line.split()[1], 16) >> CAP_SYS_RESOURCE & 1)
@@ -94,13 +94,13 @@ def has_apparmor() -> bool:
 
 
 def has_own_pid_max() -> bool:
-    """Whether a pid namespace has a pid_max of its own; before, writing it would change the whole machine's."""
+    """Whether each pid namespace has its own pid_max; on older kernels writing it changes the whole machine's."""
     numbers = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2] if part.isdigit())
     return numbers >= OWN_PID_MAX
 
 
 def file_system_of(folder: Path) -> str:
-    """The type of the file system that a folder, or its nearest existing parent, lies on."""
+    """The file system type of a folder, or of its nearest existing parent."""
     while not folder.exists():
         folder = folder.parent
     device = os.stat(folder).st_dev

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The images that the roles' defaults name, made from a static busybox and Kubernetes' own test program agnhost.
+"""The container images that the roles use by default, built from a static busybox and Kubernetes' agnhost.
 
-The names are those of the public images, so that the same defaults serve here and on any other cluster. What is in them
-is what the roles use: the programs, not the public images' whole content.
+They have the names of the public images, so that the same defaults work on any cluster, but contain only the programs
+that the roles use.
 """
 
 from __future__ import annotations
@@ -23,20 +23,35 @@ from typing import Any
 from .errors import LocalClusterError
 from .nodes import ARCHITECTURES
 
+BUSYBOX_IMAGE = "registry.k8s.io/e2e-test-images/busybox:1.36.1-1"
+AGNHOST_IMAGE = "registry.k8s.io/e2e-test-images/agnhost:2.53"
+# Keeps a pod's namespaces; kubelet and containerd must use the same.
+PAUSE_IMAGE = "registry.k8s.io/pause:3.10.1"
+
+ACCOUNTS = {
+    "/etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n",
+    "/etc/group": "root:x:0:\nnogroup:x:65534:\n",
+}
+FOLDERS = {"/tmp": 0o1777, "/root": 0o700, "/home": 0o755, "/var": 0o755, "/var/tmp": 0o1777}
+# Applets that the roles' scripts use and the public images have, but not every busybox.
+REPLACED = ("cksum",)
+# The largest number of seconds that busybox's sleep accepts: 68 years.
+FOREVER = "2147483647"
+
 EPOCH = "1970-01-01T00:00:00Z"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
-# Not compressed: it is read once, on the machine that wrote it.
+# Not compressed: it is read once, on the same machine.
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """What is in an image.
+    """The content of an image, by absolute path.
 
-    `files` are programs by their absolute path in the image, `texts` small files by theirs, `links` symbolic links with
-    what they point to, `folders` folders with their mode. `architecture` is Go's name for it.
+    `files` are programs, `texts` small files with their content, `links` symbolic links with their target, and
+    `folders` folders with their mode. `architecture` is Go's name for it.
     """
 
     name: str
@@ -49,10 +64,64 @@ class Image:
     folders: Mapping[str, int] = field(default_factory=dict)
 
 
+def image_set(*, busybox: Path, agnhost: Path, scripts: Path) -> list[Image]:
+    """The images.
+
+    :param scripts: the folder of scripts that replace applets missing from this machine's busybox.
+    :raises LocalClusterError: if busybox does not list its applets, or is not statically linked.
+    """
+    architecture = ARCHITECTURES.get(platform.machine(), platform.machine())
+    known = applets(busybox)
+    links = {f"/bin/{applet}": "busybox" for applet in known}
+    shell = {"/bin/busybox": busybox} | {
+        f"/bin/{applet}": scripts / f"{applet}.sh" for applet in REPLACED if applet not in known
+    }
+    return [
+        Image(
+            name=BUSYBOX_IMAGE,
+            architecture=architecture,
+            files=shell,
+            links=links,
+            texts=ACCOUNTS,
+            folders=FOLDERS,
+            command=["sh"],
+        ),
+        Image(
+            name=AGNHOST_IMAGE,
+            architecture=architecture,
+            files={**shell, "/agnhost": agnhost},
+            links=links,
+            texts=ACCOUNTS,
+            folders=FOLDERS,
+            entrypoint=["/agnhost"],
+            command=["pause"],
+        ),
+        # One process of half a megabyte. Unlike the public one it does not reap the processes of pods with a shared
+        # process namespace.
+        Image(
+            name=PAUSE_IMAGE,
+            architecture=architecture,
+            files={"/pause/busybox": busybox},
+            command=["/pause/busybox", "sleep", FOREVER],
+        ),
+    ]
+
+
+def applets(busybox: Path) -> list[str]:
+    """The applets of a busybox."""
+    if b"/ld-linux" in busybox.read_bytes()[:4096]:
+        raise LocalClusterError(f"{busybox} is not static, which images need (Debian package busybox-static)")
+    answer = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=False, timeout=30)
+    names = [name for name in answer.stdout.split() if name != "busybox"]
+    if answer.returncode != 0 or "sh" not in names:
+        raise LocalClusterError(f"{busybox} --list printed no applets: {answer.stderr.strip() or answer.stdout[:200]}")
+    return names
+
+
 def write_archive(image: Image, path: Path) -> str:
     """Write the image as an OCI archive for `ctr images import`; returns the manifest's digest.
 
-    The layer is written to a file beside `path` on the way, for it may be larger than one wants in memory.
+    The layer goes through a file beside `path`, because it may be too large for memory.
     """
     layer = path.with_suffix(".layer")
     try:
@@ -94,7 +163,7 @@ def _parents(name: str) -> list[str]:
 def _entry(
     name: str, *, kind: bytes = tarfile.REGTYPE, mode: int = 0o644, size: int = 0, target: str = ""
 ) -> tarfile.TarInfo:
-    """A tar entry with neither time nor owner of this machine."""
+    """A tar entry without time or owner, so that archives are reproducible."""
     entry = tarfile.TarInfo(name)
     entry.type, entry.mode, entry.size, entry.linkname = kind, mode, size, target
     return entry
@@ -136,7 +205,7 @@ def _index(name: str, manifest: bytes) -> dict[str, Any]:
         "mediaType": MANIFEST_TYPE,
         "digest": _digest(manifest),
         "size": len(manifest),
-        # containerd takes the whole name from the first, other tools the tag from the second.
+        # containerd reads the full name from the first, other tools the tag from the second.
         "annotations": {
             "io.containerd.image.name": name,
             "org.opencontainers.image.ref.name": name.rpartition(":")[2],
@@ -160,74 +229,3 @@ def _digest(content: bytes) -> str:
 def _digest_of_file(path: Path) -> str:
     with path.open("rb") as stream:
         return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
-
-
-BUSYBOX_IMAGE = "registry.k8s.io/e2e-test-images/busybox:1.36.1-1"
-AGNHOST_IMAGE = "registry.k8s.io/e2e-test-images/agnhost:2.53"
-# The kubelet and containerd must agree on it; it holds a pod's namespaces.
-PAUSE_IMAGE = "registry.k8s.io/pause:3.10.1"
-
-ACCOUNTS = {
-    "/etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n",
-    "/etc/group": "root:x:0:\nnogroup:x:65534:\n",
-}
-FOLDERS = {"/tmp": 0o1777, "/root": 0o700, "/home": 0o755, "/var": 0o755, "/var/tmp": 0o1777}
-# What the roles' scripts call, the public images have, and not every busybox brings.
-REPLACED = ("cksum",)
-# The longest that busybox's sleep takes as a plain number of seconds: 68 years.
-FOREVER = "2147483647"
-
-
-def image_set(*, busybox: Path, agnhost: Path, scripts: Path) -> list[Image]:
-    """The images.
-
-    :param scripts: the folder of what stands in for applets that this machine's busybox was built without.
-
-    :raises LocalClusterError: if busybox does not tell its applets, or needs libraries that an image has not.
-    """
-    architecture = ARCHITECTURES.get(platform.machine(), platform.machine())
-    known = applets(busybox)
-    links = {f"/bin/{applet}": "busybox" for applet in known}
-    shell = {"/bin/busybox": busybox} | {
-        f"/bin/{applet}": scripts / f"{applet}.sh" for applet in REPLACED if applet not in known
-    }
-    return [
-        Image(
-            name=BUSYBOX_IMAGE,
-            architecture=architecture,
-            files=shell,
-            links=links,
-            texts=ACCOUNTS,
-            folders=FOLDERS,
-            command=["sh"],
-        ),
-        Image(
-            name=AGNHOST_IMAGE,
-            architecture=architecture,
-            files={**shell, "/agnhost": agnhost},
-            links=links,
-            texts=ACCOUNTS,
-            folders=FOLDERS,
-            entrypoint=["/agnhost"],
-            command=["pause"],
-        ),
-        # One process of half a megabyte. Unlike the public one it does not collect processes of a pod whose containers
-        # share their process namespace.
-        Image(
-            name=PAUSE_IMAGE,
-            architecture=architecture,
-            files={"/pause/busybox": busybox},
-            command=["/pause/busybox", "sleep", FOREVER],
-        ),
-    ]
-
-
-def applets(busybox: Path) -> list[str]:
-    """The names under which busybox can be called."""
-    if b"/ld-linux" in busybox.read_bytes()[:4096]:
-        raise LocalClusterError(f"{busybox} needs libraries; images need a static one (Debian package busybox-static)")
-    answer = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=False, timeout=30)
-    names = [name for name in answer.stdout.split() if name != "busybox"]
-    if answer.returncode != 0 or "sh" not in names:
-        raise LocalClusterError(f"{busybox} --list names no applets: {answer.stderr.strip() or answer.stdout[:200]}")
-    return names

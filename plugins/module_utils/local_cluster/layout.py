@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where everything of one cluster lies on disk."""
+"""The files of one cluster in its data folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .errors import ForeignFolderError
 
-# Says that the folder is ours, so that `absent` may remove it whole.
+# Marks the folder as ours, so that `absent` may remove it.
 MARKER = ".kubestress-local-cluster"
 
 
@@ -24,17 +24,17 @@ class Layout:
 
     @property
     def key(self) -> str:
-        """A short name of this cluster, the same for every spelling of its folder."""
+        """A short name of this cluster, the same for all paths to its folder."""
         return hashlib.sha256(os.path.realpath(self.root).encode()).hexdigest()[:16]
 
     @property
     def marker(self) -> Path:
-        """The file that says whose folder this is."""
+        """The file that marks the folder as ours."""
         return self.root / MARKER
 
     @property
     def kubeconfig(self) -> Path:
-        """The administrator's kubeconfig, the one that users get."""
+        """The administrator's kubeconfig, for users."""
         return self.root / "kubeconfig"
 
     @property
@@ -54,17 +54,17 @@ class Layout:
 
     @property
     def stages(self) -> Path:
-        """The Stages that kwok was started with."""
+        """Kwok's Stages."""
         return self.root / "stages"
 
     @property
     def etcd(self) -> Path:
-        """The objects."""
+        """Etcd's data."""
         return self.root / "etcd"
 
     @property
     def node(self) -> Path:
-        """Everything of the real node: images, volumes, scripts."""
+        """Files of the real node: images, volumes, scripts."""
         return self.root / "node"
 
     def log(self, part: str) -> Path:
@@ -72,13 +72,13 @@ class Layout:
         return self.root / "logs" / f"{part}.log"
 
     def pid_file(self, part: str) -> Path:
-        """Where the process of one part is written down."""
+        """The file with the process of one part."""
         return self.root / "run" / f"{part}.json"
 
     def check_ownership(self) -> None:
-        """Refuse a folder that has content but is not a cluster's.
+        """Make sure that neither start nor removal touches a user's files.
 
-        :raises ForeignFolderError: so that neither start nor removal touches a user's files.
+        :raises ForeignFolderError: if the folder has content but is not a cluster's.
         """
         if not self.root.exists():
             return
@@ -87,11 +87,11 @@ class Layout:
         if self.marker.exists() or not any(self.root.iterdir()):
             return
         raise ForeignFolderError(
-            f"data_dir {self.root} holds files but no {MARKER}: it is not a local cluster's folder; name another one"
+            f"data_dir {self.root} has files but no {MARKER}: it is not a local cluster's folder; name another one"
         )
 
     def create(self) -> None:
-        """Make the folders, for this user only, for they hold keys."""
+        """Create the folders, readable by this user only, because they contain keys."""
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.marker.touch()
         for folder in (self.pki, self.config, self.root / "logs", self.root / "run"):

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way into the real node's network namespace: a pair of virtual links, one end here, one end there."""
+"""The veth pair between this machine and the real node's network namespace."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ REMOVAL_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Network:
-    """The pair. `key` names the cluster, `range_` is four addresses of which the middle two are used."""
+    """The pair. `key` is the cluster's; of the four addresses of `range_` the middle two are used."""
 
     key: str
     range_: str
 
     @property
     def link(self) -> str:
-        """The name of our end; a link's name has at most 15 characters."""
+        """The name of our end, of at most 15 characters."""
         return f"ks{self.key[:10]}"
 
     @property
@@ -54,16 +54,16 @@ class Network:
                         f"node_network {self.range_} overlaps {taken} of the link {link['ifname']}; name another range"
                     )
 
-    def possible(self) -> bool:
-        """Whether there can be one: without the program that makes it there is none."""
+    def supported(self) -> bool:
+        """Whether the program `ip` is installed; without it there can be no pair."""
         return shutil.which("ip", path=search_path()) is not None
 
     def exists(self) -> bool:
-        """Whether our end is there."""
+        """Whether our end exists."""
         return _run("ip", "link", "show", "dev", self.link, check=False).returncode == 0
 
     def create(self, pid: int) -> None:
-        """Make the pair, its inner end in the network namespace of `pid`."""
+        """Create the pair, with its inner end in the network namespace of `pid`."""
         self.remove()
         prefix = ipaddress.ip_network(self.range_).prefixlen
         _run("ip", "link", "add", self.link, "type", "veth", "peer", "name", INNER_LINK, "netns", str(pid))
@@ -72,12 +72,12 @@ class Network:
         inner = ("nsenter", f"--target={pid}", "--net", "ip")
         _run(*inner, "address", "add", f"{self.inside}/{prefix}", "dev", INNER_LINK)
         _run(*inner, "link", "set", INNER_LINK, "up")
-        # A node without a default route cannot tell which address is its own, and Services need a way for their first
-        # packet. Nothing here forwards what comes along it.
+        # A node finds its own address by its default route, and Services need one for their first packet. Nothing here
+        # forwards packets.
         _run(*inner, "route", "add", "default", "via", self.outside)
 
     def remove(self) -> None:
-        """Have no pair. With the namespace it goes by itself, but a moment later."""
+        """Remove the pair. It also goes with the namespace, but a moment later."""
         if self.exists():
             _run("ip", "link", "delete", self.link, check=False)
             if not wait_until(lambda: not self.exists(), timeout_seconds=REMOVAL_SECONDS):

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The configuration of what runs on the real node. Pure texts: nothing is read or written here."""
+"""The configuration files of the real node's programs, as text: nothing is read or written here."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .images import PAUSE_IMAGE
 from .pki import Pki
 from .settings import REAL_NODE_NAME, Settings
 
-# Folders of the node's own mount namespace: short, because a socket's path has at most 107 characters, and empty again
-# when the node has ended.
+# In the node's own mount namespace: the paths are short, because a socket's path has at most 107 characters, and the
+# folders vanish with the node.
 RUN = Path("/run/kubestress")
 CONTAINERD_SOCKET = RUN / "containerd.sock"
 CONTAINERD_STATE = RUN / "containerd"
@@ -35,23 +35,23 @@ CLUSTER_DOMAIN = "cluster.local"
 
 @dataclass(frozen=True)
 class NodeFiles:
-    """Where the node keeps what is not in its own /run."""
+    """The node's files outside its own /run."""
 
     root: Path
 
     @property
     def scripts(self) -> Path:
-        """Its first process and the ways in."""
+        """Scripts of its first process, and to enter its namespaces."""
         return self.root / "scripts"
 
     @property
     def ready(self) -> Path:
-        """Made by the first process when the namespaces are ready."""
+        """Created by the first process when the namespaces are ready."""
         return self.root / "ready"
 
     @property
     def containerd(self) -> Path:
-        """Images, snapshots and containerd's other lasting data."""
+        """Containerd's persistent data: images, snapshots."""
         return self.root / "containerd"
 
     @property
@@ -61,34 +61,34 @@ class NodeFiles:
 
     @property
     def pod_logs(self) -> Path:
-        """What containers print."""
+        """Logs of containers."""
         return self.root / "pod-logs"
 
     @property
     def cni_programs(self) -> Path:
-        """The wrapper plug-in, with the machine's plug-ins linked beside it."""
+        """The wrapper plug-in, and links to the machine's plug-ins."""
         return self.root / "cni" / "bin"
 
     @property
     def cni_settings(self) -> Path:
-        """What the wrapper reads at each call."""
+        """Read by the wrapper at each call."""
         return self.root / "cni" / "settings"
 
     @property
     def cni_operations(self) -> Path:
-        """What the wrapper writes at each call."""
+        """Written by the wrapper at each call."""
         return self.root / "cni" / "operations.log"
 
     @property
     def cni_config(self) -> Path:
-        """Names the plug-ins; the only file of its folder."""
+        """The CNI configuration, the only file in its folder."""
         return self.root / "cni" / "net.d" / "10-kubestress.conflist"
 
 
 def containerd_config(files: NodeFiles, *, address: str, snapshotter: str, oom_score: bool, apparmor: bool) -> str:
-    """Containerd's configuration, in the format that 1.6 and everything newer reads.
+    """Containerd's configuration, in the format of version 1.6 and newer.
 
-    :param oom_score: whether the machine lets us protect processes from the memory killer; else sandboxes would fail.
+    :param oom_score: whether OOM scores may be lowered; otherwise sandboxes would fail to start.
     """
     return f"""\
 version = 2
@@ -115,12 +115,12 @@ disabled_plugins = ["io.containerd.internal.v1.tracing", "io.containerd.tracing.
 
 
 def cni_config() -> str:
-    """One bridge that is the pods' gateway. Without address translation: pods reach the cluster and nothing beyond."""
+    """One bridge, the pods' gateway. No address translation: pods reach the cluster and nothing else."""
     plugin = {
         "type": WRAPPER,
         "bridge": BRIDGE,
         "isGateway": True,
-        # A pod reaches itself by way of its own Service.
+        # Lets a pod reach itself through its own Service.
         "hairpinMode": True,
         "ipam": {
             "type": "host-local",
@@ -133,7 +133,7 @@ def cni_config() -> str:
 
 
 def cni_settings(settings: Settings) -> str:
-    """What the wrapper reads."""
+    """The wrapper's settings."""
     return (
         f"delay_seconds={settings.real_node_cni_delay_ms / 1000:g}\n"
         f"fail_percent={settings.real_node_cni_fail_percent}\n"
@@ -141,10 +141,10 @@ def cni_settings(settings: Settings) -> str:
 
 
 def kubelet_config(settings: Settings, files: NodeFiles, pki: Pki, *, cgroup: str) -> str:
-    """The kubelet's configuration: who may ask is decided by the API server."""
+    """The kubelet's configuration. The API server authorizes requests to it."""
     eviction = {
         "memory.available": "100Mi",
-        # The disk is the machine's own, and no pod's fault.
+        # The disk is shared with the machine, so its usage is not caused by pods.
         "nodefs.available": "1%",
         "imagefs.available": "1%",
     }
@@ -178,18 +178,18 @@ def kubelet_config(settings: Settings, files: NodeFiles, pki: Pki, *, cgroup: st
             "enforceNodeAllocatable": ["pods"],
             "systemReserved": reserved,
             "evictionHard": eviction,
-            # Kubernetes' default of 5 minutes would outlast a demonstration.
+            # Kubernetes' default of 5 minutes is too long for a demonstration.
             "evictionPressureTransitionPeriod": "30s",
-            # An image that was collected could not be pulled again.
+            # A deleted image could not be pulled again.
             "imageGCHighThresholdPercent": 100,
             "imageGCLowThresholdPercent": 99,
-            # No other server than the cluster's own: names of elsewhere are not resolved, rather than slowly not.
+            # Only the cluster's own server, so that other names fail at once instead of slowly.
             "resolvConf": "",
             "clusterDNS": [settings.address],
             "clusterDomain": CLUSTER_DOMAIN,
             "podLogsDir": str(files.pod_logs),
             "volumePluginDir": str(files.kubelet / "volume-plugins"),
-            # Root may lack the capability to lower it.
+            # Even root may lack the capability to lower it.
             "oomScoreAdj": 0,
             "registerNode": True,
         }
@@ -197,7 +197,7 @@ def kubelet_config(settings: Settings, files: NodeFiles, pki: Pki, *, cgroup: st
 
 
 def proxy_config(settings: Settings, kubeconfig: Path) -> str:
-    """kube-proxy's configuration; the limits on connections that belong to the whole machine are left alone."""
+    """kube-proxy's configuration; it does not change the machine's limits on connections."""
     return _json(
         {
             "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
@@ -221,9 +221,9 @@ def proxy_config(settings: Settings, kubeconfig: Path) -> str:
 
 
 def dns_config(settings: Settings, kubeconfig: Path) -> str:
-    """CoreDNS' configuration: Services and nothing else, at the cluster's own address.
+    """CoreDNS' configuration: only Services, at the cluster's own address.
 
-    It waits but a second for an answer of the API server, whose first one is that it may not ask yet.
+    It waits only a second for the API server, which refuses its first request, before permissions exist.
     """
     return f"""\
 {CLUSTER_DOMAIN}:53 in-addr.arpa:53 {{
@@ -240,7 +240,7 @@ def dns_config(settings: Settings, kubeconfig: Path) -> str:
 
 
 def _json(document: dict[str, Any]) -> str:
-    """JSON is YAML too, and quotes what has to be."""
+    """JSON is valid YAML."""
     return json.dumps(document, indent=1) + "\n"
 
 

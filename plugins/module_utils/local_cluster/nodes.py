@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The simulated nodes: as many as wanted, each as large as wanted. kwok makes them Ready and keeps them so."""
+"""The simulated nodes, in the wanted number and size. kwok makes them Ready and keeps them so."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .simulated import NODE_ANNOTATION, NODE_ANNOTATION_VALUE
 PATH = "/api/v1/nodes"
 LABEL = "kubestress.core/node"
 LABEL_VALUE = "simulated"
-# On simulated nodes beside a real one: what does not ask for them by a toleration runs on the real node.
+# On simulated nodes next to a real one: pods without a toleration run on the real node.
 TAINT = {"key": "kubestress.core/simulated", "value": "true", "effect": "NoSchedule"}
-# Kubernetes' names for what `uname -m` says.
+# Kubernetes' names for the output of `uname -m`.
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True)
 class NodeSize:
-    """What one node offers: quantities of Kubernetes, and pods."""
+    """The capacity of one node: Kubernetes quantities, and pods."""
 
     cpu: str
     memory: str
@@ -31,13 +31,13 @@ class NodeSize:
 
     @property
     def resources(self) -> dict[str, str]:
-        """As it stands in a node's capacity."""
+        """As in a Node's capacity."""
         return {"cpu": self.cpu, "memory": self.memory, "pods": str(self.pods), "ephemeral-storage": "1Ti"}
 
 
 @dataclass(frozen=True)
 class NodeChanges:
-    """Names of nodes to create, to resize, to delete, and to give or take the taint of."""
+    """Names of nodes to create, resize or delete, and of those whose taint changes."""
 
     create: tuple[str, ...] = ()
     resize: tuple[str, ...] = ()
@@ -49,12 +49,12 @@ class NodeChanges:
 
 
 def node_name(number: int) -> str:
-    """The name of the node with this number, from 1. Sorts as it counts up to the largest cluster allowed."""
+    """The name of node number 1, 2, …; sorts by number up to the largest allowed cluster."""
     return f"simulated-{number:04d}"
 
 
 def existing_nodes(api: Api) -> list[dict[str, Any]]:
-    """The simulated nodes that the server knows."""
+    """The existing simulated nodes."""
     return api.get(f"{PATH}?labelSelector={LABEL}%3D{LABEL_VALUE}")["items"]
 
 
@@ -75,7 +75,7 @@ def compare(existing: list[dict[str, Any]], *, count: int, size: NodeSize, taint
 
 
 def apply(api: Api, changes: NodeChanges, *, size: NodeSize, tainted: bool = False) -> None:
-    """Make the changes. The pods of a deleted node are removed by the controller manager's pod collector."""
+    """Make the changes. The controller manager removes the pods of deleted nodes."""
     for name in changes.create:
         api.post(PATH, node_object(int(name.rpartition("-")[2]), size, tainted=tainted))
     for name in changes.resize:
@@ -83,7 +83,7 @@ def apply(api: Api, changes: NodeChanges, *, size: NodeSize, tainted: bool = Fal
             f"{PATH}/{name}/status", {"status": {"capacity": size.resources, "allocatable": size.resources}}
         )
     for name in changes.taint:
-        # The list as a whole: Kubernetes' own taints, of a node that is not ready yet, have to stay.
+        # The patch replaces the list, and Kubernetes' own taints of a node that is not ready have to stay.
         others = [item for item in api.get(f"{PATH}/{name}")["spec"].get("taints", []) if item["key"] != TAINT["key"]]
         api.merge_patch(f"{PATH}/{name}", {"spec": {"taints": [*others, *([TAINT] if tainted else [])]}})
     for name in changes.delete:
@@ -91,7 +91,7 @@ def apply(api: Api, changes: NodeChanges, *, size: NodeSize, tainted: bool = Fal
 
 
 def node_object(number: int, size: NodeSize, *, tainted: bool = False) -> dict[str, Any]:
-    """A node as a kubelet would register it; the rest of its status comes from the Stage `node-initialize`."""
+    """A Node as a kubelet registers it; the Stage `node-initialize` adds the rest of its status."""
     name = node_name(number)
     return {
         "apiVersion": "v1",
@@ -121,12 +121,12 @@ def node_object(number: int, size: NodeSize, *, tainted: bool = False) -> dict[s
 
 
 def not_ready(existing: list[dict[str, Any]]) -> list[str]:
-    """The names of the nodes that are not Ready or that still carry the taint of a node that is not."""
+    """The names of nodes that are not Ready or still have the not-ready taint."""
     return [node["metadata"]["name"] for node in existing if not _is_ready(node)]
 
 
 def _address(number: int) -> str:
-    """An address of its own for each node. Nothing answers there."""
+    """A unique address per node, where nothing listens."""
     return f"10.245.{number // 256}.{number % 256}"
 
 

@@ -1,10 +1,9 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a part of a cluster is: one process, its files, its ports and how to tell that it is ready.
+"""A part of a cluster: one process, its files, its ports, and how to find out that it is ready.
 
-A tier of the cluster is a list of parts. What starts, watches and ends them (supervisor.py) knows nothing else of them,
-so a further tier is a further list.
+A tier of the cluster is a list of parts. The supervisor, which starts, watches and ends them, needs to know no more.
 """
 
 from __future__ import annotations
@@ -27,15 +26,14 @@ class Inside(Enum):
 class Part:
     """One process.
 
-    `ready_url` answers 200 when the part is ready; `ready_with_token` if it wants to know who asks. `after` are the
-    parts that must be ready before this one is started. `files` are configuration files with their content, written
-    before the part is started. `server` is the API server that the part is a client of. When command line, files or
-    server change, a running part is outdated. `replaceable` says that it may be restarted under a running cluster,
-    because nothing is lost but a moment. `ports` are by option name.
+    `ready_url` answers 200 when the part is ready; `ready_with_token` if that needs a token. Parts without a URL create
+    `ready_file` when they are ready. `after` are the parts that must be ready before this one is started. `files` are
+    configuration files with their content, written before the start. `server` is the API server whose client it is. A
+    running part is outdated when its command line, files or server change. `replaceable`: it may be restarted in a
+    running cluster without loss. `ports` are by option name.
 
-    Where there is nobody to ask, `ready_file` appears when the part is ready. `inside` are the namespaces of the part
-    `node` that it is started in. `forks` says that the command only waits for a child that is the part. `before` is
-    called before the part is started, and `afterwards`, with its pid, when it is ready.
+    `inside` are the namespaces of the part `node` in which it is started. `forks`: the command only waits for a child,
+    which is the part. `before` is called before the start, and `afterwards`, with the pid, when the part is ready.
     """
 
     name: str
@@ -56,14 +54,14 @@ class Part:
 
     @property
     def fingerprint(self) -> str:
-        """The same as long as command line and configuration are the same."""
+        """A hash of command line and configuration."""
         texts = [*self.command, self.server]
         for path, content in sorted(self.files.items()):
             texts += [str(path), content]
         return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
     def write_files(self) -> None:
-        """Write the configuration that the part reads."""
+        """Write the part's configuration files."""
         for path, content in self.files.items():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.write_text(content)

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keys, certificates and tokens of one cluster.
 
-One authority signs the serving certificate of every part. Clients show static tokens: comparing one costs the server
-next to nothing, while a client certificate is verified anew with each request, and that would be measured as well.
+One authority signs the serving certificate of every part. Clients have static tokens, which cost the server almost
+nothing; a client certificate is verified with each request, which would distort measurements.
 """
 
 from __future__ import annotations
@@ -19,45 +19,45 @@ from . import certificates
 
 @dataclass(frozen=True)
 class Identity:
-    """A client of the API server. The groups decide what it may do."""
+    """A client of the API server. The groups determine its permissions."""
 
     name: str
     user: str
     groups: tuple[str, ...] = ()
 
 
-# system:masters also exempts the administrator and kwok from the server's own queues. For kwok that is on purpose: it
-# stands for many kubelets, each with a queue share of its own.
+# system:masters also exempts the administrator and kwok from the server's queues. For kwok this is intended: it acts
+# for many kubelets, each of which would have its own share of the queues.
 ADMIN = Identity("admin", "kubestress-admin", ("system:masters",))
 CONTROLLER_MANAGER = Identity("kube-controller-manager", "system:kube-controller-manager")
 SCHEDULER = Identity("kube-scheduler", "system:kube-scheduler")
 KWOK = Identity("kwok", "kubestress-kwok", ("system:masters",))
-# As whom the API server asks a kubelet; bound to Kubernetes' own role for it.
+# The API server's user at a kubelet; bound to Kubernetes' role for it.
 KUBELET_CLIENT = "kubestress-kubelet-client"
-# As whom the DNS server reads Services; there is a role of ours for it.
+# The DNS server's user; bound to a role of ours.
 DNS_CLIENT = "kubestress-coredns"
 IDENTITIES = (ADMIN, CONTROLLER_MANAGER, SCHEDULER, KWOK)
 
 
 @dataclass(frozen=True)
 class Pki:
-    """The files below one folder."""
+    """The files in one folder."""
 
     folder: Path
 
     @property
     def ca_certificate(self) -> Path:
-        """What clients trust."""
+        """The certificate of the authority."""
         return self.folder / "ca.crt"
 
     @property
     def ca_key(self) -> Path:
-        """Signs further certificates, such as a kubelet's."""
+        """The key of the authority."""
         return self.folder / "ca.key"
 
     @property
     def server_certificate(self) -> Path:
-        """Shown by every part that serves HTTPS."""
+        """The certificate of every part that serves HTTPS."""
         return self.folder / "server.crt"
 
     @property
@@ -89,7 +89,7 @@ class Pki:
         return self.tokens.exists()
 
     def key_of(self, name: str) -> Path:
-        """The key of a client or server that has a certificate of its own."""
+        """The key of a client or server with its own certificate."""
         return self.folder / f"{name}.key"
 
     def certificate_of(self, name: str) -> Path:
@@ -97,7 +97,7 @@ class Pki:
         return self.folder / f"{name}.crt"
 
     def create(self, addresses: Sequence[str]) -> None:
-        """Write everything, for a server that is reached at `addresses`."""
+        """Write everything, for a server at `addresses`."""
         authority = certificates.authority("kubestress local cluster")
         server = certificates.issue("kube-apiserver", authority=authority, addresses=addresses)
         _write(self.ca_key, authority.key_pem)
@@ -109,13 +109,13 @@ class Pki:
         _write(self.tokens, "".join(lines).encode())
 
     def cover(self, addresses: Sequence[str]) -> None:
-        """Have a serving certificate that is good for `addresses` as well; the authority stays."""
+        """Extend the serving certificate to `addresses`, with the same authority."""
         known = certificates.addresses_of(self.server_certificate.read_bytes())
         if not set(addresses) <= known:
             self._serve("server", "kube-apiserver", [*known, *addresses])
 
     def create_for_node(self, node: str, address: str) -> None:
-        """Have the certificates of a real node and of those who talk to its kubelet. What is there stays."""
+        """Create the certificates of a real node and of the clients of its kubelet. Valid ones are kept."""
         if not self.certificate_of("kubelet-server").exists() or address not in certificates.addresses_of(
             self.certificate_of("kubelet-server").read_bytes()
         ):
@@ -147,6 +147,6 @@ def _token_line(identity: Identity) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    # Made unreadable for others before anything stands in it.
+    # Unreadable for others before it has content.
     path.touch(mode=0o600)
     path.write_bytes(content)

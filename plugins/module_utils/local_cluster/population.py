@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bringing the nodes of a running control plane to what is wanted, and waiting until pods could run on them."""
+"""Make the nodes of a running control plane as wanted, and wait until pods can run on them."""
 
 from __future__ import annotations
 
@@ -19,42 +19,16 @@ from .settings import REAL_NODE_NAME, Settings
 _GROUP = "rbac.authorization.k8s.io"
 _PATH = f"/apis/{_GROUP}/v1"
 _READ = ["get", "list", "watch"]
+DEFAULT_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
+MAX_LISTED = 5
 DNS_RULES = [
     {"apiGroups": [""], "resources": ["services", "namespaces"], "verbs": _READ},
     {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": _READ},
 ]
 
 
-def grant(api: Api) -> None:
-    """Have them. Logs, exec and statistics: the kubelet asks whether the API server's own client may have them."""
-    _bind(api, KUBELET_CLIENT, role="system:kubelet-api-admin")
-    _create(api, "ClusterRole", DNS_CLIENT, rules=DNS_RULES)
-    _bind(api, DNS_CLIENT, role=DNS_CLIENT)
-
-
-def _bind(api: Api, user: str, *, role: str) -> None:
-    """Let a user have a role, by a binding of the user's name."""
-    _create(
-        api,
-        "ClusterRoleBinding",
-        user,
-        roleRef={"apiGroup": _GROUP, "kind": "ClusterRole", "name": role},
-        subjects=[{"apiGroup": _GROUP, "kind": "User", "name": user}],
-    )
-
-
-def _create(api: Api, kind: str, name: str, **content: Any) -> None:
-    path = f"{_PATH}/{kind.lower()}s"
-    if api.get(f"{path}/{name}") is None:
-        api.post(path, {"apiVersion": f"{_GROUP}/v1", "kind": kind, "metadata": {"name": name}, **content})
-
-
-DEFAULT_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
-MAX_NAMED = 5
-
-
 class Population:
-    """The simulated nodes of one cluster, as its API server has them."""
+    """The nodes of one cluster."""
 
     def __init__(self, settings: Settings, pki: Pki) -> None:
         self.settings = settings
@@ -62,7 +36,7 @@ class Population:
         self.api = Api(settings.endpoint, ca=pki.ca_certificate, token=pki.token(ADMIN))
 
     def changes(self) -> nodes.NodeChanges:
-        """What is to be done."""
+        """The changes to the simulated nodes that are needed."""
         return nodes.compare(
             nodes.existing_nodes(self.api),
             count=self.settings.nodes,
@@ -71,22 +45,22 @@ class Population:
         )
 
     def match(self) -> nodes.NodeChanges:
-        """Do it; returns what was done."""
+        """Make the changes, and return them."""
         changes = self.changes()
         nodes.apply(self.api, changes, size=self.size, tainted=self.settings.real_node)
         if self.settings.real_node:
             grant(self.api)
         else:
-            # One that is gone for good would be waited for by its pods.
+            # Pods would wait for a node that is gone.
             self.api.delete(f"{nodes.PATH}/{REAL_NODE_NAME}")
         return changes
 
     def wait_usable(self, *, check_parts: Callable[[], None], logs: Path) -> None:
-        """Ready is when a pod could be created and would start: the account that it needs, and its node, are there.
+        """Wait until a pod could be created and start: its service account exists and its node is Ready.
 
-        :param check_parts: raises if a part of the cluster ended meanwhile.
-        :param logs: the folder of logs to name in the error.
-        :raises NotReadyError: naming what was missing at the end.
+        :param check_parts: raises if a part of the cluster has ended.
+        :param logs: the folder of logs, for the error.
+        :raises NotReadyError: naming what is still missing.
         """
         missing: list[str] = []
 
@@ -101,14 +75,14 @@ class Population:
             return not missing
 
         if not wait_until(usable, timeout_seconds=self.settings.ready_timeout):
-            more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
+            more = f" and {len(missing) - MAX_LISTED} more" if len(missing) > MAX_LISTED else ""
             raise NotReadyError(
-                f"the control plane runs, but not ready within {self.settings.ready_timeout} s: "
-                f"{', '.join(missing[:MAX_NAMED])}{more} (logs: {logs})"
+                f"the control plane runs, but these are not ready within {self.settings.ready_timeout} s: "
+                f"{', '.join(missing[:MAX_LISTED])}{more} (logs: {logs})"
             )
 
 
-def told(changes: nodes.NodeChanges) -> list[str]:
+def describe_changes(changes: nodes.NodeChanges) -> list[str]:
     """The changes in words."""
     counted = (
         ("create", changes.create),
@@ -117,3 +91,27 @@ def told(changes: nodes.NodeChanges) -> list[str]:
         ("change the taint of", changes.taint),
     )
     return [f"{verb} {len(names)} nodes" for verb, names in counted if names]
+
+
+def grant(api: Api) -> None:
+    """Give the API server's client access to the kubelet (logs, exec, statistics), and the DNS server its role."""
+    _bind(api, KUBELET_CLIENT, role="system:kubelet-api-admin")
+    _create(api, "ClusterRole", DNS_CLIENT, rules=DNS_RULES)
+    _bind(api, DNS_CLIENT, role=DNS_CLIENT)
+
+
+def _bind(api: Api, user: str, *, role: str) -> None:
+    """Bind a role to a user, in a binding with the user's name."""
+    _create(
+        api,
+        "ClusterRoleBinding",
+        user,
+        roleRef={"apiGroup": _GROUP, "kind": "ClusterRole", "name": role},
+        subjects=[{"apiGroup": _GROUP, "kind": "User", "name": user}],
+    )
+
+
+def _create(api: Api, kind: str, name: str, **content: Any) -> None:
+    path = f"{_PATH}/{kind.lower()}s"
+    if api.get(f"{path}/{name}") is None:
+        api.post(path, {"apiVersion": f"{_GROUP}/v1", "kind": kind, "metadata": {"name": name}, **content})

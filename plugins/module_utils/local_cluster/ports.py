@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the ports are free, and who has them if not."""
+"""Whether ports are free and which process has them, and how to find the processes of a cluster."""
 
 from __future__ import annotations
 
@@ -14,15 +14,55 @@ from ..machine.process import HAS_PROC, PROC, Process, command_of, environment_o
 from .errors import PortTakenError
 from .settings import LOOPBACK
 
+# In the environment of every process of a cluster: its data folder.
 MARKER_VARIABLE = "KUBESTRESS_LOCAL_CLUSTER"
+# The state LISTEN in /proc/net/tcp.
+LISTEN_STATE = "0A"
+
+
+def check_free(ports: Mapping[str, int]) -> None:
+    """Check that every port is free.
+
+    :param ports: option name -> port.
+    :raises PortTakenError: naming each taken port, its option and, if known, the process.
+    """
+    taken = [(option, port) for option, port in ports.items() if not _is_free(port)]
+    if taken:
+        listed = ", ".join(f"{port} (option {option}){_holder(port)}" for option, port in taken)
+        raise PortTakenError(
+            f"taken on {LOOPBACK}: port {listed}; end what listens there or set the option to another port"
+        )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        # As in Go's servers: connections of an earlier cluster in TIME_WAIT do not matter.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((LOOPBACK, port))
+        except PermissionError as error:
+            raise PortTakenError(f"port {port} may not be used by this user; name one above 1023") from error
+        except OSError:
+            return False
+    return True
+
+
+def _holder(port: int) -> str:
+    """The process that listens on the port, as part of a sentence; empty if unknown."""
+    pid = holder_of(port)
+    if pid is None:
+        return ""
+    cluster = marker_of(pid)
+    owner = f" of the local cluster in {cluster}" if cluster else ""
+    return f" by process {pid} ({command_of(pid) or 'unknown'}){owner}"
 
 
 def marked(value: str) -> list[Process]:
-    """Every process of this user whose environment says that it belongs to the cluster `value`. Linux only."""
+    """Every process of this user whose environment marks it as part of the cluster `value`. Linux only."""
     wanted = f"{MARKER_VARIABLE}={value}".encode()
     found = []
     for pid in pids():
-        # A process that runs this very code was told the value by its caller, not started as a part.
+        # This process may have inherited the variable, but is not a part.
         if pid != os.getpid() and wanted in environment_of(pid):
             process = Process.of(pid)
             if process:
@@ -39,48 +79,8 @@ def marker_of(pid: int) -> str | None:
     return None
 
 
-LISTEN_STATE = "0A"
-
-
-def check_free(ports: Mapping[str, int]) -> None:
-    """Make sure that every port can be listened on.
-
-    :param ports: the port by the option that sets it.
-    :raises PortTakenError: naming each taken port, its option, and the holder where the system tells.
-    """
-    taken = [(option, port) for option, port in ports.items() if not _is_free(port)]
-    if taken:
-        listed = ", ".join(f"{port} (option {option}){_holder(port)}" for option, port in taken)
-        raise PortTakenError(
-            f"taken on {LOOPBACK}: port {listed}; end what listens there or set the option to another port"
-        )
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
-        # As Go's servers do: connections of an earlier cluster that linger in TIME_WAIT are no hindrance.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind((LOOPBACK, port))
-        except PermissionError as error:
-            raise PortTakenError(f"port {port} may not be used by this user; name one above 1023") from error
-        except OSError:
-            return False
-    return True
-
-
-def _holder(port: int) -> str:
-    """Who listens on the port, as a part of a sentence; empty where the system does not tell."""
-    pid = holder_of(port)
-    if pid is None:
-        return ""
-    cluster = marker_of(pid)
-    owner = f" of the local cluster in {cluster}" if cluster else ""
-    return f" by process {pid} ({command_of(pid) or 'unknown'}){owner}"
-
-
 def holder_of(port: int) -> int | None:
-    """The process that listens on the port, as far as this user may know; None otherwise. Linux only."""
+    """The process that listens on the port, or None if this user cannot see it. Linux only."""
     if not HAS_PROC:
         return None
     inodes = {f"socket:[{inode}]" for name in ("tcp", "tcp6") for inode in _listening_inodes(PROC / "net" / name, port)}

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The programs of one cluster: those that it was started from, else found, else built."""
+"""The programs of one cluster: those it was started from, or else found, or else built."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .upstreams import CONTROL_PLANE, NODE_PROGRAMS, UPSTREAMS
 
 
 class Programs:
-    """Where the settings say to look and to build."""
+    """The programs that the settings need."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -27,22 +27,22 @@ class Programs:
         ]
 
     def pinned(self) -> dict[str, str]:
-        """The versions that our go.mod files name, by upstream."""
+        """The versions in our go.mod files, by upstream."""
         return {upstream.folder: upstream.version(self.settings.sources_dir) for upstream in UPSTREAMS}
 
-    def remembered(self, state: State) -> dict[str, Binary]:
-        """Those that the cluster was started from, as long as neither the pinned versions nor binaries_dir changed.
+    def recorded(self, state: State) -> dict[str, Binary]:
+        """The programs the cluster was started from, unless the pinned versions or binaries_dir have changed.
 
-        A running cluster is not restarted because another program has appeared on the PATH.
+        So a running cluster is not restarted because of a new program on the PATH.
         """
         binaries_dir = fixed_settings(self.settings)["binaries_dir"]
         if state.pinned != self.pinned() or state.settings.get("binaries_dir") != binaries_dir:
             return {}
         return {name: item for name, item in state.binaries.items() if item.path.exists()}
 
-    def there(self, state: State) -> dict[str, Binary]:
-        """All that can be had without a build."""
-        known = self.remembered(state)
+    def available(self, state: State) -> dict[str, Binary]:
+        """The programs that need no build."""
+        known = self.recorded(state)
         missing = [name for name in self.names if name not in known]
         if not missing:
             return known
@@ -55,16 +55,16 @@ class Programs:
         )
 
     def missing(self, state: State) -> list[str]:
-        """What would have to be built."""
-        there = self.there(state)
-        return [name for name in self.names if name not in there]
+        """The programs that have to be built."""
+        available = self.available(state)
+        return [name for name in self.names if name not in available]
 
     def all(self, state: State) -> dict[str, Binary]:
-        """Every program, built where there is none.
+        """Every program; missing ones are built.
 
-        :raises BuildError: if one cannot be had.
+        :raises BuildError: if that fails.
         """
-        known = self.remembered(state)
+        known = self.recorded(state)
         missing = [name for name in self.names if name not in known]
         return known | (self._provide(missing) if missing else {})
 

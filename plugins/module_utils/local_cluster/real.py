@@ -1,12 +1,11 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The real tier: the control plane in a network namespace of its own, and beside it a node that runs processes.
+"""The real tier: the control plane in its own network namespace, and a node that runs real processes.
 
-The part `node` is the first process of three new namespaces: network, mounts and pids. Everything else is started
-inside: the control plane in the network only, containerd, kubelet and kube-proxy in all three. When `node` ends, the
-kernel ends every process of the pid namespace, pods included, and with the last process the mounts and the network
-vanish. What is left to remove is the cgroup.
+The part `node` is the first process of three new namespaces: network, mount and pid. The control plane is started in
+the network namespace; containerd, kubelet and kube-proxy in all three. When `node` ends, the kernel kills every process
+of the pid namespace, pods included, and then the mounts and the network disappear. Only the cgroup has to be removed.
 """
 
 from __future__ import annotations
@@ -33,18 +32,18 @@ NODE_PARTS = (NODE, "coredns", "containerd", "kubelet", "kube-proxy")
 LABEL_VALUE = "real"
 SCRIPTS = ("init.sh", "enter.sh", "cgroup.sh")
 PID_MAX = Path("/proc/sys/kernel/pid_max")
-# Of the machine's processes, what the node may take at most if nothing else is said: the rest stays usable.
+# The node's default share of the machine's processes, so that the machine stays usable.
 SHARE_OF_PIDS = 0.75
 IMPORT_SECONDS = 120
 
 
 def network_of(settings: Settings) -> Network:
-    """The way into the cluster."""
+    """The network link into the cluster."""
     return Network(settings.key, settings.node_network)
 
 
 class RealTier:
-    """The parts of one cluster with a real node, and what is to be done around their start."""
+    """The parts of one cluster with a real node, and the steps around their start."""
 
     def __init__(self, settings: Settings, layout: Layout, pki: Pki, host: Host, programs: Mapping[str, Path]) -> None:
         self.settings = settings
@@ -56,7 +55,7 @@ class RealTier:
         self.cgroup = cgroup_name(settings.key)
 
     def parts(self) -> list[Part]:
-        """In the order in which they are started."""
+        """The parts in starting order."""
         control_plane = simulated_tier(self.settings, self.layout, self.pki, self.programs)
         inside = [dataclasses.replace(part, inside=Inside.NETWORK, after=(*part.after, NODE)) for part in control_plane]
         return [self._node(), *inside, self._dns(), self._containerd(), self._kubelet(), self._proxy()]
@@ -64,9 +63,9 @@ class RealTier:
     def _node(self) -> Part:
         sources = self.settings.sources_dir / "node"
         scripts = {self.files.scripts / name: (sources / name).read_text() for name in SCRIPTS}
-        # So that the kubelet reports what really is the limit; a new namespace has none of its own.
-        own_pid_max = self._most_processes() if has_own_pid_max() else 0
-        # Hidden otherwise, if they lie below a folder that the node has for itself.
+        # So that the kubelet reports the real limit; a new namespace does not have it.
+        own_pid_max = self._max_processes() if has_own_pid_max() else 0
+        # Otherwise hidden if they are in a folder that the node mounts for itself.
         visible = {self.layout.root, *(path.parent for path in self.programs.values())}
         return Part(
             name=NODE,
@@ -90,7 +89,7 @@ class RealTier:
         text = node_config.containerd_config(
             self.files,
             address=self.settings.address,
-            # An overlay cannot lie on an overlay, as the disk of a container is.
+            # Overlays cannot be stacked, and the disk of a container is one.
             snapshotter="native" if file_system_of(self.layout.root) == "overlay" else "overlayfs",
             oom_score=may_lower_oom_score(),
             apparmor=has_apparmor(),
@@ -114,7 +113,7 @@ class RealTier:
         )
 
     def _dns(self) -> Part:
-        """In the network only: what the pods do to the node does not take it along."""
+        """In the network namespace only, so that it survives what pods do to the node."""
         config = self.layout.config / "Corefile"
         return Part(
             name="coredns",
@@ -141,7 +140,7 @@ class RealTier:
                 f"--hostname-override={REAL_NODE_NAME}",
                 f"--node-ip={settings.address}",
                 f"--node-labels={LABEL}={LABEL_VALUE}",
-                # Deprecated, and still the only way to tell cAdvisor: where containerd is, and to look every second.
+                # Deprecated, but the only way to tell cAdvisor where containerd is, and to sample every second.
                 f"--containerd={node_config.CONTAINERD_SOCKET}",
                 "--housekeeping-interval=1s",
             ),
@@ -176,18 +175,18 @@ class RealTier:
     # --- around the start
 
     def _prepare(self) -> None:
-        """What the first process finds: its cgroup, with a limit that protects the machine, and a free range."""
+        """Prepare the first process: a free address range, and a cgroup with a limit that protects the machine."""
         network_of(self.settings).check_free()
         cgroups.create(self.cgroup, SYSTEM_CGROUP)
-        cgroups.limit_processes(self.cgroup, self._most_processes())
+        cgroups.limit_processes(self.cgroup, self._max_processes())
         self.files.ready.unlink(missing_ok=True)
 
-    def _most_processes(self) -> int:
-        """Processes and threads that the whole node may have."""
+    def _max_processes(self) -> int:
+        """The limit on processes and threads of the whole node."""
         return self.settings.real_node_pid_max or int(int(PID_MAX.read_text()) * SHARE_OF_PIDS)
 
     def _link_plugins(self) -> None:
-        """Put the machine's network plug-ins beside the wrapper, for CNI looks for all of them in one folder."""
+        """Link the machine's network plug-ins next to the wrapper: CNI looks for all of them in one folder."""
         (self.files.cni_programs / node_config.WRAPPER).chmod(0o700)
         for plugin in self.host.cni_folder.iterdir():
             link = self.files.cni_programs / plugin.name
@@ -195,7 +194,7 @@ class RealTier:
             link.symlink_to(plugin)
 
     def _import_images(self, pid: int) -> None:
-        """Have the images that the roles' defaults name in containerd."""
+        """Import the images of the roles' defaults into containerd."""
         known = self._ctr(pid, "images", "list", "--quiet").split()
         images = image_set(
             busybox=self.host.programs["busybox"],
@@ -210,7 +209,7 @@ class RealTier:
                 archive.unlink()
 
     def _ctr(self, pid: int, *arguments: str) -> str:
-        """Containerd's own client, in the node's namespaces."""
+        """Run containerd's client in the node's namespaces."""
         command = [
             *(str(self.host.programs["nsenter"]), f"--target={pid}", "--net", "--mount", "--pid", "--wd=/"),
             *(str(self.host.programs["ctr"]), f"--address={node_config.CONTAINERD_SOCKET}", "--namespace=k8s.io"),
@@ -225,22 +224,22 @@ class RealTier:
         return done.stdout
 
 
-def left_over(settings: Settings) -> list[str]:
-    """What of a node is there beside its processes and files, in words."""
+def describe_remains(settings: Settings) -> list[str]:
+    """What is to be removed of a node besides its processes and files, in words."""
     name = cgroup_name(settings.key)
     return [f"remove the cgroup {name}"] if cgroups.existing(name) else []
 
 
 def clean_up(settings: Settings) -> None:
-    """Remove what outlives the node's processes, and wait until the kernel has removed its share."""
+    """Remove the cgroup and the network link, which outlive the node's processes."""
     cgroups.remove(cgroup_name(settings.key))
     network = network_of(settings)
-    if network.possible():
+    if network.supported():
         network.remove()
 
 
 def describe_node(settings: Settings, layout: Layout) -> dict[str, str | int]:
-    """What a user of the node has to know, as the module returns it."""
+    """Facts about the node, as the module returns them."""
     return {
         "name": REAL_NODE_NAME,
         "address": settings.address,

@@ -14,13 +14,13 @@ from .parts import Part
 from .pki import ADMIN, Pki
 from .settings import LOOPBACK, Settings
 
-# Far above what a small machine reaches: the control plane itself is to be measured, not its clients' own brakes, which
-# default to 20 requests a second for the controller manager and 50 for the scheduler.
+# Far above what a small machine reaches, so that the control plane is measured and not its clients' limits. Defaults:
+# 20 requests per second for the controller manager and 50 for the scheduler.
 CLIENT_QPS = 5000
 CLIENT_BURST = 10000
 
-# Workers per controller. Kubernetes' defaults of 5 (10 for namespaces) make a queue of hundreds of new objects wait for
-# the round trips of a few; the server's own queues still apply.
+# Workers per controller. With Kubernetes' defaults of 5 (10 for namespaces) hundreds of new objects would wait for a
+# few round trips; the server's own queues still apply.
 CONCURRENT_SYNCS = {
     "deployment": 20,
     "endpoint": 20,
@@ -34,8 +34,8 @@ CONCURRENT_SYNCS = {
     "statefulset": 20,
     "ttl-after-finished": 20,
 }
-# No cloud, and simulated nodes need no address ranges.
-LEFT_OUT_CONTROLLERS = ("node-ipam-controller", "node-route-controller", "service-lb-controller")
+# There is no cloud, and simulated nodes need no address ranges.
+DISABLED_CONTROLLERS = ("node-ipam-controller", "node-route-controller", "service-lb-controller")
 
 SERVICE_CIDR = "10.96.0.0/16"
 # The service "kubernetes" gets the first address.
@@ -46,7 +46,7 @@ ISSUER = "https://kubernetes.default.svc.cluster.local"
 ETCD_QUOTA_BYTES = 8 * 1024**3
 # A kubelet's lease lasts 40 s and is renewed every 10 s.
 NODE_LEASE_SECONDS = 40
-# Stages played at once; 4 is kwok's default and too few for hundreds of pods that start in the same second.
+# Concurrent stages; kwok's default of 4 is too few for hundreds of pods that start in the same second.
 KWOK_PARALLELISM = 16
 
 NODE_LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
@@ -73,7 +73,7 @@ def part_kubeconfig(pki: Pki, name: str) -> Path:
 
 
 def scheduler_config(kubeconfig: Path) -> str:
-    """The scheduler takes its request rate from a file only; its flags for it are ignored."""
+    """The scheduler reads its request rate only from a file; it ignores the flags."""
     return f"""\
 apiVersion: kubescheduler.config.k8s.io/v1
 kind: KubeSchedulerConfiguration
@@ -99,7 +99,7 @@ options:
 
 
 def _etcd(settings: Settings, layout: Layout, program: Path, address: str) -> Part:
-    # For the API server only, also where the cluster has an address that pods reach; that one tells the health alone.
+    # On loopback for the API server only. If pods reach the cluster's address, only health is served there.
     client, peer = (f"http://{LOOPBACK}:{port}" for port in (settings.etcd_client_port, settings.etcd_peer_port))
     health = f"http://{address}:{settings.etcd_client_port}"
     return Part(
@@ -115,7 +115,7 @@ def _etcd(settings: Settings, layout: Layout, program: Path, address: str) -> Pa
             f"--initial-cluster=local={peer}",
             *([] if health == client else [f"--listen-metrics-urls={health}"]),
             f"--quota-backend-bytes={ETCD_QUOTA_BYTES}",
-            # The cluster is thrown away after a crash of the machine; a crash of the process loses nothing either way.
+            # After a crash of the machine the cluster is discarded; a crash of the process loses nothing.
             "--unsafe-no-fsync",
             "--log-level=warn",
         ),
@@ -145,7 +145,7 @@ def _api_server(settings: Settings, pki: Pki, program: Path, address: str) -> Pa
             f"--service-cluster-ip-range={SERVICE_CIDR}",
             "--allow-privileged=true",
             *_for_node(settings, pki),
-            # Limits on requests in flight stay at the server's defaults: they are part of what is measured.
+            # Limits on requests in flight keep their defaults: they are part of what is measured.
         ),
         ready_url=f"https://{address}:{settings.api_port}/readyz",
         ready_with_token=True,
@@ -155,22 +155,22 @@ def _api_server(settings: Settings, pki: Pki, program: Path, address: str) -> Pa
 
 
 def _for_node(settings: Settings, pki: Pki) -> list[str]:
-    """What the API server needs to talk to a real kubelet; without one, what it has to leave out."""
+    """Flags for a real kubelet, or without one."""
     if not settings.real_node:
-        # A loopback address may not stand in the Endpoints of the service "kubernetes".
+        # A loopback address is not allowed in the Endpoints of the service "kubernetes".
         return ["--endpoint-reconciler-type=none"]
     return [
         f"--kubelet-certificate-authority={pki.ca_certificate}",
         f"--kubelet-client-certificate={pki.certificate_of('kubelet-client')}",
         f"--kubelet-client-key={pki.key_of('kubelet-client')}",
         "--kubelet-preferred-address-types=InternalIP",
-        # A kubelet may only change its own node and the pods on it.
+        # Lets a kubelet change only its own node and pods.
         "--enable-admission-plugins=NodeRestriction",
     ]
 
 
 def _controller_manager(settings: Settings, layout: Layout, pki: Pki, program: Path, address: str) -> Part:
-    left_out = ",".join(f"-{name}" for name in LEFT_OUT_CONTROLLERS)
+    disabled = ",".join(f"-{name}" for name in DISABLED_CONTROLLERS)
     return Part(
         name="kube-controller-manager",
         command=(
@@ -182,11 +182,11 @@ def _controller_manager(settings: Settings, layout: Layout, pki: Pki, program: P
             f"--tls-private-key-file={pki.server_key}",
             f"--root-ca-file={pki.ca_certificate}",
             f"--service-account-private-key-file={pki.service_account_key}",
-            # As in clusters made by the usual installers: each controller is a client of its own.
+            # As usual installers do: each controller is a separate client.
             "--use-service-account-credentials=true",
             "--leader-elect=false",
-            f"--controllers=*,{left_out}",
-            # Its default place is a system folder, which it makes if it may.
+            f"--controllers=*,{disabled}",
+            # The default is a system folder, which it would create.
             f"--flex-volume-plugin-dir={layout.root / 'flexvolume'}",
             f"--kube-api-qps={CLIENT_QPS}",
             f"--kube-api-burst={CLIENT_BURST}",
@@ -221,7 +221,7 @@ def _scheduler(settings: Settings, layout: Layout, pki: Pki, program: Path, addr
 
 def _kwok(settings: Settings, layout: Layout, pki: Pki, program: Path, address: str) -> Part:
     config = layout.config / "kwok.yaml"
-    # Copies, so that the cluster does not depend on the place that the collection was installed in.
+    # Copies, so that the cluster does not depend on where the collection is installed.
     stages = {
         layout.stages / path.name: path.read_text() for path in sorted((settings.sources_dir / "stages").glob("*.yaml"))
     }
@@ -232,12 +232,12 @@ def _kwok(settings: Settings, layout: Layout, pki: Pki, program: Path, address: 
             f"--kubeconfig={layout.pki / 'kwok.kubeconfig'}",
             f"--config={config}",
             *(f"--config={path}" for path in stages),
-            # Not all nodes: a real one may stand beside the simulated.
+            # Not all nodes, because one may be real.
             f"--manage-nodes-with-annotation-selector={NODE_ANNOTATION}={NODE_ANNOTATION_VALUE}",
             f"--server-address={address}:{settings.kwok_port}",
             f"--cidr={POD_CIDR}",
             f"--node-lease-duration-seconds={NODE_LEASE_SECONDS}",
-            # It reports every single patch otherwise.
+            # Otherwise it logs every patch.
             "--v=WARN",
         ),
         ready_url=f"http://{address}:{settings.kwok_port}/healthz",
@@ -251,5 +251,5 @@ def _kwok(settings: Settings, layout: Layout, pki: Pki, program: Path, address: 
 
 
 def _free_nodes(settings: Settings, pki: Pki) -> None:
-    """Drop the leases of a kwok that has ended: the next one has another name and would wait for them to run out."""
+    """Delete the leases of an earlier kwok, because a new one has another name and would wait until they expire."""
     Api(settings.endpoint, ca=pki.ca_certificate, token=pki.token(ADMIN)).delete(NODE_LEASES)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a call did, in words for the user and as data for the module."""
+"""The recorded state of a running cluster, and the report of what a call changed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCHEMA = 1
 
 @dataclass
 class State:
-    """The content of state.json. `fingerprints` are by part, `settings` what a restart would be needed to change."""
+    """The content of state.json. `fingerprints` are by part; `settings` are those that only a restart changes."""
 
     settings: dict[str, Any] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class State:
 
     @classmethod
     def load(cls, path: Path) -> State:
-        """What `save` wrote; empty if there is nothing, or if it was written by something that we do not understand."""
+        """What `save` wrote; empty if there is no file, or one of another format."""
         try:
             document = json.loads(path.read_text())
         except (FileNotFoundError, ValueError):
@@ -41,7 +41,7 @@ class State:
         return cls(document["settings"], document["fingerprints"], binaries, document["pinned"])
 
     def save(self, path: Path) -> None:
-        """Write it whole or not at all."""
+        """Write it atomically."""
         document = {"schema": SCHEMA, **asdict(self)}
         temporary = path.with_suffix(".tmp")
         temporary.write_text(json.dumps(document, indent=2, default=str) + "\n")
@@ -60,7 +60,7 @@ def fixed_settings(settings: Settings) -> dict[str, Any]:
 
 @dataclass
 class Report:
-    """What was done, or in check mode would be."""
+    """What was done, or would be done in check mode."""
 
     changes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starting, watching and ending the parts. They outlive the process that starts them."""
+"""Start, watch and end the parts. They outlive the process that starts them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from .parts import Part
 from .pki import ADMIN, Pki
 from .ports import MARKER_VARIABLE, marked
 
-# Handed on to the parts. Not the proxies: nothing leaves this machine.
+# Passed to the parts. No proxies, because nothing leaves this machine.
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TZ", "GOMAXPROCS", "GOGC", "GOMEMLIMIT", "GODEBUG", "GOTRACEBACK")
 
 GRACE_SECONDS = 10.0
-TELLING = re.compile(r"^[EF]\d{4} |^panic|^Error|^error|\"level\":\"(error|fatal|panic)\"|fatal error")
-# Said deep in a log, while the line that ends the program only speaks of what failed because of it.
+# A line that looks like an error.
+ERRORS = re.compile(r"^[EF]\d{4} |^panic|^Error|^error|\"level\":\"(error|fatal|panic)\"|fatal error")
+# The root cause may be earlier in the log than the line with which the program ends.
 CAUSES = re.compile(
     r"no space left on device|address already in use|permission denied|too many open files", re.IGNORECASE
 )
@@ -42,14 +43,14 @@ class Supervisor:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def running(self, names: Iterable[str]) -> dict[str, Process]:
-        """Those of `names` whose process lives, by name."""
+        """The running processes among `names`, by name."""
         loaded = {name: Process.load(self.layout.pid_file(name)) for name in names}
         return {name: process for name, process in loaded.items() if process and process.alive}
 
     def start(self, parts: Sequence[Part], *, timeout_seconds: float) -> None:
-        """Start `parts` and wait until each is ready. Parts that wait for nothing new start side by side.
+        """Start `parts` and wait until each is ready. Parts that do not depend on each other start together.
 
-        :raises PartCrashedError: if one ends, with the line of its log that says most.
+        :raises PartCrashedError: if one ends, with the most relevant line of its log.
         :raises NotReadyError: if one is not ready in time.
         """
         pending = list(parts)
@@ -67,7 +68,7 @@ class Supervisor:
             pending = [part for part in pending if part not in wave]
 
     def wait_ready(self, parts: Sequence[Part], *, timeout_seconds: float) -> None:
-        """Wait until every part answers that it is ready; errors as for `start`."""
+        """Wait until every part is ready; errors as for `start`."""
         probes = {part.name: self._probe(part) for part in parts if part.ready_url}
         waiting = {part.name: part for part in parts}
 
@@ -96,23 +97,23 @@ class Supervisor:
         """:raises PartCrashedError: if the part's process has ended."""
         child = self._children.get(part.name)
         if child is not None and child.poll() is not None:
-            raise PartCrashedError(f"{part.name} ended with {_exit(child.returncode)}: {self.last_words(part.name)}")
+            raise PartCrashedError(f"{part.name} ended with {_exit(child.returncode)}: {self.last_log_line(part.name)}")
         if child is None and not self.running([part.name]):
-            raise PartCrashedError(f"{part.name} does not run any more: {self.last_words(part.name)}")
+            raise PartCrashedError(f"{part.name} is no longer running: {self.last_log_line(part.name)}")
 
-    def last_words(self, name: str) -> str:
-        """The line of a part's log that tells most about its end, and where the log is."""
+    def last_log_line(self, name: str) -> str:
+        """The most relevant line at the end of a part's log, and the path of the log."""
         path = self.layout.log(name)
         try:
             lines = [line for line in path.read_text(errors="replace").splitlines()[-200:] if line.strip()]
         except OSError:
             lines = []
         causes = [line for line in lines if CAUSES.search(line)]
-        telling = causes or [line for line in lines if TELLING.search(line)] or lines or ["its log is empty"]
-        return f"{telling[-1].strip()[:MAX_LINE]} (log: {path})"
+        relevant = causes or [line for line in lines if ERRORS.search(line)] or lines or ["its log is empty"]
+        return f"{relevant[-1].strip()[:MAX_LINE]} (log: {path})"
 
     def stop(self, names: Sequence[str], *, grace_seconds: float = GRACE_SECONDS) -> list[str]:
-        """End the named parts that run; returns their names."""
+        """End the named parts; returns the names of those that ran."""
         running = self.running(names)
         end(list(running.values()), grace_seconds=grace_seconds)
         for name in names:
@@ -121,15 +122,15 @@ class Supervisor:
         return list(running)
 
     def everything(self) -> list[Process]:
-        """Every process of this data folder, whether written down or not, whatever part it was."""
+        """Every process of this data folder, recorded or not."""
         folder = self.layout.root / "run"
-        written = [Process.load(path) for path in folder.glob("*.json")] if folder.is_dir() else []
-        found = {process for process in written if process and process.alive}
+        recorded = [Process.load(path) for path in folder.glob("*.json")] if folder.is_dir() else []
+        found = {process for process in recorded if process and process.alive}
         return sorted(found | set(marked(self.marker)), key=lambda process: process.pid)
 
     @property
     def marker(self) -> str:
-        """What marks this cluster's processes."""
+        """The mark of this cluster's processes."""
         return os.path.realpath(self.layout.root)
 
     def _probe(self, part: Part) -> Api:
@@ -138,10 +139,10 @@ class Supervisor:
         return Api(f"{url.scheme}://{url.netloc}", ca=self.pki.ca_certificate, token=token)
 
     def _pid(self, name: str) -> int:
-        """The process of a part that runs."""
+        """The pid of a running part."""
         running = self.running([name])
         if name not in running:
-            raise PartCrashedError(f"{name} does not run any more: {self.last_words(name)}")
+            raise PartCrashedError(f"{name} is no longer running: {self.last_log_line(name)}")
         return running[name].pid
 
     def _launch(self, part: Part) -> None:
@@ -149,7 +150,7 @@ class Supervisor:
             part.before()
         log = self.layout.log(part.name)
         if log.exists():
-            # One earlier log is kept: it holds the reason of a crash that a new start has just repaired.
+            # The previous log is kept: it may have the cause of a crash.
             log.replace(log.with_suffix(".log.1"))
         with log.open("wb") as output:
             try:
@@ -180,7 +181,7 @@ class Supervisor:
 
 
 def end(processes: Sequence[Process], *, grace_seconds: float) -> None:
-    """End the processes, etcd last: without it the API server waits for answers instead of ending."""
+    """End the processes, etcd last: without etcd the API server would wait for answers instead of ending."""
     stores = [process for process in processes if command_of(process.pid) == "etcd"]
     terminate([process for process in processes if process not in stores], grace_seconds=grace_seconds)
     terminate(stores, grace_seconds=grace_seconds)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which parts a cluster has: those of the simulated tier, or those of the real one around them."""
+"""Which parts a cluster has, and which of them to start, restart or end."""
 
 from __future__ import annotations
 
@@ -22,10 +22,15 @@ from .settings import Settings
 from .simulated import simulated_tier
 from .upstreams import CONTROL_PLANE
 
+ALL_PARTS = (*NODE_PARTS, *CONTROL_PLANE)
+# Programs that wait for a part in the node's namespaces, and end with it.
+WAITERS = ("nsenter", "unshare")
+NODE_PROGRAMS = ("containerd", "kubelet", "kube-proxy")
+
 
 @dataclass(frozen=True)
 class Decision:
-    """Names of parts: to `start`, to end and start again (`replace`), and `outdated` ones that nobody allowed to end.
+    """Names of parts to `start`, to restart (`replace`), and `outdated` ones that may not be restarted.
 
     The three never overlap.
     """
@@ -33,11 +38,6 @@ class Decision:
     start: tuple[str, ...] = ()
     replace: tuple[str, ...] = ()
     outdated: tuple[str, ...] = ()
-
-    @property
-    def nothing_to_do(self) -> bool:
-        """Whether everything runs as wanted."""
-        return not (self.start or self.replace or self.outdated)
 
 
 def decide(
@@ -50,16 +50,16 @@ def decide(
 ) -> Decision:
     """Compare the wanted parts with the running ones.
 
-    :param wanted: fingerprint by part, in starting order.
-    :param recorded: the fingerprint that each part was started with.
-    :param alive: the parts that run.
-    :param replaceable: the parts that may be restarted without asking.
-    :param restart: whether the user allows to restart any part.
+    :param wanted: part -> fingerprint, in starting order.
+    :param recorded: part -> fingerprint when it was started.
+    :param alive: the running parts.
+    :param replaceable: the parts that may be restarted without permission.
+    :param restart: whether the user permits to restart any part.
     """
     start = [name for name in wanted if name not in alive]
     differing = [name for name in wanted if name in alive and recorded.get(name) != wanted[name]]
     if restart and any(name not in replaceable for name in differing):
-        # A part whose port changes takes its clients with it: simplest and safest is all of them.
+        # If a port changes, clients must restart too: restarting all is simplest and safest.
         return Decision(start=tuple(start), replace=tuple(name for name in wanted if name in alive))
     replace = [name for name in differing if name in replaceable]
     outdated = [name for name in differing if name not in replaceable]
@@ -67,9 +67,9 @@ def decide(
 
 
 def describe_difference(recorded: Mapping[str, Any], wanted: Mapping[str, Any], outdated: Sequence[str]) -> str:
-    """Say in one phrase how the running cluster differs from the wanted one."""
+    """How the running cluster differs from the wanted one, in one phrase."""
     changed = [
-        f"{name} is {_shown(recorded.get(name))}, asked for is {_shown(wanted[name])}"
+        f"{name} is {_shown(recorded.get(name))} instead of {_shown(wanted[name])}"
         for name in wanted
         if recorded.get(name) != wanted[name]
     ]
@@ -80,12 +80,6 @@ def describe_difference(recorded: Mapping[str, Any], wanted: Mapping[str, Any], 
 
 def _shown(value: Any) -> str:
     return "unset" if value is None else str(value)
-
-
-ALL_PARTS = (*NODE_PARTS, *CONTROL_PLANE)
-# Wait for a part in the node's namespaces, and end with it.
-WAITERS = ("nsenter", "unshare")
-NODE_PROGRAMS = ("containerd", "kubelet", "kube-proxy")
 
 
 def part_names(settings: Settings) -> tuple[str, ...]:
@@ -104,17 +98,17 @@ def wanted_parts(settings: Settings, layout: Layout, pki: Pki, binaries: Mapping
     return simulated_tier(settings, layout, pki, paths)
 
 
-def with_the_node(decision: Decision, *, wanted: Iterable[str], alive: Collection[str]) -> Decision:
-    """The same decision, unless the namespaces are gone: then whatever still runs is in a network nobody reaches."""
+def restarted_with_node(decision: Decision, *, wanted: Iterable[str], alive: Collection[str]) -> Decision:
+    """The same decision; but if the node is started, everything is restarted in its new network namespace."""
     if NODE not in decision.start:
         return decision
     return Decision(start=decision.start, replace=tuple(name for name in wanted if name in alive))
 
 
-def strays(everything: Iterable[Process], running: Collection[Process]) -> list[Process]:
-    """Those of `everything` that are none of `running` and should not be there.
+def leftover_processes(everything: Iterable[Process], running: Collection[Process]) -> list[Process]:
+    """The processes of `everything` that are not `running` parts and should be ended.
 
-    What containerd started on the node is not ours to judge, and who waits for a part ends with it.
+    Not those that containerd started on the node, and not those that wait for a part and end with it.
     """
     return [
         process

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is built from where: one Go module per upstream project, its version pinned in our go.mod for it."""
+"""The upstream projects of the programs, each with its version pinned in a go.mod of ours."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
 @dataclass(frozen=True)
 class Upstream:
-    """A project that binaries come from.
+    """A project that programs are built from.
 
     `folder` is the name below `sources_dir`/go, `packages` the main package of each binary.
-    `version_variable` is set by the linker where the project does not find out its version by itself.
+    `version_variable` is set by the linker if the project does not determine its version by itself.
     """
 
     folder: str
@@ -53,7 +53,7 @@ class Upstream:
         if self.version_variable and numbers:
             values = {"gitVersion": version, "gitMajor": numbers.group(1), "gitMinor": numbers.group(2)}
             flags += [f"-X {self.version_variable}.{name}={value}" for name, value in values.items()]
-            # agnhost's own; a program that has no such variable is not changed by it.
+            # For agnhost; other programs have no such variable.
             flags.append(f"-X main.Version={version}")
         return " ".join(flags)
 
@@ -75,18 +75,18 @@ KUBERNETES = Upstream(
         },
         "agnhost": "k8s.io/kubernetes/test/images/agnhost",
     },
-    # Without it the server calls itself v0.0.0-master.
+    # Otherwise the server's version is v0.0.0-master.
     version_variable="k8s.io/component-base/version",
 )
 ETCD = Upstream(folder="etcd", module="go.etcd.io/etcd/server/v3", packages={"etcd": "go.etcd.io/etcd/server/v3"})
 KWOK = Upstream(folder="kwok", module="sigs.k8s.io/kwok", packages={"kwok": "sigs.k8s.io/kwok/cmd/kwok"})
-# Its main package is ours: CoreDNS with a few plug-ins only.
+# The main package is ours: CoreDNS with only a few plug-ins.
 COREDNS = Upstream(folder="coredns", module="github.com/coredns/coredns", packages={"coredns": "."})
 
 UPSTREAMS = (ETCD, KUBERNETES, KWOK, COREDNS)
 UPSTREAM_OF = {binary: upstream for upstream in UPSTREAMS for binary in upstream.packages}
 
-# What a real node needs of them beside the control plane.
+# What a real node needs besides the control plane.
 NODE_PROGRAMS = ("kubelet", "kube-proxy", "agnhost", "coredns")
 # What the simulated tier runs.
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What happened when: counts and latencies in bins of one second, in bounded memory however long a run is.
+"""The client's own load, and the timeline of its requests: counts and latencies in bins of one second. No I/O.
 
-Where the bins become too many, neighbours are merged and a bin is twice as long from then on. Nothing is lost by it
-but resolution: counts are added, peaks stay peaks, and percentiles are read anew from the added buckets.
+Memory is bounded: when there are too many bins, neighbours are merged and bins become twice as long. Only resolution is
+lost: counts are added, peaks stay peaks, and percentiles are computed from the added buckets.
 """
 
 from __future__ import annotations
@@ -16,8 +16,15 @@ from typing import Any
 
 from .latency import LatencySketch, middle_of
 
-#: Part of one core from which a second counts as busy: Python runs one thread at a time, so 1.0 is all there is.
+#: Share of one core from which a second counts as busy; Python runs one thread at a time, so 1.0 is the maximum.
 BUSY_SHARE = 0.9
+#: Bins after which neighbours are merged: 20 minutes at one second each. An even number.
+MAX_BINS = 1200
+POD_SERIES = ("pods_pending", "pods_running", "pods_succeeded", "pods_failed")
+_SUMS = ("requests", "errors", "retries")
+_Row = dict[str, float | int | None]  # pylint: disable=unsupported-binary-operation
+#: Counts of pods by "pending", "running", "succeeded", "failed", or None if pods are not watched.
+PodCounts = Callable[[], Mapping[str, int] | None]  # pylint: disable=unsupported-binary-operation
 
 
 class ClientLoad:
@@ -60,15 +67,6 @@ class ClientLoad:
             "loop_lag_max_ms": lag["max_ms"],
             "cores": self._cores,
         }
-
-
-#: Bins after which neighbours are merged: 20 minutes at one second each. An even number.
-MAX_BINS = 1200
-POD_SERIES = ("pods_pending", "pods_running", "pods_succeeded", "pods_failed")
-_SUMS = ("requests", "errors", "retries")
-_Row = dict[str, float | int | None]  # pylint: disable=unsupported-binary-operation
-#: Counts of pods by "pending", "running", "succeeded", "failed", or None where nobody watches pods.
-PodCounts = Callable[[], Mapping[str, int] | None]  # pylint: disable=unsupported-binary-operation
 
 
 class Timeline:
@@ -158,7 +156,7 @@ class Timeline:
         self._latencies = [_packed(buckets) for buckets in merged]
         self.bin_seconds *= 2
 
-    # -- what is told ------------------------------------------------------------------------------------------------
+    # -- results -----------------------------------------------------------------------------------------------------
 
     def series(self, now: float) -> dict[str, list[float | int | None]]:
         """Series by name, all equally long, the bin that is still open last. None is what nobody measured.

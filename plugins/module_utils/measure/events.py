@@ -1,10 +1,9 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Warnings of a cluster by reason, out of its Events, in bounded memory. Pure.
+"""Warning events counted by reason, and the messages of failed forks in them. Bounded memory, no I/O.
 
-An Event that happens again is not made anew: its `count`, or its `series.count`, grows. So what counts of a changed
-Event is by how much it grew.
+A repeated event is not a new Event: its `count` or `series.count` grows. So a changed Event counts by its growth.
 """
 
 from __future__ import annotations
@@ -14,11 +13,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: What a failed pod is counted under.
+#: Pairs of reason and kind with their own counts; all others are counted together.
+MAX_GROUPS = 200
+#: Rows in the document.
+MAX_ROWS = 50
+#: Maximum of Events whose count is remembered; at least half as many are. An older one counts again if it changes.
+MAX_KNOWN = 20_000
+_MAX_MESSAGE = 300
+_OTHERS = ("(others)", "")
+#: The cause by which such failed pods are counted.
 FORK_FAILED = "fork failed"
-# The words of shells (busybox and dash, bash), of Go programs (the kubelet, containerd, runc, CNI plug-ins), of the C
-# library, of Java and of Python. EAGAIN alone would be wrong: reading from a socket fails with it, too.
-_TELLS = re.compile(
+# The messages of shells (busybox, dash, bash), Go programs (kubelet, containerd, runc, CNI plug-ins), the C library,
+# Java and Python. EAGAIN alone is not enough: reading from a socket may fail with it too.
+_FORK_FAILURE = re.compile(
     r"can(?:'t|not) fork"
     r"|fork failed"
     r"|\bfork: (?:retry: )?resource temporarily unavailable"
@@ -32,26 +39,16 @@ _TELLS = re.compile(
 
 
 def fork_failure(text: str) -> str:
-    """The last line of the text that tells so, which knows most of it; empty if none does."""
+    """The last line that reports a failed fork, which has most details; empty if there is none."""
     lower = text.lower()
     if "fork" not in lower and "thread" not in lower:
-        return ""  # nearly every Event, of which a storm brings thousands a second
-    return next((line.strip() for line in reversed(text.splitlines()) if _TELLS.search(line)), "")
-
-
-#: Pairs of reason and kind that are counted apart; the rest is counted together.
-MAX_GROUPS = 200
-#: Rows of the document.
-MAX_ROWS = 50
-#: Events whose count is remembered, at least half as many. An older one that changes counts once more.
-MAX_KNOWN = 20_000
-_MAX_MESSAGE = 300
-_OTHERS = ("(others)", "")
+        return ""  # true of nearly all events, of which there may be thousands per second
+    return next((line.strip() for line in reversed(text.splitlines()) if _FORK_FAILURE.search(line)), "")
 
 
 @dataclass(slots=True)
 class _Group:
-    """Times are RFC 3339, as the Events have them; None where none has. `forks` tell that nothing could be started."""
+    """Times are RFC 3339 as in the Events, None if no Event has one. `forks` counts events about failed forks."""
 
     count: int
     first: str | None
@@ -61,7 +58,7 @@ class _Group:
 
 
 class EventBook:
-    """Fed with every Warning that a watch brings."""
+    """Counts the Warning events of a watch."""
 
     def __init__(self) -> None:
         self._groups: dict[tuple[str, str], _Group] = {}

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Histograms as Prometheus counts them: calls that took at most `le` seconds, each bucket with those below it. Pure."""
+"""Prometheus' text format: samples and labels, and percentiles of histograms with cumulative buckets. No I/O."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-#: A name with its labels, as the answer writes it: b'requests_total{verb="GET"}'.
+#: A name with its labels, as in the text: b'requests_total{verb="GET"}'.
 Series = bytes
+#: Seconds -> number of calls that took at most that long.
+Buckets = dict[float, float]
 _LABEL = re.compile(rb'(\w+)="((?:[^"\\]|\\.)*)"')
 _ESCAPED = re.compile(r'\\([\\"n])')
 
 
 def samples(body: bytes, *names: str) -> dict[Series, float]:
-    """The samples of the metrics `names` (of a histogram, name_bucket), the last one where a series is there twice.
+    """The samples of the metrics `names` (for a histogram, name_bucket). Of a repeated series the last one counts.
 
-    What is no number, NaN included, is left out: it is no measurement. Timestamps are not read.
+    Values that are not numbers, NaN included, are left out. Timestamps are ignored.
     """
     text = body if body.startswith((b"#", b"\n")) else b"\n" + body
     found: dict[Series, float] = {}
@@ -36,17 +38,6 @@ def samples(body: bytes, *names: str) -> dict[Series, float]:
     return found
 
 
-def _lines(text: bytes, name: bytes) -> Iterator[bytes]:
-    wanted = b"\n" + name
-    at = text.find(wanted)
-    while at >= 0:
-        end = text.find(b"\n", at + 1)
-        line = text[at + 1 : end if end >= 0 else len(text)]
-        if line[len(name) : len(name) + 1] in (b"{", b" "):
-            yield line
-        at = text.find(wanted, end) if end >= 0 else -1
-
-
 def labels_of(series: Series) -> dict[str, str]:
     """The labels of a series, their values without escapes."""
     return {name.decode(): _unescaped(value) for name, value in _LABEL.findall(series)}
@@ -57,28 +48,19 @@ def is_of(series: Series, name: str) -> bool:
     return series.partition(b"{")[0] == name.encode()
 
 
-def _unescaped(value: bytes) -> str:
-    text = value.decode("utf-8", "replace")
-    return _ESCAPED.sub(lambda match: "\n" if match[1] == "n" else match[1], text) if "\\" in text else text
-
-
-#: Seconds -> calls that took at most that long.
-Buckets = dict[float, float]
-
-
 def add_to(buckets: Buckets, le: str, value: float) -> None:
-    """Count `value` calls more in the bucket that the text calls `le`."""
+    """Add `value` calls to the bucket with the label `le`."""
     bound = math.inf if le == "+Inf" else float(le)
     buckets[bound] = buckets.get(bound, 0.0) + value
 
 
 def count(buckets: Buckets) -> int:
-    """Calls in all buckets together."""
+    """Number of calls in all buckets."""
     return int(max(buckets.values(), default=0))
 
 
 def bucket_of(buckets: Buckets, percent: float) -> tuple[float, float | None] | None:
-    """The bounds in seconds between which the percentile lies, the upper one None where no bucket has one."""
+    """The bounds in seconds of the percentile's bucket; the upper is None if it is the last one."""
     bounds, rank = sorted(buckets), max(buckets.values(), default=0.0) * percent / 100
     if not rank:
         return None
@@ -88,9 +70,9 @@ def bucket_of(buckets: Buckets, percent: float) -> tuple[float, float | None] | 
 
 
 def quantile(buckets: Buckets, percent: float) -> float | None:
-    """Seconds, as Prometheus' histogram_quantile estimates them: as if a bucket's calls were spread evenly in it.
+    """Seconds, estimated as Prometheus' histogram_quantile does: as if calls were evenly spread in a bucket.
 
-    Where the percentile lies above the last bound, that bound: it took at least so long. None without calls.
+    A percentile above the last bound is that bound, so it took at least that long. None without calls.
     """
     found = bucket_of(buckets, percent)
     if found is None:
@@ -104,12 +86,12 @@ def quantile(buckets: Buckets, percent: float) -> float | None:
 
 
 def rounded(seconds: float | None) -> float | None:
-    """Seconds to the tenth of a millisecond; a bucket tells less than that."""
+    """Seconds rounded to a tenth of a millisecond, which is more precise than any bucket."""
     return None if seconds is None else round(seconds, 4)
 
 
 def grouped(counted: Mapping[Series, float], by: Iterable[str]) -> dict[tuple[str, ...], Buckets]:
-    """The histograms in `counted` by the values of the labels `by`, without those that counted nothing."""
+    """The histograms in `counted` by the values of the labels `by`, without empty ones."""
     names = tuple(by)
     found: dict[tuple[str, ...], Buckets] = {}
     # Of one histogram's series only `le` differs, and reading labels is what takes the time.
@@ -124,3 +106,19 @@ def grouped(counted: Mapping[Series, float], by: Iterable[str]) -> dict[tuple[st
             known[head + tail] = found.setdefault(tuple(labels.get(name, "") for name in names), {})
         add_to(known[head + tail], le.decode(), value)
     return {key: buckets for key, buckets in found.items() if count(buckets)}
+
+
+def _lines(text: bytes, name: bytes) -> Iterator[bytes]:
+    wanted = b"\n" + name
+    at = text.find(wanted)
+    while at >= 0:
+        end = text.find(b"\n", at + 1)
+        line = text[at + 1 : end if end >= 0 else len(text)]
+        if line[len(name) : len(name) + 1] in (b"{", b" "):
+            yield line
+        at = text.find(wanted, end) if end >= 0 else -1
+
+
+def _unescaped(value: bytes) -> str:
+    text = value.decode("utf-8", "replace")
+    return _ESCAPED.sub(lambda match: "\n" if match[1] == "n" else match[1], text) if "\\" in text else text

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long Jobs took and how many of their pods were replaced, from the Jobs' own status. Pure."""
+"""How long Jobs took and how many of their pods were replaced, from the Jobs' own status. No I/O."""
 
 from __future__ import annotations
 

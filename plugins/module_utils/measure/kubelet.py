@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What kubelets say of processes, out of the bytes they send. Pure.
+"""Processes, threads and their limits from the answers of kubelets. No I/O.
 
-Three endpoints of a kubelet know something of it:
+Three endpoints of a kubelet have such figures:
 
 - /stats/summary: `node.rlimit.maxpid`, which is the smaller of the kernel's pid_max and threads-max; `curproc`, the
   threads that live on the node; and each pod's `process_stats.process_count`, the processes of its containers. Beside
@@ -12,7 +12,7 @@ Three endpoints of a kubelet know something of it:
   that holds all pods, and the processes of every container's. A pod's cgroup includes its sandbox.
 - /configz: `podPidsLimit`, what is reserved of the node's pids, and the thresholds of eviction.
 
-A kubelet that does not count processes leaves a figure out, or says 0. No living pod has none, so both are None here.
+A kubelet that does not count processes omits the figure or reports 0. Running pods have some, so both are None here.
 """
 
 from __future__ import annotations

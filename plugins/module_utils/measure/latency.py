@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Latency and failures of every attempt of every request, by verb and kind."""
+"""Latency: a mergeable sketch of bounded size with percentiles, and attempts by verb and kind. No I/O."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-#: Every reported quantile lies within 1 % of a value that was really measured (DDSketch, VLDB 2019, section 2).
+#: Every reported quantile is within 1 % of a measured value (DDSketch, VLDB 2019, section 2).
 RELATIVE_ERROR = 0.01
 _GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
-#: Below this all values are one bucket: 10 microseconds, less than any request over a network takes.
+#: All smaller values share one bucket: 10 microseconds, less than any request over a network takes.
 _SMALLEST_SECONDS = 1e-5
 _PER_LOG_GAMMA = 1 / math.log(_GAMMA)
 
@@ -113,14 +113,14 @@ class LatencySketch:
 
 @dataclass(slots=True)
 class _Row:
-    """`sketch` holds all attempts, failed ones included; `errors` is how many of them failed."""
+    """`sketch` has all attempts, failed ones included; `errors` is the number of failed ones."""
 
     sketch: LatencySketch = field(default_factory=LatencySketch)
     errors: int = 0
 
 
 class Attempts:
-    """Attempts are told apart by (verb, kind): ("create", "Deployment"). An operation that is tried thrice is three."""
+    """Attempts by (verb, kind), such as ("create", "Deployment"). An operation with two retries is three attempts."""
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str], _Row] = defaultdict(_Row)

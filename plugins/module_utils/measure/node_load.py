@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one node went through during a load: peaks, a series, and the times of pressure. Pure.
+"""The load of one node: peaks, a series, and periods of pressure. No I/O.
 
-Figures are those of the node's kubelet (kubelet.py), conditions those of its Node. What nobody told stays None.
+Figures come from its kubelet (kubelet.py), conditions from its Node. Unknown figures are None.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .kubelet import Cgroups, Configuration, Summary
 
 #: Points of one node's series; beyond it two neighbours become one.
 MAX_POINTS = 600
-#: Times of pressure kept of one node. A condition that comes and goes this often is told by the first ones.
+#: Times of pressure kept of one node. Of a condition that comes and goes more often, the first ones are kept.
 MAX_PERIODS = 50
 #: What a Node says of itself that is not well, by the status that means so.
 _PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
@@ -111,7 +111,7 @@ class Conditions:
 
     def _take(self, kind: str, entry: Mapping[str, Any]) -> None:
         state, since = str(entry.get("status")), entry.get("lastTransitionTime")
-        # Of a node that is lost every condition becomes Unknown; that is told once, by Ready.
+        # When a node is lost every condition becomes Unknown; Ready alone reports it.
         bad = state != "True" if kind == "Ready" else state == "True"
         known = self._known.get(kind)
         self._known[kind] = _Known(state, since, bad)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Restarts of containers and kills for their memory, as kubelets report them in the pods' statuses."""
+"""What the status of a pod says: controller, start, end, cause of failure, restarts and OOM kills. No I/O."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from .events import FORK_FAILED, fork_failure
 
 _GROUP_OF_OWNER = {"ReplicaSet": "stateless", "StatefulSet": "stateful", "Job": "job"}
-#: Reasons to wait that only say that a container's turn has not come.
+#: Waiting reasons of a container that has not been started yet.
 _PATIENT = frozenset({"", "ContainerCreating", "PodInitializing"})
 GROUPS = ("stateless", "stateful", "job", "other")
 

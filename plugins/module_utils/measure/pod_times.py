@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long pods took to start, stage by stage, and which of them took longest or never did. Pure.
+"""How long pods took to start, stage by stage, and which took longest or never started. No I/O.
 
-The stages are differences of times in the pod itself, which have whole seconds: the API server wrote the first, the
-scheduler the second, the kubelet the rest. Only `watched` is by this machine's clock.
+The stages are differences of times in the pod, which have whole seconds: the API server wrote the first, the scheduler
+the second, the kubelet the others. Only `watched` is measured by this machine's clock.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What became of the run's pods, from their watch events alone."""
+"""What happened to the run's pods, from their watch events."""
 
 from __future__ import annotations
 
@@ -160,6 +160,11 @@ class PodBook:
     def are_any_starting(self) -> bool:
         """Whether a living pod is, as far as is known, not ready yet (of a Job: has not started)."""
         return any(start.is_missing for start in self._starting.values())
+
+    def cause_of(self, uid: str) -> str:
+        """Why a living pod has not become ready (of a Job: has not started); empty where it has, or is not known."""
+        start = self._starting.get(uid)
+        return start.cause if start is not None else ""
 
     def stateful_figures(self) -> dict[str, int]:
         """Of StatefulSets' pods: `pods_killed` for memory, `restarts`, `oom_kills`, as kubelets report them."""

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many processes the build pods held while they compiled, out of one kubelet summary after the other. Pure."""
+"""How many processes build pods had while they compiled, from consecutive kubelet summaries. No I/O."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Counts every outcome, and writes every failure to disk at once, so that nothing measured is lost."""
+"""Count every outcome, and write every failure to a file at once, so that none is lost."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an API server did during an observation, out of the answers of its /metrics, round by round. Pure.
+"""What an API server did during an observation, from the answers of its /metrics, round by round. No I/O.
 
-Behind one address there may be several servers, and one may be started anew: counters are subtracted only within a
-process that answered both in the first and in the last round. Differences of several such processes are added, which
-their buckets allow; their counters as they stand never meet.
+There may be several servers behind one address, and a server may be restarted. So counters are subtracted only within a
+process that answered both in the first and in the last round, and the differences of several processes are added.
 """
 
 from __future__ import annotations
@@ -35,6 +34,7 @@ _RESIDENT = "process_resident_memory_bytes"
 _STARTED = "process_start_time_seconds"
 _STORAGE = "apiserver_storage_size_bytes"
 _COUNTERS = (SLI, ETCD, WAIT, REJECTED, CPU)
+_COLUMNS = ("cpu_share", "resident_bytes", "inflight_mutating", "inflight_read_only", "rejected")
 
 #: What counters of one process grew by.
 Growth = Mapping[Series, float]
@@ -204,9 +204,6 @@ def object_rows(first: Scrape, last: Scrape) -> dict[str, dict[str, int | None]]
 
 def _whole(value: float | None) -> int | None:
     return None if value is None else int(value)
-
-
-_COLUMNS = ("cpu_share", "resident_bytes", "inflight_mutating", "inflight_read_only", "rejected")
 
 
 @dataclass(slots=True)

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The official SLI out of an API server's histogram, and Kubernetes' service levels. Pure.
+"""Kubernetes' official SLI from an API server's histogram, and its service levels. No I/O.
 
-The service levels and what they leave out are SIG Scalability's: watches and connections that stay open are no calls.
+The service levels are SIG Scalability's, which excludes watches and other connections that stay open.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .exposition import Buckets, Series, add_to, bucket_of, count, grouped, quan
 
 MUTATING = frozenset({"POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"})
 _CALLS = MUTATING | {"GET", "LIST"}
-#: They last as long as the client likes.
+#: Requests whose duration depends on the client.
 _STREAMING = frozenset({"attach", "exec", "log", "portforward", "proxy"})
 _KEYS = ("verb", "group", "resource", "subresource", "scope")
 _MUTATING_LIMIT_SECONDS = 1.0

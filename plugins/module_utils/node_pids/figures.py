@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Processes and threads of nodes and pods against every limit that applies. Pure; what is not known stays None.
+"""Processes and threads of nodes and pods, compared with every limit that applies. No I/O; unknown figures are None.
 
-Kernels count threads against all of these limits, so threads are what is compared. Where only the processes of a pod
-are known they stand in for its threads, of which there can't be fewer.
+The kernel counts threads against all of these limits. If only a pod's processes are known, they stand in for its
+threads, which cannot be fewer.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ Row = dict[str, Any]
 
 @dataclass(kw_only=True)
 class NodeReading:
-    """What was read of one node; None where nothing was, and then `causes` says why, by endpoint.
+    """What was read of one node; what could not be read is None, and `causes` says why, by endpoint.
 
-    `cause` is why nothing at all can be had of the node. `simulated` and `pid_pressure` are None where the Node itself
-    may not be read.
+    `cause` is why nothing can be read of the node. `simulated` and `pid_pressure` are None if the Node object itself
+    cannot be read.
     """
 
     name: str
@@ -39,9 +39,9 @@ class NodeReading:
 
 
 def limit_row(*, limit: int | None, used: int | None, source: str, cause: str | None) -> Row:
-    """One limit with what is used of it. `cause` is kept where a figure is missing, `source` where the limit is there.
+    """One limit and how much of it is used. `cause` is kept if a figure is missing, `source` if the limit is known.
 
-    `free` may be negative: a limit that was lowered does not end what runs already.
+    `free` may be negative: lowering a limit does not end running processes.
     """
     known = limit is not None and used is not None
     return {
@@ -55,7 +55,7 @@ def limit_row(*, limit: int | None, used: int | None, source: str, cause: str | 
 
 
 def node_limits(reading: NodeReading) -> dict[str, Row]:
-    """The limits that hold for all pods of a node together: kernel, allocatable, eviction."""
+    """The limits shared by all pods of a node: kernel, allocatable, eviction."""
     return {"kernel": _kernel(reading), "allocatable": _allocatable(reading), "eviction": _eviction(reading)}
 
 
@@ -99,13 +99,13 @@ def _why(reading: NodeReading, endpoint: str, otherwise: str) -> str:
 
 
 def pod_rows(reading: NodeReading, *, wanted: Callable[[str, str], bool]) -> list[Row]:
-    """The pods of a node for which `wanted(namespace, uid)` says yes, each against its own limit and the node's."""
+    """The pods of a node that `wanted(namespace, uid)` accepts, each with its own limit and the node's."""
     limits = node_limits(reading)
     return [_pod_row(reading, pod, cgroup, limits) for pod, cgroup in _pods(reading) if wanted(pod.namespace, pod.uid)]
 
 
 def _pods(reading: NodeReading) -> Iterable[tuple[PodProcesses, Cgroup | None]]:
-    """Every pod that either endpoint knows, with its cgroup."""
+    """Every pod that one of the endpoints reports, with its cgroup."""
     cgroups = reading.cgroups.pods if reading.cgroups else {}
     if reading.summary:
         for pod in reading.summary.pods:
@@ -140,7 +140,7 @@ def _pod_row(reading: NodeReading, pod: PodProcesses, cgroup: Cgroup | None, lim
 
 
 def _pod_limit(reading: NodeReading, cgroup: Cgroup | None) -> tuple[int | None, str, str | None]:
-    """(limit, where it is from, why there is none). What the cgroup has is in force; podPidsLimit is for new pods."""
+    """(limit, its source, why there is none). The cgroup has the limit in force; podPidsLimit is for new pods."""
     configuration = reading.configuration
     if cgroup and cgroup.limit is not None:
         return cgroup.limit, "pids.max of the pod's cgroup", None
@@ -154,7 +154,7 @@ def _pod_limit(reading: NodeReading, cgroup: Cgroup | None) -> tuple[int | None,
 
 
 def node_row(reading: NodeReading) -> Row:
-    """A node's own figures. `processes` are those of its pods; None where no pod's are known."""
+    """A node's own figures. `processes` are those of its pods, None if none are known."""
     rows = pod_rows(reading, wanted=lambda _namespace, _uid: True)
     counted = [row["processes"] for row in rows if row["processes"] is not None]
     configuration = reading.configuration
@@ -178,14 +178,14 @@ def _causes(reading: NodeReading) -> list[str]:
     return [f"{name}: {cause}" for name, cause in reading.causes.items()]
 
 
-def by_need(row: Mapping[str, Any]) -> tuple[float, int, str, str]:
-    """Sorts pods: nearest to its own limit first, then the most threads, then by name."""
+def by_usage(row: Mapping[str, Any]) -> tuple[float, int, str, str]:
+    """Sort key: pods closest to their own limit first, then by threads, then by name."""
     percent = row["used_percent"] if row["used_percent"] is not None else -1.0
     return (-percent, -(row["used"] or 0), row["namespace"], row["name"])
 
 
 def tightest(nodes: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]]) -> Row | None:
-    """The limit of which the largest share is used, over all nodes and pods; None where nothing can be compared."""
+    """The limit with the largest used share, over all nodes and pods; None if nothing can be compared."""
     found: list[Row] = []
     for node in nodes:
         for name, row in node["limits"].items():
@@ -199,11 +199,11 @@ def tightest(nodes: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any
 
 
 def missing(readings: Iterable[NodeReading]) -> list[Row]:
-    """Why figures are missing: each cause once, with the number of nodes and one of them; the most frequent first."""
+    """Why figures are missing: each cause with its number of nodes and one of them, most frequent first."""
     nodes: dict[str, list[str]] = {}
     for reading in readings:
         for cause in _causes(reading):
-            # The same refusal names each node; without the name it is one cause.
+            # Messages that differ only in the node's name are one cause.
             nodes.setdefault(cause.replace(reading.name, "NODE"), []).append(reading.name)
     rows = [{"cause": cause, "nodes": len(names), "example": names[0]} for cause, names in nodes.items()]
     return sorted(rows, key=lambda row: -row["nodes"])

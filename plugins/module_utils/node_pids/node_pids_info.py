@@ -1,12 +1,11 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One question of node_pids_info from the module's parameters to its answer."""
+"""The module `node_pids_info`: check its parameters, read the nodes, compare with the limits."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -19,16 +18,14 @@ from ..cluster.labels import run_selector
 from ..cluster.node_proxy import CADVISOR, CONFIGURATION, SUMMARY, NodeProxy
 from ..errors import ModuleFailed
 from ..measure.kubelet import Unreadable, parse_cgroups, parse_configuration, parse_summary
-from ..syntax import LABEL_VALUE_RULE, is_label_value
-from .figures import NodeReading, by_need, missing, node_row, pod_rows, tightest
+from ..syntax import DNS_LABEL_RULE, LABEL_VALUE_RULE, is_dns_label, is_dns_subdomain, is_label_value
+from .figures import NodeReading, by_usage, missing, node_row, pod_rows, tightest
 
-#: Rows of nodes that go back to Ansible; the totals stand beside.
+#: Rows of nodes in the module's result, which also has the totals.
 MAX_NODE_ROWS = 100
 _REQUESTS_PER_NODE = 3
-#: Seconds during which a list of nodes or pods is tried again.
+#: Seconds for which a list of nodes or pods is retried.
 _LIST_SECONDS = 30.0
-_NODE_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("top", 0, 1000),
     ("request_budget", _REQUESTS_PER_NODE, 30_000),
@@ -40,7 +37,7 @@ T = TypeVar("T")
 
 
 def run_module(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Read and compare. Raises ModuleFailed: bad input, an API server out of reach, nodes that may not be listed."""
+    """Run the module. Raises ModuleFailed: bad input, no connection, or no permission to list nodes."""
     _check(params)
     try:
         return asyncio.run(_run(params))
@@ -56,15 +53,13 @@ def _check(params: Mapping[str, Any]) -> None:
             raise ModuleFailed(f"{name}: {params[name]:g}; allowed are {lowest:g} to {highest:g}")
     for node in params["nodes"]:
         # The name becomes part of a path.
-        if not _NODE_NAME.fullmatch(node):
-            raise ModuleFailed(f"nodes: {node!r}; allowed are names of nodes: lower case letters, digits, '-' and '.'")
+        if not is_dns_subdomain(node):
+            raise ModuleFailed(f"nodes: {node!r}; allowed are names of nodes: lower-case letters, digits, '-' and '.'")
     for namespace in params["namespaces"]:
-        if not _NAMESPACE.fullmatch(namespace):
-            raise ModuleFailed(
-                f"namespaces: {namespace!r}; allowed are names of namespaces: lower case letters, digits and '-'"
-            )
+        if not is_dns_label(namespace):
+            raise ModuleFailed(f"namespaces: {namespace!r}; allowed are names of namespaces: {DNS_LABEL_RULE}")
     if params["run_id"] and not is_label_value(params["run_id"]):
-        raise ModuleFailed(f"run_id: {params['run_id']!r} is not allowed; {LABEL_VALUE_RULE}")
+        raise ModuleFailed(f"run_id: {params['run_id']!r}; allowed are {LABEL_VALUE_RULE}")
 
 
 async def _run(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,12 +73,12 @@ async def _run(params: Mapping[str, Any]) -> dict[str, Any]:
         await cluster.version()
         readings = await _nodes(cluster, params)
         uids, uids_cause = await _uids(cluster, params)
-        await _ask(proxy, readings, params["request_budget"] // _REQUESTS_PER_NODE)
+        await _read_nodes(proxy, readings, params["request_budget"] // _REQUESTS_PER_NODE)
         return _result(params, readings, uids=uids, uids_cause=uids_cause, requests=proxy.requests)
 
 
 async def _nodes(cluster: Cluster, params: Mapping[str, Any]) -> list[NodeReading]:
-    """The nodes in question, by name or selector; with names alone no permission to list nodes is needed."""
+    """The wanted nodes, by name or selector; names alone need no permission to list nodes."""
     names = list(dict.fromkeys(params["nodes"]))
     if names and not params["node_selector"]:
         return list(await asyncio.gather(*(_named(cluster, name) for name in names)))
@@ -101,7 +96,7 @@ async def _named(cluster: Cluster, name: str) -> NodeReading:
     except NotFound:
         return NodeReading(name=name, cause="no such node")
     except ClusterError as error:
-        # The kubelet may still be asked: that is another permission.
+        # The kubelet's endpoints need another permission, so they may still be readable.
         return NodeReading(name=name, causes={"node": str(error)[:160]})
 
 
@@ -115,7 +110,7 @@ def _reading_of(obj: Mapping[str, Any]) -> NodeReading:
 
 
 async def _uids(cluster: Cluster, params: Mapping[str, Any]) -> tuple[set[str] | None, str | None]:
-    """(uids of the run's pods, why they are not known). Kubelets know no labels; without a run id nobody asks."""
+    """(uids of the run's pods, why they are unknown). Needed because kubelets do not report labels."""
     if not params["run_id"]:
         return None, None
     uids: set[str] = set()
@@ -124,22 +119,22 @@ async def _uids(cluster: Cluster, params: Mapping[str, Any]) -> tuple[set[str] |
     for path in scopes:
         unread = await read_each(cluster, path, lambda pod: uids.add(pod["metadata"]["uid"]), query=query)
         if unread:
-            return None, f"the run's pods cannot be told from others: {unread}"
+            return None, f"the run's pods are unknown: {unread}"
     return uids, None
 
 
-async def _ask(proxy: NodeProxy, readings: list[NodeReading], most: int) -> None:
-    """Fill the readings of real nodes, `most` of them, evenly picked out of all."""
+async def _read_nodes(proxy: NodeProxy, readings: list[NodeReading], limit: int) -> None:
+    """Fill the readings of at most `limit` real nodes, evenly spread over all."""
     real = []
     for reading in readings:
         if reading.simulated:
             reading.cause = "simulated node: it has no kubelet and runs no processes"
         elif reading.cause is None:
             real.append(reading)
-    step = -(-len(real) // most)
+    step = -(-len(real) // limit)
     for number, reading in enumerate(real):
         if number % max(step, 1):
-            reading.cause = "not asked: the request_budget is used up"
+            reading.cause = "not read: request_budget exhausted"
     await asyncio.gather(*(_read(proxy, reading) for reading in real if reading.cause is None))
 
 
@@ -179,9 +174,9 @@ def _result(
         return (not namespaces or namespace in namespaces) and (uids is None or uid in uids)
 
     nodes = [node_row(reading) for reading in readings]
-    pods = [] if uids_cause else sorted((row for one in readings for row in pod_rows(one, wanted=wanted)), key=by_need)
+    pods = [] if uids_cause else sorted((row for one in readings for row in pod_rows(one, wanted=wanted)), key=by_usage)
     with_data = [node for node in nodes if node["pods"] is not None]
-    # What was read first; Python's sort keeps the cluster's order otherwise.
+    # Nodes with data first, otherwise in the cluster's order.
     nodes.sort(key=lambda node: node["pods"] is None)
     return {
         "changed": False,
@@ -190,7 +185,7 @@ def _result(
         "nodes_with_data": len(with_data),
         "pods": pods[: params["top"]],
         "pods_total": len(pods) if with_data and not uids_cause else None,
-        "pods_cause": uids_cause or (None if with_data else "no node gave any data"),
+        "pods_cause": uids_cause or (None if with_data else "no data from any node"),
         "tightest": tightest(with_data, pods),
         "no_data": missing(readings)[:MAX_NODE_ROWS],
         "requests": requests,

@@ -1,15 +1,16 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the API server's own /metrics before, beside and after a load, and its clock on the way.
+"""Read the API server's /metrics before, during and after a load, and estimate the skew of its clock.
 
-It never harms the load: an API server that tells nothing is "no data" with the cause, and where it refuses, it is not
-asked again. Its requests are no part of the load's figures, but they pass its limits.
+It never harms the load: if the metrics cannot be read, the observation has "no data" with the cause, and after a
+refusal they are not read again. These requests pass the load's limits but are not counted in its figures.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import threading
 import time
@@ -24,15 +25,25 @@ from ..cluster.node_proxy import OneTry
 from ..measure.kubelet import Unreadable
 from ..measure.server_metrics import Scrape, ServerFigures, parse_scrape
 
-#: Seconds of error below which nobody gains by knowing it better: Kubernetes' own times are whole seconds.
+METRICS = "/metrics"
+_SERVERS = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes"
+#: Timeout of one read of /metrics, which has megabytes. Together with the request for the number of servers it has to
+#: stay below the time that the observer allows before the load.
+_TIMEOUT_SECONDS = 7.0
+_SHORT_TIMEOUT_SECONDS = 2.0
+#: Connections that are used at the same time to reach several servers, so that each is likely to answer.
+_MAX_CONNECTIONS = 5
+#: A cause is cut here: some answers are a page of HTML.
+_MAX_CAUSE = 160
+#: Seconds of error that are good enough: Kubernetes' own times are whole seconds.
 _ENOUGH_SECONDS = 0.02
-#: Questions that may follow one another within a second each; after that, and once it is enough, one a minute.
+#: The first requests follow within a second each; after these, or once the error is small enough, one per minute.
 _QUICK = 10
 _PAUSE_SECONDS = 60.0
 
 
 class ClockSkew:
-    """The server's clock minus ours. Times given to it are seconds since 1970 by this machine's clock."""
+    """The server's clock minus ours. All times passed in are seconds since 1970 by this machine's clock."""
 
     def __init__(self) -> None:
         self._low = -math.inf
@@ -40,45 +51,45 @@ class ClockSkew:
         self._quick = 0
         self._fastest = math.inf
         self.samples = 0
-        #: Times at which an answer did not go with those before, which were then forgotten.
+        #: How often an answer contradicted the earlier ones, which were then dropped.
         self.contradictions = 0
 
     def observe(self, date: str | None, *, sent: float, received: float) -> float | None:
-        """Take in one answer. Returns its date in seconds since 1970; None where it has none that can be read."""
+        """Add one answer. Returns its date in seconds since 1970, or None if it has no valid one."""
         try:
-            told = parsedate_to_datetime(date).timestamp() if date else None
+            server_time = parsedate_to_datetime(date).timestamp() if date else None
         except (TypeError, ValueError):
-            told = None
-        if told is None:
+            server_time = None
+        if server_time is None:
             return None
         self.samples += 1
         self._fastest = min(self._fastest, received - sent)
-        low, high = max(self._low, told - received), min(self._high, told + 1 - sent)
+        low, high = max(self._low, server_time - received), min(self._high, server_time + 1 - sent)
         if low > high:
-            # A clock was set, or drifted in a long run, or there are several servers: the newest answer is believed.
+            # A clock was set or has drifted, or there are several servers: the newest answer counts.
             self.contradictions += 1
-            low, high = told - received, told + 1 - sent
+            low, high = server_time - received, server_time + 1 - sent
         self._low, self._high = low, high
-        return told
+        return server_time
 
     @property
     def error_seconds(self) -> float:
-        """Half of what is still possible."""
+        """Half of the range that is still possible."""
         return (self._high - self._low) / 2
 
     def pause_seconds(self, now: float) -> float:
-        """How long to wait before asking again, so that the answer tells the most."""
+        """How long to wait before the next request, so that its answer narrows the range the most."""
         if not self.samples:
             return _PAUSE_SECONDS
         if self.error_seconds <= _ENOUGH_SECONDS or self._quick >= _QUICK:
             return _PAUSE_SECONDS
         self._quick += 1
-        # If the middle of what is possible is the truth, the server's second turns while it answers.
+        # If the middle of the range is right, the server's clock reaches a full second while it answers.
         ahead = (self._low + self._high) / 2 + self._fastest / 2
         return math.ceil(now + ahead) - ahead - now
 
     def figures(self) -> dict[str, Any]:
-        """`skew` of an observation: `estimate_ms` give or take `error_ms`, None where no answer had a date."""
+        """`skew` of an observation: `estimate_ms` plus or minus `error_ms`; None if no answer had a date."""
         if not self.samples:
             return {"estimate_ms": None, "error_ms": None, "samples": 0, "contradictions": 0}
         return {
@@ -89,22 +100,10 @@ class ClockSkew:
         }
 
 
-METRICS = "/metrics"
-_SERVERS = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes"
-#: Seconds for one reading of /metrics, which has megabytes. With the question for the servers it has to stay below
-#: what the observer allows for its beginning.
-_TIMEOUT_SECONDS = 7.0
-_SHORT_TIMEOUT_SECONDS = 2.0
-#: Connections over which several servers are asked at the same time, so that each is likely to be among them.
-_MAX_CONNECTIONS = 5
-#: Of a cause no more is kept: some come with a page of HTML.
-_MAX_CAUSE = 160
-
-
 class ApiServerPart:
-    """`api_server` and `skew` of an observation; a Part.
+    """The Part with `api_server` and `skew`.
 
-    It has a session of its own, so that its requests are not taken for the load's in `cluster.traffic`.
+    It has its own session, so that its requests are not counted as load in `cluster.traffic`.
     """
 
     def __init__(self, cluster: Cluster, *, interval_seconds: float, started: float) -> None:
@@ -119,21 +118,21 @@ class ApiServerPart:
             renew=self._renewed,
         )
         self._open = False
-        #: Why asking again is of no use, once that is known.
+        #: Whether the first read failed for good.
         self._refused = False
         self._connections = 1
         self._figures = ServerFigures(origin=started)
-        self._told = self._figures.document()
-        #: A cancelled reading's thread may still be at work when the last reading comes.
-        self._digesting = threading.Lock()
+        self._document = self._figures.document()
+        #: The thread of a cancelled read may still run when the last read begins.
+        self._adding = threading.Lock()
         self._failed: Counter[str] = Counter()
         self._skew = ClockSkew()
         self.warnings: list[str] = []
 
-    # -- life --------------------------------------------------------------------------------------------------------
+    # -- the part ----------------------------------------------------------------------------------------------------
 
     async def begin(self) -> None:
-        """Count the servers behind the address, and read all of them once."""
+        """Count the servers behind the address, and read each of them once."""
         await self._observer.__aenter__()
         self._open = True
         self._figures.servers = await self._count_servers()
@@ -141,13 +140,13 @@ class ApiServerPart:
         await self._read()
 
     async def run(self) -> None:
-        """One reading after each interval, and in between questions that bound the difference of the clocks."""
+        """Read once per interval, and in between send the requests that measure the skew of the clock."""
         if not self._interval_seconds or self._refused:
             return
-        await asyncio.gather(self._keep_reading(), self._keep_time())
+        await asyncio.gather(self._read_regularly(), self._measure_skew())
 
     async def end(self) -> None:
-        """Read for the last time."""
+        """Read once more."""
         if not self._open:
             return
         try:
@@ -159,37 +158,37 @@ class ApiServerPart:
 
     def document(self) -> dict[str, Any]:
         """`api_server` and `skew` as they are now."""
-        told = dict(self._told)
+        document = dict(self._document)
         if not self._figures.scrapes:
-            told["cause"] = self._failed.most_common(1)[0][0] if self._failed else "the metrics were not read yet"
-        return {"api_server": told | {"failed_scrapes": dict(self._failed)}, "skew": self._skew.figures()}
+            document["cause"] = self._failed.most_common(1)[0][0] if self._failed else "the metrics were not read yet"
+        return {"api_server": document | {"failed_scrapes": dict(self._failed)}, "skew": self._skew.figures()}
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    async def _keep_reading(self) -> None:
+    async def _read_regularly(self) -> None:
         while True:
             await asyncio.sleep(self._interval_seconds)
             await self._read()
 
-    async def _keep_time(self) -> None:
+    async def _measure_skew(self) -> None:
         while True:
             await asyncio.sleep(self._skew.pause_seconds(time.time()))
             try:
                 await self._ask("/version", timeout_seconds=_SHORT_TIMEOUT_SECONDS)
             except ClusterError:
-                continue  # one answer less: how many there were is in the figures
+                continue  # the figures have the number of answers
 
     async def _read(self) -> None:
-        """One round: as many readings side by side as there are servers."""
+        """One round: as many concurrent reads as there are servers."""
         answers = await asyncio.gather(*(self._scrape() for _connection in range(self._connections)))
-        told = [answer for answer in answers if answer is not None]
-        if told:
-            # Beside the load's own loop: some ten milliseconds for each are a pause that its latencies would show.
-            self._told = await asyncio.to_thread(self._digest, told)
+        scrapes = [answer for answer in answers if answer is not None]
+        if scrapes:
+            # In a thread: it takes some ten milliseconds, which would appear in the load's latencies.
+            self._document = await asyncio.to_thread(self._add, scrapes)
 
-    def _digest(self, told: list[Scrape]) -> dict[str, Any]:
-        with self._digesting:
-            self._figures.add_round(told)
+    def _add(self, scrapes: list[Scrape]) -> dict[str, Any]:
+        with self._adding:
+            self._figures.add_round(scrapes)
             return self._figures.document()
 
     async def _scrape(self) -> Scrape | None:
@@ -206,17 +205,17 @@ class ApiServerPart:
             return None
 
     async def _count_servers(self) -> int | None:
-        """Addresses behind the Service `kubernetes`; None where nobody tells, as with servers that don't enter them."""
+        """Number of addresses of the Service `kubernetes`; None if unknown, because not all servers register theirs."""
         try:
             reply, _date = await self._ask(_SERVERS, timeout_seconds=_SHORT_TIMEOUT_SECONDS)
-            endpoints = reply.json()["endpoints"] or []
+            endpoints = json.loads(reply.body)["endpoints"] or []
             return len({address for one in endpoints for address in one["addresses"]}) or None
         except (ClusterError, ValueError, TypeError, KeyError):
             return None
 
     async def _ask(self, path: str, *, timeout_seconds: float) -> tuple[Reply, float | None]:
         """One GET with the date of its answer in seconds since 1970. Raises ClusterError."""
-        # The load's own cluster renews credentials; these requests follow.
+        # The load's client renews its credentials; use the current ones.
         self._observer.connection = self._cluster.connection
         reply = await self._observer.request("GET", path, deadline_seconds=timeout_seconds)
         received = time.time()
@@ -228,13 +227,13 @@ class ApiServerPart:
 
 
 def _is_final(error: Exception) -> bool:
-    """Whether another try would say the same. Credentials are renewed by others, so 401 may pass."""
+    """Whether another try would fail the same way. Not 401: the load renews the credentials."""
     return isinstance(error, (PermanentError, Unreadable)) and not isinstance(error, Unauthorized)
 
 
 def _cause(error: Exception) -> str:
-    """Why there is no reading, in a few words; the same words for the same cause, because they are counted."""
-    # What the client gave up names its tries; one was all there was.
+    """Why the read failed, in a few words; always the same words for the same cause, because causes are counted."""
+    # The client's message ends with the number of tries, pointless here.
     origin = error.__cause__ if isinstance(error.__cause__, ClusterError) else error
     if isinstance(error, Forbidden):
         cause = f"the user may not get {METRICS}"

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Watches the Warnings of the cluster's Events while a load works; those of the run's namespaces and nodes count."""
+"""Watch Warning events during a load; those of the run's namespaces and nodes are counted."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from ..measure.events import EventBook
 from ..measure.recorder import now_rfc3339
 
 _EVENTS = Resource("v1", "Event", "events", True, frozenset({"list", "watch"}))
-#: Seconds in which the API server is to say where the watch begins; the load waits for it.
+#: Timeout of the request for the watch's starting point; the load waits for it.
 _BEGIN_SECONDS = 5.0
 
 Names = Callable[[], Set[str]]
 
 
 class EventPart:
-    """`events` of an observation; a Part. Events from before it began do not count.
+    """The Part with `events`. Events from before the observation are not counted.
 
-    One watch over all namespaces: a run has hundreds of them. It passes none of the load's limits, as no watch does.
+    One watch covers all namespaces, because a run may have hundreds. Like all watches it ignores the load's limits.
     """
 
     def __init__(
         self, cluster: Cluster, *, namespaces: Names | None = None, nodes: Names | None = None, wanted: bool = True
     ) -> None:
-        """`namespaces` and `nodes` are asked for each event; None counts those of all. Events of nodes have none.
+        """`namespaces` and `nodes` are called for each event; None counts the events of all.
 
-        Where it is not `wanted`, nothing is asked, and the document says so.
+        If not `wanted`, nothing is read, and the document says so.
         """
         self._cluster = cluster
         self._namespaces = namespaces
@@ -42,16 +42,16 @@ class EventPart:
         self._book = EventBook()
         self._version = ""
         self._started = ""
-        #: Lists that were gone through, and what is not new in the one that is being gone through.
+        #: Number of lists read, and the time before which events of the current list are old.
         self._lists = 0
         self._since = ""
-        self._watched = self._heard = False
+        self._watched = self._received = False
         self._wanted = wanted
-        self._cause = None if wanted else "nobody was asked: events are switched off"
+        self._cause = None if wanted else "not read: events is false"
         self.warnings: list[str] = []
 
     async def begin(self) -> None:
-        """Find out where the watch begins, so that nothing of the load is missed and nothing before it counted."""
+        """Get the watch's starting point, so that exactly the events since now are counted."""
         self._started = now_rfc3339()
         if not self._wanted:
             return
@@ -67,23 +67,23 @@ class EventPart:
         try:
             if not self._version:
                 self._version = await self._watch.now()
-                self._cause = f"before {now_rfc3339()} nothing was heard: {self._cause}"
+                self._cause = f"no events before {now_rfc3339()}: {self._cause}"
             self._watched = True
             async for event in self._watch.events(version=self._version):
-                self._heard = True
+                self._received = True
                 self._take(event)
         except ClusterError as error:
             self._cause = _cause(error)
-            # A watch that was refused before it told anything may never have been one: then 0 would be an invention.
-            self._watched = self._heard
+            # A watch that failed before its first event may never have worked, so a total of 0 would be wrong.
+            self._watched = self._received
             if self._watched:
-                self._cause = f"after {now_rfc3339()} nothing was heard: {self._cause}"
+                self._cause = f"no events after {now_rfc3339()}: {self._cause}"
 
     async def end(self) -> None:
-        """Nothing is left to read."""
+        """Nothing to do."""
 
     def _take(self, event: Event) -> None:
-        # Where the server has forgotten what we had heard last, a list follows, and old Events are in it.
+        # If the server has forgotten our last version, a list follows that also has old events.
         forgotten = self._watch.broken["gone"]
         if event.type == "SYNCED":
             self._lists, self._since = forgotten, ""
@@ -100,7 +100,7 @@ class EventPart:
         return self._namespaces is None or event["metadata"].get("namespace") in self._namespaces()
 
     def document(self) -> dict[str, Any]:
-        """`events`. `cause` is why something is missing; where nothing was watched `source` is "none", `total` None."""
+        """`events`. `cause` is why something is missing; without a watch `source` is "none" and `total` None."""
         rows = self._book.rows()
         return {
             "events": {

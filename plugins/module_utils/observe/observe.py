@@ -1,12 +1,11 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starts and stops observing for the module `observe`: from its parameters to a bounded answer."""
+"""The module `observe`: start or stop an observation in a background process."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,22 +20,23 @@ from ..cluster.errors import ClusterError
 from ..errors import ModuleFailed
 from ..machine.sync import exclusive
 from ..results.folder import ResultsError, read_json
+from ..settings.roles.observe import ROLE as OBSERVE
+from ..settings.setting import SettingError
+from ..syntax import DNS_LABEL_RULE, LABEL_VALUE_RULE, is_dns_label, is_label_value
 from .arguments import Intervals, ObserveError
-from .detached import Started, Tell, start, stop
+from .detached import Report, Started, start, stop
 from .observer import FOLDER, ObservationFile, bounded
 from .standalone import observe
 
-#: Seconds from the task's beginning to the first readings; a cluster that cannot be reached is told long before.
+#: Seconds until the first readings; a cluster that cannot be reached is reported much earlier.
 _START_SECONDS = 90.0
-#: Seconds in which the process reads for the last time, and writes.
+#: Seconds for the last readings and writing the file.
 _STOP_SECONDS = 60.0
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What the module is asked for, checked."""
+class Options:
+    """The checked options of the module."""
 
     auth: dict[str, Any]
     run_id: str
@@ -48,11 +48,11 @@ class Wanted:
 
     @property
     def state_file(self) -> Path:
-        """Where the process is written down; its name ends otherwise than an observation's."""
+        """The file that identifies the process."""
         return self.results_dir / FOLDER / f".{self.name}.process"
 
-    def told(self, server: str) -> dict[str, Any]:
-        """What makes this observation another one than the next; no secret is in it."""
+    def identity(self, server: str) -> dict[str, Any]:
+        """What distinguishes this observation from others; contains no secrets."""
         return {
             "run_id": self.run_id,
             "namespaces": sorted(self.namespaces),
@@ -65,33 +65,30 @@ class Wanted:
 
 
 def run_module(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
-    """Start or stop. Raises ModuleFailed: bad input, a cluster that cannot be read, a process that does not end."""
+    """Run the module. Raises ModuleFailed: bad input, an unreadable cluster, a process that does not end."""
     try:
-        wanted = _wanted(params)
-        if params["state"] == "stopped" and not wanted.state_file.exists():
+        options = _options(params)
+        if params["state"] == "stopped" and not options.state_file.exists():
             return _none(changed=False)
         if not check_mode:
-            with exclusive(wanted.state_file.with_suffix(".lock")):
-                return _started(wanted) if params["state"] == "started" else _stopped(wanted)
-        return _checked(wanted, params["state"])
-    except (ObserveError, ClusterError, ResultsError) as error:
+            with exclusive(options.state_file.with_suffix(".lock")):
+                return _start(options) if params["state"] == "started" else _stop(options)
+        return _predict(options, params["state"])
+    except (ObserveError, ClusterError, ResultsError, SettingError) as error:
         raise ModuleFailed(str(error)) from error
     except OSError as error:
         raise ModuleFailed(f"results_dir: {error.filename or params['results_dir']}: {error.strerror}") from error
 
 
-def _wanted(params: Mapping[str, Any]) -> Wanted:
-    if not _LABEL_VALUE.fullmatch(params["run_id"]):
-        raise ObserveError(f"run_id: {params['run_id']!r}; allowed are 1 to 63 letters, digits, '-', '_' and '.'")
+def _options(params: Mapping[str, Any]) -> Options:
+    if not params["run_id"] or not is_label_value(params["run_id"]):
+        raise ObserveError(f"run_id: {params['run_id']!r}; allowed are {LABEL_VALUE_RULE}")
     for option, names in (("name", [params["name"]]), ("namespaces", params["namespaces"])):
         for name in names:
-            if not _NAME.fullmatch(name):
-                raise ObserveError(
-                    f"{option}: {name!r}; allowed are 1 to 63 of a-z, 0-9 and '-', with a letter or digit at both ends"
-                )
-    if not 1 <= params["max_seconds"] <= 30 * 86400:
-        raise ObserveError(f"max_seconds: {params['max_seconds']:g}; allowed are 1 to 2592000")
-    return Wanted(
+            if not is_dns_label(name):
+                raise ObserveError(f"{option}: {name!r}; allowed are {DNS_LABEL_RULE}")
+    OBSERVE["observe_max_seconds"].check("max_seconds", params["max_seconds"])
+    return Options(
         auth=auth_options(dict(params)),
         run_id=params["run_id"],
         name=params["name"],
@@ -102,38 +99,38 @@ def _wanted(params: Mapping[str, Any]) -> Wanted:
     )
 
 
-def _started(wanted: Wanted) -> dict[str, Any]:
-    running = _running(wanted)
+def _start(options: Options) -> dict[str, Any]:
+    running = _running(options)
     if running is not None:
-        _refuse_other(wanted, running)
+        _refuse_different(options, running)
         return _answer(running, changed=False, running=True)
-    file = ObservationFile(wanted.results_dir, wanted.name)
-    process, first = start(partial(_work, wanted, file), timeout_seconds=_START_SECONDS)
-    started = Started(process=process, path=str(file.path), settings=wanted.told(first["server"]))
+    file = ObservationFile(options.results_dir, options.name)
+    process, first = start(partial(_work, options, file), timeout_seconds=_START_SECONDS)
+    started = Started(process=process, path=str(file.path), settings=options.identity(first["server"]))
     try:
-        started.save(wanted.state_file)
+        started.save(options.state_file)
     except ResultsError:
-        process.send(signal.SIGTERM)  # nobody could stop it later
+        process.send(signal.SIGTERM)  # without the file it could not be stopped later
         raise
     return _answer(started, changed=True, running=True)
 
 
-async def _work(wanted: Wanted, file: ObservationFile, tell: Tell) -> None:
-    """In the process that was started."""
+async def _work(options: Options, file: ObservationFile, report: Report) -> None:
+    """Run in the background process."""
     await observe(
-        auth=wanted.auth,
-        run_id=wanted.run_id,
-        name=wanted.name,
-        namespaces=wanted.namespaces,
-        intervals=wanted.intervals,
-        max_seconds=wanted.max_seconds,
+        auth=options.auth,
+        run_id=options.run_id,
+        name=options.name,
+        namespaces=options.namespaces,
+        intervals=options.intervals,
+        max_seconds=options.max_seconds,
         file=file,
-        tell=tell,
+        report=report,
     )
 
 
-def _stopped(wanted: Wanted) -> dict[str, Any]:
-    known = Started.load(wanted.state_file)
+def _stop(options: Options) -> dict[str, Any]:
+    known = Started.load(options.state_file)
     if known is None:
         return _none(changed=False)
     alive = known.process.alive
@@ -147,44 +144,42 @@ def _stopped(wanted: Wanted) -> dict[str, Any]:
         return answer
     answer["observation"] = bounded(document)
     if document["finished"] is None:
-        answer["warnings"].append(
-            f"the process that observed was ended before it was asked to; {known.path} has what it had written"
-        )
+        answer["warnings"].append(f"the observing process had ended before; {known.path} has what it wrote until then")
     return answer
 
 
-def _checked(wanted: Wanted, state: str) -> dict[str, Any]:
-    """What would be done, and whether the cluster answers; nothing is written."""
-    running = _running(wanted)
+def _predict(options: Options, state: str) -> dict[str, Any]:
+    """Check mode: what would be done, and whether the cluster answers; nothing is written."""
+    running = _running(options)
     if state == "started" and running is None:
-        asyncio.run(_reached(wanted.auth))
+        asyncio.run(_check_connection(options.auth))
     elif state == "started" and running is not None:
-        _refuse_other(wanted, running)
+        _refuse_different(options, running)
     changed = (running is None) is (state == "started")
-    known = Started.load(wanted.state_file)
+    known = Started.load(options.state_file)
     if known is None or (state == "started" and running is None):
         return _none(changed=changed)
     return _answer(known, changed=changed, running=running is not None)
 
 
-async def _reached(auth: dict[str, Any]) -> None:
+async def _check_connection(auth: dict[str, Any]) -> None:
     async with await Cluster.open(auth) as cluster:
         await cluster.version()
 
 
-def _running(wanted: Wanted) -> Started | None:
-    known = Started.load(wanted.state_file)
+def _running(options: Options) -> Started | None:
+    known = Started.load(options.state_file)
     return known if known is not None and known.process.alive else None
 
 
-def _refuse_other(wanted: Wanted, running: Started) -> None:
-    """Two observations of one name would be one. Raises ObserveError naming what differs."""
-    told = wanted.told(asyncio.run(open_connection(wanted.auth)).host)
-    for option, value in told.items():
+def _refuse_different(options: Options, running: Started) -> None:
+    """Raise ObserveError, naming the difference, if the running observation of this name has other options."""
+    identity = options.identity(asyncio.run(open_connection(options.auth)).host)
+    for option, value in identity.items():
         before = running.settings.get(option)
         if value != before:
             raise ObserveError(
-                f"name: {wanted.name} is being observed already, with {option} {before!r} instead of {value!r}; "
+                f"name: {options.name} is already being observed, with {option} {before!r} instead of {value!r}; "
                 "stop it first, or use another name"
             )
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the parts side by side with a load, and keeps what they have read in a file that a killed process leaves."""
+"""Run the parts of an observation during a load, and save what they have read regularly."""
 
 from __future__ import annotations
 
@@ -18,16 +18,20 @@ from .arguments import Intervals
 
 SCHEMA = 1
 FOLDER = "observations"
-#: Rows of a list that go back to Ansible; everything is in the file.
+#: Seconds between writes of the file, so that little is lost if the run is killed.
+_WRITE_SECONDS = 10.0
+#: Time limit for all parts together before and after the load, so that they cannot hold it up.
+_EDGE_SECONDS = 10.0
+#: Rows per list in the module's result; the file has everything.
 _RETURNED_ROWS = 10
 _LARGE = frozenset({"series", "buckets", "histogram", "startup_histogram", "timeline", "p99_bucket_s"})
 
 
 class ObservationFile:
-    """One file of `results_dir`/observations, numbered in the order in which the observers began."""
+    """One file of `results_dir`/observations, numbered in the order in which observers started."""
 
     def __init__(self, results_dir: Path, name: str) -> None:
-        """Choose the path; nothing but the folder is written. Raises ResultsError."""
+        """Choose the path and create the folder. Raises ResultsError."""
         folder = results_dir / FOLDER
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -42,7 +46,7 @@ class ObservationFile:
 
 
 def head(*, run_id: str, name: str, started: str, finished: str | None, intervals: Intervals) -> dict[str, Any]:
-    """What stands before the parts' keys. Times are RFC 3339; `finished` None means at work, or killed."""
+    """The first keys of an observation. Times are RFC 3339; `finished` is None while it runs, or if it was killed."""
     return {
         "schema": SCHEMA,
         "run_id": run_id,
@@ -54,7 +58,7 @@ def head(*, run_id: str, name: str, started: str, finished: str | None, interval
 
 
 def bounded(value: Any) -> Any:
-    """An observation without series and histograms, and with the first rows of each list: what Ansible may hold."""
+    """An observation without series and histograms, and with the first rows of each list, for the module's result."""
     if isinstance(value, Mapping):
         return {key: bounded(entry) for key, entry in value.items() if key not in _LARGE}
     if isinstance(value, list):
@@ -63,39 +67,33 @@ def bounded(value: Any) -> Any:
 
 
 class Part(Protocol):
-    """One source of figures. A fault in it is a warning in the observation, never the load's failure.
+    """One source of figures. If it fails, the observation gets a warning; the load never fails.
 
-    The observer calls `begin`, lets `run` work until it cancels it, and calls `end`; `document` is asked at any time,
-    also before `begin` is done and after a fault, for what a killed process is to leave behind.
+    The observer calls `begin`, runs `run` until it cancels it, and calls `end`. `document` may be called at any time,
+    also before `begin` has finished and after a failure.
     """
 
-    #: What was left out and why, one line each, as a reader of the report is to see it.
+    #: What is missing and why, one line each, for the report.
     warnings: list[str]
 
     async def begin(self) -> None:
-        """The reading before the load. It delays the load: one round of requests at most, no long answers awaited."""
+        """Read before the load. This delays the load: at most one round of requests with short timeouts."""
 
     async def run(self) -> None:
-        """Read again and again until cancelled. A part that needs nothing in between returns at once."""
+        """Read repeatedly until cancelled. May return at once."""
 
     async def end(self) -> None:
-        """The reading after the load. Called once, after `run` has ended, also where `begin` failed."""
+        """Read after the load. Called once, after `run` has ended, even if `begin` failed."""
 
     def document(self) -> dict[str, Any]:
-        """Its keys of the observation, as JSON takes them: {"api_server": {…}}. Quick: no I/O."""
-
-
-#: Seconds between two writings while the load works, so that a killed run keeps them.
-_WRITE_SECONDS = 10.0
-#: Seconds that all parts together may take for the reading before or after the load: what hangs must not hold it up.
-_EDGE_SECONDS = 10.0
+        """The part's keys of the observation, ready for JSON: {"api_server": {…}}. Fast, no I/O."""
 
 
 class Observer:
-    """One observation. Without a file there is nobody to read it, and nothing is asked.
+    """One observation. Without a file nothing is read.
 
-    `warnings` are the observer's own faults and those of its parts, one line each; what a part could not read and
-    why is in its keys of the document.
+    `warnings` are failures of the observer and its parts, one line each; what a part could not read and why is in its
+    keys of the document.
     """
 
     def __init__(
@@ -118,21 +116,21 @@ class Observer:
 
     @contextlib.asynccontextmanager
     async def beside(self) -> AsyncIterator[None]:
-        """Read before the block, while it runs, and after it. Whatever fails in here, the block does not."""
+        """Read before the block, while it runs, and after it. Failures in here do not affect the block."""
         if self._file is None:
             yield
             return
-        await self._all("begin", _EDGE_SECONDS)
+        await self._for_all("begin", _EDGE_SECONDS)
         self.write()
         tasks = [asyncio.create_task(self._guarded(part, "run")) for part in self._parts]
-        tasks.append(asyncio.create_task(self._keep()))
+        tasks.append(asyncio.create_task(self._write_regularly()))
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._all("end", _EDGE_SECONDS)
+            await self._for_all("end", _EDGE_SECONDS)
             self._finished = now_rfc3339()
             self.write()
 
@@ -149,43 +147,43 @@ class Observer:
             try:
                 document.update(part.document())
             except Exception as error:
-                self._fault(part, "document", error)
+                self._failed(part, "document", error)
         document["warnings"] = [*self.warnings, *(text for part in self._parts for text in part.warnings)]
         return document
 
     def write(self) -> None:
-        """Write the observation; a file that cannot be written is a warning."""
+        """Write the observation; failure to do so is a warning."""
         if self._file is None:
             return
         try:
             self._file.write(self.document())
         except (ResultsError, TypeError, ValueError) as error:
-            self._warn(f"the observation is not written: {error}")
+            self._warn(f"the observation cannot be written: {error}")
 
-    async def _keep(self) -> None:
+    async def _write_regularly(self) -> None:
         while True:
             await asyncio.sleep(_WRITE_SECONDS)
             self.write()
 
-    async def _all(self, step: str, seconds: float) -> None:
+    async def _for_all(self, step: str, seconds: float) -> None:
         await asyncio.gather(*(self._guarded(part, step, seconds=seconds) for part in self._parts))
 
     async def _guarded(self, part: Part, step: str, *, seconds: float | None = None) -> None:
-        """One step of one part; its fault becomes a warning."""
+        """Run one step of one part; its failure becomes a warning."""
         try:
             async with asyncio.timeout(seconds):
                 await getattr(part, step)()
         except Exception as error:
-            self._fault(part, step, error)
+            self._failed(part, step, error)
 
-    def _fault(self, part: Part, step: str, error: Exception) -> None:
+    def _failed(self, part: Part, step: str, error: Exception) -> None:
         if isinstance(error, TimeoutError) and step in ("begin", "end"):
             cause = f"no answer within {_EDGE_SECONDS:g} s"
         else:
             cause = str(error) if isinstance(error, ClusterError) else repr(error)
-        self._warn(f"{type(part).__name__}.{step} failed, and its figures may be incomplete: {cause}")
+        self._warn(f"{type(part).__name__}.{step} failed, its figures may be incomplete: {cause}")
 
     def _warn(self, text: str) -> None:
-        # What fails every ten seconds is said once.
+        # A repeated failure is reported once.
         if text not in self.warnings:
             self.warnings.append(text)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which parts an observation has: the same ones beside a batch and beside somebody else's work."""
+"""The parts of an observation, whether it accompanies a batch or other work."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def standard_parts(
 ) -> list[Part]:
     """The parts in the order of their keys.
 
-    `pods` tells which nodes to ask, `namespaces`, asked for each event, whose events count; `started` is the origin of
-    the series' times, by the monotonic clock.
+    `pods` decides which nodes are read, and `namespaces`, called for each event, which events count. `started` is the
+    origin of the series' times, by the monotonic clock.
     """
     return [
         ApiServerPart(cluster, interval_seconds=intervals.api_seconds, started=started),

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Observes by itself, in a process of its own, until it is told to stop."""
+"""Observe from a background process until it is stopped."""
 
 from __future__ import annotations
 
@@ -26,23 +26,62 @@ from .arguments import Intervals
 from .observer import ObservationFile, Observer
 from .parts import standard_parts
 
-#: Namespaces that are watched one by one; of more, all are watched and the others left out here.
-_OWN_WATCHES = 20
-#: Seconds between two looks at the counts, the length of a bin of the timeline.
-_LOOK_SECONDS = 1.0
+#: Up to this many namespaces are watched one by one; for more, all are watched and the others ignored.
+_MAX_NAMESPACE_WATCHES = 20
+#: Seconds between samples of the counts: the length of a bin of the timeline.
+_SAMPLE_SECONDS = 1.0
+#: Timeout of one request, and how long it is retried.
+_REQUEST_SECONDS = 30.0
 
 Take = Callable[[Event, bool], None]
 
 
+async def observe(
+    *,
+    auth: dict[str, Any],
+    run_id: str,
+    name: str,
+    namespaces: Sequence[str],
+    intervals: Intervals,
+    max_seconds: float,
+    file: ObservationFile,
+    report: Callable[[Mapping[str, Any]], None],
+) -> None:
+    """Observe until SIGTERM, at most for `max_seconds`. `report` is called once, after the first readings.
+
+    Raises ClusterError before that, if the cluster cannot be reached or its pods cannot be read.
+    """
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    retry = RetryPolicy(deadline_seconds=_REQUEST_SECONDS)
+    async with await Cluster.open(auth, retry=retry, request_timeout_seconds=_REQUEST_SECONDS) as cluster:
+        await cluster.version()
+        began = time.monotonic()
+        pods = PodBook(created_since=time.time())
+        watching = Watching(cluster, pods, run_id=run_id, namespaces=namespaces)
+        parts = standard_parts(
+            cluster, pods, intervals=intervals, started=began, namespaces=lambda: watching.namespaces
+        )
+        observer = Observer([*parts, watching], run_id=run_id, name=name, intervals=intervals, file=file)
+        await watching.list_all()
+        async with observer.beside():
+            report({"server": cluster.connection.host})
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max_seconds):
+                    await stopped.wait()
+            if not stopped.is_set():
+                observer.warnings.append(f"not stopped, so it ended by itself after max_seconds ({max_seconds:g} s)")
+
+
 class Watching:
-    """`pods`, `jobs`, `statefulsets` and `timeline` of an observation; a Part. Call `listed` before anything else."""
+    """The Part with `pods`, `jobs`, `statefulsets` and `timeline`. Call `list_all` before anything else."""
 
     def __init__(self, cluster: Cluster, pods: PodBook, *, run_id: str, namespaces: Sequence[str]) -> None:
         self._cluster = cluster
         self._pods = pods
         self._jobs: JobTimes | None = None
         self._only = frozenset(namespaces)
-        #: The namespaces that count: those given, or those in which there is something of the run.
+        #: The namespaces that count: those given, or those with objects of the run.
         self.namespaces = set(namespaces)
         self._selector = "" if namespaces else run_selector(run_id)
         self._tasks: list[asyncio.Task[None]] = []
@@ -51,11 +90,11 @@ class Watching:
         self._timeline = Timeline(time.monotonic(), cpu_seconds=time.process_time, pod_counts=pods.counts)
         self.warnings: list[str] = []
 
-    async def listed(self) -> None:
-        """Begin to watch, and return when what is there was read. Raises ClusterError if pods cannot be read."""
+    async def list_all(self) -> None:
+        """Start the watches, and return after their first lists. Raises ClusterError if pods cannot be read."""
         discovery = Discovery(self._cluster)
         try:
-            await self._listed(discovery, "v1", "Pod", self._take_pod)
+            await self._list(discovery, "v1", "Pod", self._take_pod)
         except BaseException:
             await self.end()
             raise
@@ -64,28 +103,28 @@ class Watching:
         def take_job(event: Event, _from_list: bool) -> None:
             jobs.observe(event.object)
 
-        if await self._may_be_listed(discovery, "batch/v1", "Job", take_job):
+        if await self._list_if_permitted(discovery, "batch/v1", "Job", take_job):
             self._jobs = jobs
         if self._selector:
-            # Where no pod could be made, the events of its namespace tell why.
-            await self._may_be_listed(discovery, "v1", "Namespace", self._take_namespace)
+            # If no pod can be created, the events of its namespace say why.
+            await self._list_if_permitted(discovery, "v1", "Namespace", self._take_namespace)
 
-    async def _may_be_listed(self, discovery: Discovery, api_version: str, kind: str, take: Take) -> bool:
+    async def _list_if_permitted(self, discovery: Discovery, api_version: str, kind: str, take: Take) -> bool:
         try:
-            await self._listed(discovery, api_version, kind, take)
+            await self._list(discovery, api_version, kind, take)
         except ClusterError as error:
             self.warnings.append(f"{kind}s cannot be watched: {error}")
             return False
         return True
 
-    async def _listed(self, discovery: Discovery, api_version: str, kind: str, take: Take) -> None:
+    async def _list(self, discovery: Discovery, api_version: str, kind: str, take: Take) -> None:
         resource = await discovery.resource(api_version, kind)
-        one_by_one = 0 < len(self._only) <= _OWN_WATCHES
+        one_by_one = 0 < len(self._only) <= _MAX_NAMESPACE_WATCHES
         scopes: list[str | None] = [*sorted(self._only)] if one_by_one else [None]
         await asyncio.gather(*(self._follow(resource, scope, take) for scope in scopes))
 
     async def _follow(self, resource: Resource, namespace: str | None, take: Take) -> None:
-        """Return when the first list was read; raise what keeps it from being read."""
+        """Return after the first list; raises if it cannot be read."""
         watch = ListWatch(self._cluster, resource, label_selector=self._selector, namespace=namespace)
         self._watches.append(watch)
         synced: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -104,7 +143,7 @@ class Watching:
             if not synced.done():
                 synced.set_exception(error)
                 return
-            self.warnings.append(f"{watch.resource.kind}s were no longer watched from {now_rfc3339()}: {error}")
+            self.warnings.append(f"{watch.resource.kind}s were not watched after {now_rfc3339()}: {error}")
 
     def _take_namespace(self, event: Event, _from_list: bool) -> None:
         self.namespaces.add(event.object["metadata"]["name"])
@@ -116,12 +155,12 @@ class Watching:
     # -- a part of the observer --------------------------------------------------------------------------------------
 
     async def begin(self) -> None:
-        """Nothing: `listed` was called, and has raised what the observer would only have warned of."""
+        """Nothing to do: `list_all` was called, whose errors must not become mere warnings."""
 
     async def run(self) -> None:
-        """Note the counts of pods once a second."""
+        """Sample the pod counts once a second."""
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_SAMPLE_SECONDS)
             self._timeline.advance(time.monotonic())
 
     async def end(self) -> None:
@@ -131,7 +170,7 @@ class Watching:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def document(self) -> dict[str, Any]:
-        """Counts and times as in the measurements of a batch; of Jobs None where they may not be watched."""
+        """Counts and times as in the measurements of a batch; `jobs` is None if they may not be watched."""
         pods, jobs = self._pods, self._jobs
         series = self._timeline.series(time.monotonic())
         return {
@@ -164,44 +203,3 @@ def _figures_of(pods: PodBook) -> dict[str, Any]:
 
 def _seconds(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
-
-
-#: Seconds that one request may take, and for which it is tried again.
-_REQUEST_SECONDS = 30.0
-
-
-async def observe(
-    *,
-    auth: dict[str, Any],
-    run_id: str,
-    name: str,
-    namespaces: Sequence[str],
-    intervals: Intervals,
-    max_seconds: float,
-    file: ObservationFile,
-    tell: Callable[[Mapping[str, Any]], None],
-) -> None:
-    """Observe until SIGTERM or `max_seconds` are over. `tell` is called once, when the first readings are done.
-
-    Raises ClusterError before that, if the cluster cannot be reached or its pods not be read.
-    """
-    asked_to_stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked_to_stop.set)
-    retry = RetryPolicy(deadline_seconds=_REQUEST_SECONDS)
-    async with await Cluster.open(auth, retry=retry, request_timeout_seconds=_REQUEST_SECONDS) as cluster:
-        await cluster.version()
-        began = time.monotonic()
-        pods = PodBook(created_since=time.time())
-        watching = Watching(cluster, pods, run_id=run_id, namespaces=namespaces)
-        parts = standard_parts(
-            cluster, pods, intervals=intervals, started=began, namespaces=lambda: watching.namespaces
-        )
-        observer = Observer([*parts, watching], run_id=run_id, name=name, intervals=intervals, file=file)
-        await watching.listed()
-        async with observer.beside():
-            tell({"server": cluster.connection.host})
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max_seconds):
-                    await asked_to_stop.wait()
-            if not asked_to_stop.is_set():
-                observer.warnings.append(f"nobody ended it, so it ended by itself after {max_seconds:g} s")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cause of what is not ready, with the pods behind it and the events about it taken into account."""
+"""Why an object is not ready, from its status, its pods and its events."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 from .pods import is_hopeless, pod, pod_cause
 from .state import Readiness, State, failed, one_line, waiting, why
 
-#: Different causes of pods told for one object; of each cause one pod's name.
-_CAUSES_TOLD = 3
+#: Maximum of different causes of pods per object, each with the name of one pod.
+_MAX_CAUSES = 3
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
@@ -116,10 +116,10 @@ def _pods_cause(
     ranked = sorted(by_cause.items(), key=lambda item: -len(item[1]))
     parts = [
         f"pod {names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {cause}"
-        for cause, names in ranked[:_CAUSES_TOLD]
+        for cause, names in ranked[:_MAX_CAUSES]
     ]
-    if len(ranked) > _CAUSES_TOLD:
-        parts.append(f"{len(ranked) - _CAUSES_TOLD} more causes")
+    if len(ranked) > _MAX_CAUSES:
+        parts.append(f"{len(ranked) - _MAX_CAUSES} more causes")
     return "; ".join(parts)
 
 

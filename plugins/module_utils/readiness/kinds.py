@@ -1,7 +1,11 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kinds that make no pods: namespaces, volumes, Services, nodes, API extensions, and those known by conditions only."""
+"""When an object is ready, by kind: controllers of pods, Jobs, namespaces, volumes, Services, nodes, API extensions.
+
+One predicate per kind; the first sentence of its docstring is in the documentation. Pods are in `pods.py`. A new
+predicate needs a line in the table of `registry.py`.
+"""
 
 from __future__ import annotations
 
@@ -200,6 +204,23 @@ def service(obj: Mapping[str, Any]) -> Readiness:
     if (status_of(obj).get("loadBalancer") or {}).get("ingress"):
         return READY
     return waiting("the load balancer has no address yet")
+
+
+def pod_disruption_budget(obj: Mapping[str, Any]) -> Readiness:
+    """As many pods are healthy as the budget requires; whether one more may be evicted does not matter."""
+    allowed = condition(obj, "DisruptionAllowed")
+    # A controller that cannot count the pods does not update observedGeneration either.
+    if allowed is not None and allowed.get("reason") == "SyncFailed":
+        return waiting(f"its pods cannot be counted: {why(allowed)}")
+    behind = unseen_generation(obj)
+    if behind is not None:
+        return behind
+    status = status_of(obj)
+    healthy, required = status.get("currentHealthy") or 0, status.get("desiredHealthy") or 0
+    if healthy >= required:
+        return READY
+    counted = f"{healthy} of {required} pods healthy"
+    return waiting(counted if status.get("expectedPods") else f"{counted}; its selector matches no pod")
 
 
 def custom_resource_definition(obj: Mapping[str, Any]) -> Readiness:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pods: when one is ready, and why another is not."""
+"""When a pod is ready, and why it is not."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 from .state import FINISHED, READY, Readiness, condition, failed, is_true, one_line, spec_of, status_of, waiting, why
 
-#: Waiting reasons that the kubelet never gets out of by itself: the pod's own spec is wrong.
+#: Waiting reasons that never end by themselves, because the pod's own spec is wrong.
 HOPELESS_REASONS = frozenset({"InvalidImageName", "ErrImageNeverPull"})
-#: Waiting reasons of a container that only say that its turn has not come; the events tell more.
+#: Waiting reasons of a container that has not been started yet; the events say more.
 _BEFORE_START = frozenset({"ContainerCreating", "PodInitializing", ""})
-#: Events that explain a pod which has not started.
+#: Reasons of events that explain why a pod has not started.
 _START_EVENTS = ("FailedCreatePodSandBox", "FailedMount", "FailedAttachVolume", "FailedScheduling", "NetworkNotReady")
 
 

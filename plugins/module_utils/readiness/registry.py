@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which predicate judges which kind. What the documentation lists is made from this table."""
+"""Which predicate applies to which kind. The documentation's list of kinds is generated from this table."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ _PREDICATES: dict[tuple[str, str], Predicate] = {
     ("", "PersistentVolumeClaim"): kinds.persistent_volume_claim,
     ("", "PersistentVolume"): kinds.persistent_volume,
     ("", "Node"): kinds.node,
+    ("policy", "PodDisruptionBudget"): kinds.pod_disruption_budget,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): kinds.custom_resource_definition,
     ("apiregistration.k8s.io", "APIService"): kinds.api_service,
 }

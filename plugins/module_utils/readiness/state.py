@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a predicate answers, and the small readers that all predicates share. No I/O in this room."""
+"""The answer of a predicate, and small functions that all predicates share."""
 
 from __future__ import annotations
 
@@ -35,11 +35,6 @@ class Readiness:
     def is_ready(self) -> bool:
         """READY or FINISHED: nothing is left to wait for, and nothing went wrong."""
         return self.state is State.READY or self.state is State.FINISHED
-
-    @property
-    def is_settled(self) -> bool:
-        """Not WAITING: more waiting changes nothing."""
-        return self.state is not State.WAITING
 
 
 READY = Readiness(State.READY)

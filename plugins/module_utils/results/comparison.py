@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several runs' summaries beside each other: what became of them, and what their nodes ran out of. Pure."""
+"""Summaries of several runs side by side: how each ended, and what its nodes ran out of. Pure."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .verdict import PASSED
 Summary = Mapping[str, Any]
 
 NO_DATA = "no data"
-#: Causes of failed pods and reasons of Warnings that get a row, the most frequent ones of all runs together.
+#: Causes of failed pods and reasons of Warnings that get a row: the most frequent across all runs.
 _MAX_ROWS = 6
 
 
 def compared(summaries: Sequence[Summary]) -> list[tuple[str, list[str]]]:
-    """(what, one text for each summary), in the order in which they are to be read.
+    """(label, one text per summary), in reading order.
 
-    A figure that a run did not measure is "no data"; what was looked for and not found is 0.
+    "no data" means that the run did not measure it; 0 means that it looked and found none.
     """
     rows: list[tuple[str, list[str]]] = []
 
@@ -41,29 +41,29 @@ def compared(summaries: Sequence[Summary]) -> list[tuple[str, list[str]]]:
     for cause in _most_frequent(_causes(summary) for summary in summaries):
         add(f"  {cause}", lambda summary, cause=cause: _of(_causes(summary), cause, known=summary["pods"]["failed"]))
     add("pod start-up p99", lambda summary: _duration(summary["pods"]["startup_p99_s"]))
-    add("processes in a build pod, at most", lambda summary: summary["processes"]["per_build_pod"]["max"])
-    add("processes and threads of a node, at most", _threads)
-    add("node not well", _conditions)
+    add("processes in a build pod, peak", lambda summary: summary["processes"]["per_build_pod"]["max"])
+    add("processes and threads of a node, peak", _threads)
+    add("node conditions", _conditions)
     add("Warnings", _warnings)
-    add("  that tell of failed forks", fork_events)
+    add("  about failed forks", fork_events)
     for reason in _most_frequent(_reasons(summary) for summary in summaries):
         add(f"  {reason}", lambda summary, reason=reason: _of(_reasons(summary), reason, known=_warnings(summary)))
     return rows
 
 
 def fork_failures(summary: Summary) -> int:
-    """Pods that failed because nothing could be started in them any more."""
+    """Pods that failed because no process could be started in them."""
     return _causes(summary)[FORK_FAILED]
 
 
 def fork_events(summary: Summary) -> int | None:
-    """Warnings that tell that nothing could be started, as of the container runtime; None where none were watched."""
+    """Warnings about a process that could not be started, by the container runtime say; None if none were watched."""
     rows = _events(summary).get("warnings") or ()
     return None if _warnings(summary) is None else sum(row.get("fork_failures") or 0 for row in rows)
 
 
 def comparison_lines(names: Sequence[str], summaries: Sequence[Summary]) -> list[Line]:
-    """The table: a column for each run, under its name."""
+    """The table: one column per run, headed by its name."""
     rows = [("", *names), *((label, *values) for label, values in compared(summaries))]
     first, *texts = columns(rows, align="l" + "r" * len(names))
     lines = [heading(" and ".join(summary["run_id"] for summary in summaries)), Line(first, FAINT)]
@@ -103,7 +103,7 @@ def _reasons(summary: Summary) -> Counter[str]:
 
 
 def _of(counts: Counter[str], name: str, *, known: int | None) -> int | None:
-    """How often; where nothing was counted at all, that is no 0."""
+    """The count; None, not 0, if nothing was counted at all."""
     return None if known is None else counts[name]
 
 
@@ -119,18 +119,18 @@ def _nodes(summary: Summary) -> Sequence[Mapping[str, Any]]:
 
 
 def _threads(summary: Summary) -> str | None:
-    """The node that came nearest to its limit, with the limit."""
-    told = [node for node in _nodes(summary) if node.get("threads_peak") is not None]
-    if not told:
+    """The peak of the node that came closest to its limit, with the limit."""
+    measured = [node for node in _nodes(summary) if node.get("threads_peak") is not None]
+    if not measured:
         return None
-    node = max(told, key=lambda node: node["threads_peak"] / (node.get("max_threads") or float("inf")))
+    node = max(measured, key=lambda node: node["threads_peak"] / (node.get("max_threads") or float("inf")))
     limit = f" of {node['max_threads']:,}" if node.get("max_threads") else ""
     return f"{node['threads_peak']:,}{limit}"
 
 
 def _conditions(summary: Summary) -> str | None:
-    """Conditions such as PIDPressure that a node had, or "never"."""
+    """Conditions such as PIDPressure that any node had, or "none"."""
     read = [node["conditions"] for node in _nodes(summary) if node.get("conditions") is not None]
     types = dict.fromkeys(period["type"] for periods in read for period in periods)
-    told = ", ".join("not Ready" if kind == "Ready" else kind for kind in types)
-    return told or ("never" if read else None)
+    names = ", ".join("not Ready" if kind == "Ready" else kind for kind in types)
+    return names or ("none" if read else None)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an attempt has left on disk: measurements of batches and of observers, whole, half or broken."""
+"""Reads what an attempt left on disk: the measurements of batches and observers, complete, partial or broken."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from .folder import ResultsError, RunFolder, read_json
 
 SCHEMA = 1
-#: What a file of measurements must have; the rest may be missing where its writer was killed.
+#: Keys that every file of measurements has; others may be missing if the writer was killed.
 _MUST_HAVE = ("schema", "started")
 
 Document = Mapping[str, Any]
@@ -22,10 +22,10 @@ Document = Mapping[str, Any]
 
 @dataclass(kw_only=True)
 class Evidence:
-    """Documents in the order in which they were begun, and one line for each that is missing or half.
+    """Documents in order of their start, and one line for each that is missing or incomplete.
 
-    `stopped` are the lines that end a run as aborted, `doubts` those that only limit what may be made of its figures.
-    `last_written`: RFC 3339, when the newest of the files was written.
+    Lines in `stopped` make the run aborted; lines in `doubts` only limit the trust in its figures.
+    `last_written`: RFC 3339, when the newest file was written.
     """
 
     run: Document
@@ -37,31 +37,31 @@ class Evidence:
 
     @property
     def loads(self) -> list[Document]:
-        """What tells of pods, Jobs and their course: the batches; without any, the observers that watched alone."""
+        """Documents about pods and Jobs: the batches, or, if there are none, the observers that watched pods."""
         return self.batches or [one for one in self.observations if one.get("pods") or one.get("jobs")]
 
 
 def read_evidence(folder: RunFolder) -> Evidence:
-    """Everything of one attempt. Raises ResultsError only for run.json, without which nothing is known."""
+    """Everything of one attempt. Raises ResultsError only for run.json: without it nothing is known."""
     evidence = Evidence(run=folder.read_run())
     batch_paths = sorted(folder.batches_dir.glob("*.json"))
     observation_paths = sorted(folder.observations_dir.glob("*.json"))
     evidence.batches = _read(batch_paths, evidence.stopped)
     for batch in evidence.batches:
         if not batch.get("finished"):
-            text = "the batch did not come to its end; what it measured until then is here"
+            text = "the batch did not finish; its measurements up to then are included"
             evidence.stopped.append(f"{roles_of(batch)}: {text}")
-    # Where observers are all there is, what became of them is what became of the run.
+    # Without batches, an observer that was cut short means that the run was cut short.
     lines = evidence.doubts if batch_paths else evidence.stopped
     evidence.observations = _read(observation_paths, lines)
     lines += [
-        f"observation {one.get('name')}: it did not come to its end; what it read until then is here"
+        f"observation {one.get('name')}: did not finish; its readings up to then are included"
         for one in evidence.observations
         if not one.get("finished")
     ]
     if not batch_paths and not observation_paths:
         evidence.stopped.append(
-            f"no batch has left measurements in {folder.batches_dir}: the run ended before its first one"
+            f"no batch left measurements in {folder.batches_dir}: the run ended before its first batch"
         )
     evidence.last_written = _newest([*batch_paths, *observation_paths])
     return evidence
@@ -76,7 +76,7 @@ def _read(paths: list[Path], lines: list[str]) -> list[Document]:
             lines.append(f"measurements are lost: {error}")
             continue
         if any(key not in document for key in _MUST_HAVE) or document["schema"] != SCHEMA:
-            lines.append(f"measurements are lost: {path} is not of schema {SCHEMA}")
+            lines.append(f"measurements are lost: {path} does not have schema {SCHEMA}")
             continue
         documents.append(document)
     return sorted(documents, key=lambda document: str(document["started"]))
@@ -86,12 +86,12 @@ def _newest(paths: list[Path]) -> str | None:
     try:
         seconds = max((path.stat().st_mtime for path in paths), default=None)
     except OSError:
-        return None  # a file that went away meanwhile; nothing but the time of the end hangs on it
+        return None  # a file was removed in the meantime; only the run's end time depends on it
     if seconds is None:
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def roles_of(batch: Document) -> str:
-    """The names of a batch's roles."""
+    """The roles of a batch, as text."""
     return ", ".join(batch.get("roles") or ()) or "batch"

@@ -1,15 +1,15 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a run's files lie, and how they are written so that a reader never sees half of one.
+"""The results folder of a run, and how its files are written: a reader never sees half a file.
 
     RESULTS_DIR/RUN_ID/
         run.json  summary.json  timeline.json  failures.jsonl  report.html  junit.xml  metrics.prom
-                                                    those of the newest attempt
-        attempts/1/  attempts/2/ …                  one folder for each attempt, each complete in itself:
-            the same, and  run.log  batches/*.json  observations/*.json
+                                                    copies from the newest attempt
+        attempts/1/  attempts/2/ …                  one complete folder per attempt:
+            the same, plus  run.log  batches/*.json  observations/*.json
 
-Every attempt has its folder, the first one too, so that a second attempt never overwrites what the first one found.
+Even the first attempt has its own folder, so a second one never overwrites its results.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from typing import Any
 
 from ..errors import KubestressError
 
-#: Attempts of one run id that are looked at before we call it a mistake (a run id that is fixed in a cron job, say).
+#: Attempt numbers tried before giving up; so many mean a mistake, such as a fixed run id in a cron job.
 _MAX_ATTEMPTS = 10_000
 
 
 class ResultsError(KubestressError):
-    """A file of the results cannot be written or read. The text names the path and the cause, in one line."""
+    """A results file cannot be read or written. The message is one line with path and cause."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class RunFolder:
 
     @classmethod
     def of_attempt(cls, attempt_dir: str | Path) -> RunFolder:
-        """The folder whose `attempt_dir` is given. Raises ResultsError if the path is not …/attempts/NUMBER."""
+        """The attempt in `attempt_dir`. Raises ResultsError if the path is not …/attempts/NUMBER."""
         path = Path(attempt_dir)
         if path.parent.name != "attempts" or not path.name.isdecimal():
             raise ResultsError(f"{path} is not the folder of an attempt (…/RUN_ID/attempts/NUMBER)")
@@ -50,22 +50,22 @@ class RunFolder:
 
     @property
     def attempt_dir(self) -> Path:
-        """Where this attempt writes."""
+        """The folder that this attempt writes to."""
         return self.root / "attempts" / str(self.attempt)
 
     @property
     def batches_dir(self) -> Path:
-        """Measurements, one file for each batch."""
+        """Measurements, one file per batch."""
         return self.attempt_dir / "batches"
 
     @property
     def observations_dir(self) -> Path:
-        """What observers read of API server and nodes, one file for each."""
+        """Readings of API server and nodes, one file per observer."""
         return self.attempt_dir / "observations"
 
     @property
     def failures_file(self) -> Path:
-        """Every failure whole, one JSON document a line."""
+        """Every failure in full, one JSON document per line."""
         return self.attempt_dir / "failures.jsonl"
 
     @property
@@ -74,11 +74,11 @@ class RunFolder:
         return self.attempt_dir / "run.log"
 
     def write_run(self, document: dict[str, Any]) -> None:
-        """Write run.json of this attempt, and at the top of the run. Raises ResultsError."""
+        """Write run.json for this attempt and at the top of the run. Raises ResultsError."""
         self.write_report("run.json", document)
 
     def update_run(self, **entries: Any) -> None:
-        """Add or replace entries of run.json. Raises ResultsError, also if there is no run.json yet."""
+        """Add or replace entries of run.json. Raises ResultsError, also if run.json does not exist yet."""
         self.write_run({**self.read_run(), **entries})
 
     def read_run(self) -> dict[str, Any]:
@@ -86,9 +86,9 @@ class RunFolder:
         return read_json(self.attempt_dir / "run.json")
 
     def write_summary(self, document: dict[str, Any]) -> Path:
-        """Write summary.json of this attempt and at the top, where failures.jsonl goes too; the path to show.
+        """Write summary.json for this attempt and at the top, and copy failures.jsonl to the top.
 
-        Raises ResultsError.
+        Returns the path to show. Raises ResultsError.
         """
         path = self.write_report("summary.json", document)
         if path.parent != self.root:
@@ -106,9 +106,9 @@ class RunFolder:
         return path
 
     def write_report(self, name: str, content: Mapping[str, Any] | str) -> Path:
-        """Write a file of this attempt, JSON or text, and at the top of the run if no newer attempt is there.
+        """Write a file of this attempt, JSON or text; for the newest attempt, also at the top of the run.
 
-        Returns the path at the top, or for an older attempt the one in its folder. Raises ResultsError.
+        Returns the path at the top, or in the attempt's folder if there is a newer attempt. Raises ResultsError.
         """
         paths = [self.attempt_dir / name, *([self.root / name] if self.is_newest else [])]
         for path in paths:
@@ -119,7 +119,7 @@ class RunFolder:
         return paths[-1]
 
     def drop_stale(self, name: str) -> None:
-        """Remove a report at the top that this attempt, the newest one, has not made: it is an older attempt's.
+        """Remove a report at the top that the newest attempt did not make: it is from an earlier one.
 
         Raises ResultsError.
         """
@@ -137,7 +137,7 @@ class RunFolder:
 
 
 def attempts_of(root: Path) -> list[int]:
-    """The numbers of the attempts of the run whose folder is `root`, ascending. Raises ResultsError."""
+    """Attempt numbers of the run in `root`, ascending. Raises ResultsError."""
     folder = root / "attempts"
     try:
         return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal()) if folder.exists() else []
@@ -146,7 +146,7 @@ def attempts_of(root: Path) -> list[int]:
 
 
 def runs_in(results_dir: Path) -> list[str]:
-    """The ids of the runs that have an attempt in the folder, the newest first. Raises ResultsError."""
+    """Ids of the runs in the folder, newest first. Raises ResultsError."""
     try:
         found = [path for path in results_dir.iterdir() if (path / "attempts").is_dir()]
         return [path.name for path in sorted(found, key=lambda path: (-path.stat().st_mtime, path.name))]
@@ -155,10 +155,10 @@ def runs_in(results_dir: Path) -> list[str]:
 
 
 def next_attempt(results_dir: str | Path, run_id: str, *, create: bool = True) -> RunFolder:
-    """The folder of the next attempt of a run: attempt 1 of a new run id, else one more than there are.
+    """The next attempt of a run: 1 for a new run id, else one more than the last.
 
-    With `create`, its folders are made (two that start at once get different numbers); without, nothing is written,
-    as in check mode. `~` in `results_dir` is expanded. Raises ResultsError.
+    With `create`, its folders are created; two runs that start at once get different numbers. Without, nothing is
+    written, as in check mode. `~` in `results_dir` is expanded. Raises ResultsError.
     """
     root = Path(os.path.abspath(Path(results_dir).expanduser())) / run_id
     attempts = root / "attempts"
@@ -174,14 +174,14 @@ def next_attempt(results_dir: str | Path, run_id: str, *, create: bool = True) -
                 folder.batches_dir.mkdir()
                 return folder
     except OSError as error:
-        raise _cannot("make the results folder", root, error) from error
+        raise _cannot("create the results folder", root, error) from error
     raise ResultsError(f"no free attempt number under {attempts}")
 
 
 def write_json(path: Path, document: Any, *, compact: bool = False) -> None:
-    """Write a JSON document so that `path` holds either its old or its new text, also after a crash.
+    """Write a JSON document; even after a crash, `path` has either its old or its new content.
 
-    `compact`: on one line, for who writes while a load runs; the indented text takes Python ten times as long to make.
+    `compact` writes one line. Use it while a load runs: indented JSON takes Python ten times as long to produce.
     Raises ResultsError naming path and cause.
     """
     if compact:
@@ -192,10 +192,10 @@ def write_json(path: Path, document: Any, *, compact: bool = False) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in the same manner. Raises ResultsError naming path and cause."""
+    """Write a text file in the same way. Raises ResultsError naming path and cause."""
     temporary = _beside(path)
     try:
-        # Half of a surrogate pair, which JSON can hold and UTF-8 cannot, must not cost the file.
+        # A lone surrogate is valid in JSON but not in UTF-8. It must not lose us the file.
         with temporary.open("w", encoding="utf-8", errors="replace") as file:
             file.write(text)
             file.flush()
@@ -208,15 +208,15 @@ def write_text(path: Path, text: str) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object. Raises ResultsError if it is missing, broken or no object."""
+    """Read a JSON object. Raises ResultsError if the file is missing, broken or not an object."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise _cannot("read", path, error) from error
     except ValueError as error:
-        raise ResultsError(f"{path} is not whole JSON: {error}") from error
+        raise ResultsError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(document, dict):
-        raise ResultsError(f"{path} holds no JSON object")
+        raise ResultsError(f"{path} is not a JSON object")
     return document
 
 

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""junit.xml: one test case for each promise, in the form that Jenkins, GitLab and AWX's callers read. Pure.
+"""junit.xml: one test case per promise, in the format that Jenkins, GitLab and other CI systems read. Pure.
 
-The strictest of the schemas in use is kept: attributes that one of them wants are there, elements in its order.
+It follows the strictest of the schemas in use, in its attributes and in the order of its elements.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 from .times import seconds_between
 from .verdict import ABORTED, Promise, promises_of
 
-#: What XML 1.0 cannot hold, not even escaped: a container's message may bring any of it.
+#: Characters that XML 1.0 forbids even when escaped; a container's message may contain any of them.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CLASS = "kubestress"
 
@@ -24,12 +24,12 @@ _CLASS = "kubestress"
 def junit_xml(summary: Mapping[str, Any], *, slo_required: bool = False) -> str:
     """The document as text, with its XML declaration.
 
-    A run that did not come to its end is an error, a broken promise a failure with its reasons; what is only told, as
-    service levels that are not required, or was not measured, is skipped, with what was seen.
+    A run that did not finish is an error. A broken promise is a failure with its reasons. A promise that was not
+    measured, or a service level that is not required, is skipped, with a message that says what was seen.
     """
     promises = promises_of(summary, slo_required=slo_required)
     seconds = seconds_between(summary["started"], summary["finished"])
-    # Without attributes: the schemas in use agree on none.
+    # No attributes: the schemas in use do not agree on any.
     root = ET.Element("testsuites")
     suites = [_run_suite(summary, promises, seconds)]
     for name in dict.fromkeys(promise.suite for promise in promises):
@@ -44,8 +44,8 @@ def junit_xml(summary: Mapping[str, Any], *, slo_required: bool = False) -> str:
 
 
 def _run_suite(summary: Mapping[str, Any], promises: Sequence[Promise], seconds: float | None) -> ET.Element:
-    """The run itself: whether it came to its end, and what else is a reason without being a promise."""
-    case = _test_case("run", "the run comes to its end", seconds)
+    """The run itself: whether it finished, and the reasons that belong to no promise."""
+    case = _test_case("run", "the run finishes", seconds)
     if summary["verdict"] == ABORTED:
         of_promises = {reason for promise in promises for reason in promise.reasons}
         reasons = [reason for reason in summary["reasons"] if reason not in of_promises]
@@ -56,7 +56,7 @@ def _run_suite(summary: Mapping[str, Any], promises: Sequence[Promise], seconds:
 def _case(promise: Promise) -> ET.Element:
     case = _test_case(promise.suite, promise.name, None)
     if promise.kept is None:
-        _add(case, "skipped", promise.told)
+        _add(case, "skipped", promise.observed)
     elif not promise.kept:
         _add(case, "failure", promise.reasons[0], kind="broken promise", text="\n".join(promise.reasons))
     return case
@@ -99,7 +99,7 @@ def _suite(name: str, cases: Sequence[ET.Element], summary: Mapping[str, Any], *
 
 
 def _local_form(started: str | None) -> str:
-    """The schema's form of a time has neither a fraction nor a zone; ours is UTC."""
+    """The schema allows neither fractions nor a time zone; our times are UTC."""
     return str(started)[:19] if started else "1970-01-01T00:00:00"
 
 

@@ -1,7 +1,11 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several batches' measurements become one. Pure; a figure that nobody measured stays None, never 0."""
+"""Merges the measurements of several batches into one. Pure.
+
+Counts are added, peaks are the largest, percentiles come from merged histograms. A figure that was not measured stays
+None; it never becomes 0.
+"""
 
 from __future__ import annotations
 
@@ -10,33 +14,39 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..measure.latency import LatencySketch
-from ..measure.processes import figures_of
 
 PERCENTILES = (50, 90, 95, 99)
 _PER_SECOND = {"ms": 1000, "s": 1}
+_OBJECT_COUNTS = ("requested", "created", "unchanged", "failed", "ready")
+_STATEFULSET_COUNTS = ("pods_killed", "restarts", "oom_kills")
+_NAMESPACE_COUNTS = ("jobs_complete", "jobs_failed", "pods_succeeded", "pods_failed")
+#: Pods listed as the slowest to start.
+MAX_WORST = 10
+
+Batch = Mapping[str, Any]
 
 
 def total(values: Iterable[float | None]) -> Any:
-    """The sum of what is known; None where nothing is."""
+    """The sum of the known values; None if there are none."""
     known = [value for value in values if value is not None]
     return sum(known) if known else None
 
 
 def largest(values: Iterable[float | None]) -> Any:
-    """The largest of what is known; None where nothing is."""
+    """The largest known value; None if there is none."""
     return max((value for value in values if value is not None), default=None)
 
 
 def only(values: Iterable[Any]) -> Any:
-    """The one known value. Of two there is no merging (percentiles), so None."""
+    """The one known value; None if there are several, because percentiles cannot be merged."""
     known = [value for value in values if value is not None]
     return known[0] if len(known) == 1 else None
 
 
 def merged_row(rows: Sequence[Mapping[str, Any]], *, unit: str) -> dict[str, Any]:
-    """count, p50, p90, p95, p99 and max in the unit ("ms" or "s", which ends their names), and the histogram.
+    """count, p50, p90, p95, p99 and max in `unit` ("ms" or "s", the suffix of their names), and the histogram.
 
-    A row alone stays as it is. Of several, of which one brings no histogram, the percentiles are None.
+    A single row stays as it is. If one of several rows has no histogram, the percentiles are None.
     """
     names = [*(f"p{percent}_{unit}" for percent in PERCENTILES), f"max_{unit}"]
     counted = [row for row in rows if row.get("count")]
@@ -61,17 +71,8 @@ def _row_of(sketch: LatencySketch, unit: str) -> dict[str, Any]:
     return {**row, "histogram": sketch.to_dict()}
 
 
-Batch = Mapping[str, Any]
-
-_OBJECT_COUNTS = ("requested", "created", "unchanged", "failed", "ready")
-_STATEFULSET_COUNTS = ("pods_killed", "restarts", "oom_kills")
-_NAMESPACE_COUNTS = ("jobs_complete", "jobs_failed", "pods_succeeded", "pods_failed")
-#: Pods that are named as the slowest to start.
-MAX_WORST = 10
-
-
 def merged_counts(counts: Iterable[Mapping[str, int] | None]) -> dict[str, int]:
-    """Sums by name, in the order of the names."""
+    """Sums by name, sorted by name."""
     merged: Counter[str] = Counter()
     for one in counts:
         merged.update(one or {})
@@ -91,7 +92,7 @@ def merged_objects(batches: Sequence[Batch]) -> dict[str, dict[str, int | None]]
 
 
 def merged_requests(batches: Sequence[Batch]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Verb -> kind -> count, percentiles in milliseconds, and the histogram that they are read from."""
+    """Verb -> kind -> count, percentiles in milliseconds, and the histogram they come from."""
     gathered: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
     for batch in batches:
         for verb, kinds in batch.get("requests", {}).items():
@@ -109,7 +110,7 @@ def _merged_requests(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def merged_rate(batches: Sequence[Batch]) -> dict[str, Any]:
-    """Objects per second over the batches' own creation times, peaks, waiting on our own limits, failures by cause."""
+    """Objects per second over the time that the batches were creating, peaks, waits on our own limits, causes."""
     rates = [(batch.get("rate") or {}) for batch in batches]
     objects, seconds = 0.0, 0.0
     for batch, rate in zip(batches, rates, strict=True):
@@ -128,7 +129,7 @@ def merged_rate(batches: Sequence[Batch]) -> dict[str, Any]:
         "requests": total(rate.get("requests") for rate in rates),
         "retries": merged_counts(rate.get("retries") for rate in rates),
         "errors": merged_counts(rate.get("errors") for rate in rates),
-        # An observer that watched alone has no rate; its watches are its own.
+        # An observer without a batch has no rate, but it has watches.
         "watch_breaks": merged_counts(
             batch.get("watch_breaks") or rate.get("watch_breaks") for batch, rate in zip(batches, rates, strict=True)
         ),
@@ -136,24 +137,24 @@ def merged_rate(batches: Sequence[Batch]) -> dict[str, Any]:
 
 
 def _only_zero(rates: Sequence[Mapping[str, Any]]) -> float | None:
-    # Nothing was created (everything was there already): a measured nought, not a missing figure.
+    # Nothing was created because everything existed already: a measured 0, not a missing figure.
     return 0 if any(rate.get("objects_per_second") == 0 for rate in rates) else None
 
 
 def merged_client(batches: Sequence[Batch]) -> dict[str, Any] | None:
-    """What the load generator itself needed: CPU, how late its loop was; None where no batch tells."""
-    told = [batch["client"] for batch in batches if batch.get("client")]
-    if not told:
+    """The load generator's own CPU and event loop delay; None if no batch measured it."""
+    parts = [batch["client"] for batch in batches if batch.get("client")]
+    if not parts:
         return None
-    cpu, wall = (total(one.get(name) for one in told) for name in ("cpu_seconds", "wall_seconds"))
+    cpu, wall = (total(one.get(name) for one in parts) for name in ("cpu_seconds", "wall_seconds"))
     return {
         "cpu_seconds": cpu,
         "wall_seconds": wall,
-        "cpu_share": only(one.get("cpu_share") for one in told) if len(told) == 1 else _share(cpu, wall),
-        "busy_seconds": total(one.get("busy_seconds") for one in told),
-        "loop_lag_p99_ms": only(one.get("loop_lag_p99_ms") for one in told),
-        "loop_lag_max_ms": largest(one.get("loop_lag_max_ms") for one in told),
-        "cores": largest(one.get("cores") for one in told),
+        "cpu_share": only(one.get("cpu_share") for one in parts) if len(parts) == 1 else _share(cpu, wall),
+        "busy_seconds": total(one.get("busy_seconds") for one in parts),
+        "loop_lag_p99_ms": only(one.get("loop_lag_p99_ms") for one in parts),
+        "loop_lag_max_ms": largest(one.get("loop_lag_max_ms") for one in parts),
+        "cores": largest(one.get("cores") for one in parts),
     }
 
 
@@ -176,9 +177,9 @@ def merged_jobs(batches: Sequence[Batch]) -> dict[str, Any]:
 
 
 def merged_statefulsets(batches: Sequence[Batch]) -> dict[str, Any] | None:
-    """Pods killed, restarts and kills for memory as kubelets told; None where no batch tells."""
-    told = [batch["statefulsets"] for batch in batches if batch.get("statefulsets")]
-    return {key: total(one.get(key) for one in told) for key in _STATEFULSET_COUNTS} if told else None
+    """Pods killed, restarts and out-of-memory kills as kubelets reported them; None if no batch counted them."""
+    parts = [batch["statefulsets"] for batch in batches if batch.get("statefulsets")]
+    return {key: total(one.get(key) for one in parts) for key in _STATEFULSET_COUNTS} if parts else None
 
 
 def merged_pods(batches: Sequence[Batch]) -> dict[str, Any]:
@@ -230,29 +231,6 @@ def _worst(pods: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     every = [dict(pod) for one in pods for pod in one.get("worst") or ()]
     every.sort(key=lambda pod: (pod["total_s"] is not None, -(pod["total_s"] or 0)))
     return every[:MAX_WORST]
-
-
-def merged_processes(batches: Sequence[Batch]) -> dict[str, Any]:
-    """Processes of a build pod as its kubelet counted them; source "none" where no kubelet told, with the cause."""
-    every = [(batch.get("processes") or {}).get("per_build_pod") or {} for batch in batches]
-    found = [one for one in every if one.get("samples")]
-    if not found:
-        causes = list(dict.fromkeys(one["cause"] for one in every if one.get("cause")))
-        cause = {"cause": "; ".join(causes)} if causes else {}
-        return {"per_build_pod": {"min": None, "median": None, "max": None, "samples": 0, "source": "none", **cause}}
-    plateaus: Counter[int] = Counter()
-    for one in found:
-        plateaus.update({int(value): pods for value, pods in one.get("plateaus", {}).items()})
-    # Of a batch that does not bring its plateaus there is no median to merge.
-    complete = all(one.get("plateaus") for one in found)
-    merged = {
-        "min": min(one["min"] for one in found),
-        "median": figures_of(plateaus)["median"] if complete else only(one["median"] for one in found),
-        "max": max(one["max"] for one in found),
-        "samples": sum(one["samples"] for one in found),
-        "source": found[0]["source"],
-    }
-    return {"per_build_pod": merged}
 
 
 def merged_namespaces(batches: Sequence[Batch]) -> list[dict[str, Any]]:

@@ -1,10 +1,13 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""metrics.prom: the summary's figures as OpenMetrics, which a node exporter's textfile collector reads as well. Pure.
+"""metrics.prom: the summary's figures as OpenMetrics, in a form that node exporter's textfile collector reads. Pure.
 
-Only gauges and summaries: they look the same in both formats, and a finished run counts no further. No sample has a
-time, which that collector refuses. What nobody measured has no sample.
+Only gauges and summaries: they look the same in OpenMetrics and in Prometheus' text format, and the counters of a
+finished run no longer grow. Samples have no timestamp, because the textfile collector rejects those. A figure that was
+not measured has no sample.
+
+To add a metric, yield a `Family` in the function for its part of the summary.
 """
 
 from __future__ import annotations
@@ -18,15 +21,17 @@ from .verdict import ABORTED, FAILED, PASSED, level_name
 
 Summary = Mapping[str, Any]
 
-#: Rows of one kind that become samples: causes, reasons, nodes, service levels.
+#: Samples of one family: causes, reasons, nodes, service levels.
 MAX_ROWS = 50
 _QUANTILES = {"p50": "0.5", "p90": "0.9", "p95": "0.95", "p99": "0.99"}
 _TRUST = ("good", "limited", "poor")
 _COUNTS = ("requested", "created", "unchanged", "failed", "ready")
+_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
+_HELP_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n"})
 
 
 class Sample(NamedTuple):
-    """One line: labels, value (None is not written), and what follows the family's name."""
+    """One line: labels, value (None is not written), and a suffix to the family's name."""
 
     labels: Mapping[str, Any]
     value: float | None
@@ -35,7 +40,7 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Family:
-    """A metric by its whole name; `kind` is gauge or summary, `text` the help line."""
+    """A metric by its full name; `kind` is gauge or summary, `text` the help line."""
 
     name: str
     text: str
@@ -43,8 +48,25 @@ class Family:
     kind: str = "gauge"
 
 
+def openmetrics_text(summary: Mapping[str, Any]) -> str:
+    """The whole file. Every sample has the labels `run_id` and `profile`."""
+    own = {"run_id": summary["run_id"], "profile": summary["profile"] or ""}
+    lines: list[str] = []
+    for family in families_of(summary):
+        samples = [
+            f"{family.name}{sample.suffix}{_labels({**own, **sample.labels})} {_number(sample.value)}"
+            for sample in family.samples
+            if sample.value is not None
+        ]
+        if samples:
+            lines.append(f"# HELP {family.name} {family.text.translate(_HELP_ESCAPES)}")
+            lines.append(f"# TYPE {family.name} {family.kind}")
+            lines += samples
+    return "\n".join([*lines, "# EOF", ""])
+
+
 def families_of(summary: Summary) -> Iterator[Family]:
-    """Every family, whether or not it has samples."""
+    """All families, also those without samples."""
     for part in (_run, _requests, _rate, _client, _jobs_and_pods, _service_levels, _server, _nodes):
         yield from part(summary)
 
@@ -58,7 +80,7 @@ def _one(name: str, text: str, value: float | None) -> Family:
 
 
 def _summary(name: str, text: str, rows: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]], *, unit: str) -> Family:
-    """Rows of percentiles as a summary in seconds; `rows` are labels and figures whose names end in the unit."""
+    """Percentiles as a summary in seconds; `rows` are labels and figures whose names end in the unit."""
     factor = {"ms": 0.001, "s": 1.0}[unit]
     samples = []
     for labels, row in rows:
@@ -76,19 +98,19 @@ def _states(label: str, states: Iterable[str], now: str) -> list[Sample]:
 
 
 def _run(summary: Summary) -> Iterator[Family]:
-    told = {"attempt": summary["attempt"], "settings_hash": summary["settings_hash"] or ""}
-    yield _gauge("run_info", "The run that all figures of this file are of.", [Sample(told, 1)])
+    labels = {"attempt": summary["attempt"], "settings_hash": summary["settings_hash"] or ""}
+    yield _gauge("run_info", "The run that this file describes.", [Sample(labels, 1)])
     verdicts = _states("verdict", (PASSED, FAILED, ABORTED), summary["verdict"])
     yield _gauge("run_verdict", "1 for the verdict of the run, 0 for the others.", verdicts)
     trust = _states("trust", _TRUST, summary["validity"]["trust"])
-    yield _gauge("run_trust", "1 for how far the figures can be trusted, 0 for the others.", trust)
+    yield _gauge("run_trust", "1 for the trust in the figures, 0 for the other levels.", trust)
     started, finished = summary["started"], summary["finished"]
-    yield _one("run_start_timestamp_seconds", "When the run began.", epoch_seconds(started))
+    yield _one("run_start_timestamp_seconds", "When the run started.", epoch_seconds(started))
     yield _one("run_end_timestamp_seconds", "When the run ended.", epoch_seconds(finished))
     yield _one("run_duration_seconds", "How long the run took.", seconds_between(started, finished))
     yield _gauge(
         "objects",
-        "Objects by kind: requested, created, unchanged from before, failed, ready.",
+        "Objects by kind: requested, created, unchanged, failed, ready.",
         (
             Sample({"kind": kind, "state": state}, counts[state])
             for kind, counts in summary["objects"].items()
@@ -99,7 +121,7 @@ def _run(summary: Summary) -> Iterator[Family]:
     for phase in summary["phases"]:
         phases[phase["role"]] = phases.get(phase["role"], 0) + phase["seconds"]
     seconds = (Sample({"role": role}, round(value, 3)) for role, value in phases.items())
-    yield _gauge("phase_seconds", "From a role's first request to its last answer.", seconds)
+    yield _gauge("phase_seconds", "From a role's first request to its last response.", seconds)
 
 
 def _requests(summary: Summary) -> Iterator[Family]:
@@ -108,26 +130,26 @@ def _requests(summary: Summary) -> Iterator[Family]:
         for verb, kinds in summary["requests"].items()
         for kind, row in kinds.items()
     ]
-    yield _summary("request_seconds", "Latency of API requests as the client saw it.", rows, unit="ms")
+    yield _summary("request_seconds", "Latency of API requests as the client measured it.", rows, unit="ms")
     longest = (
         Sample(labels, None if row["max_ms"] is None else round(row["max_ms"] / 1000, 6)) for labels, row in rows
     )
-    yield _gauge("request_max_seconds", "Longest API request as the client saw it.", longest)
+    yield _gauge("request_max_seconds", "Longest API request as the client measured it.", longest)
     failed = (Sample(labels, row.get("errors")) for labels, row in rows)
-    yield _gauge("request_errors", "Attempts of API requests that failed.", failed)
+    yield _gauge("request_errors", "Failed attempts of API requests.", failed)
 
 
 def _rate(summary: Summary) -> Iterator[Family]:
     rate = summary["rate"]
-    yield _one("objects_per_second", "Objects stored per second while they were sent.", rate["objects_per_second"])
-    yield _one("requests_in_flight_peak", "Most API requests in flight at once.", rate["peak_in_flight"])
-    yield _one("requests_in_flight_limit", "The cap on requests in flight.", rate["max_in_flight"])
-    for name, text in (("retries", "Requests sent again"), ("errors", "Attempts that failed")):
+    yield _one("objects_per_second", "Objects stored per second while sending.", rate["objects_per_second"])
+    yield _one("requests_in_flight_peak", "Peak of API requests in flight.", rate["peak_in_flight"])
+    yield _one("requests_in_flight_limit", "Limit on requests in flight.", rate["max_in_flight"])
+    for name, text in (("retries", "Retried requests"), ("errors", "Failed attempts")):
         samples = (Sample({"cause": cause}, number) for cause, number in _most(rate[name]))
         yield _gauge(f"request_{name}_by_cause", f"{text}, by cause.", samples)
     waits = rate["limit_wait_seconds"]
     samples = (Sample({"limit": limit}, seconds) for limit, seconds in waits.items())
-    yield _gauge("limit_wait_seconds", "Time that requests waited on the run's own limits, added up.", samples)
+    yield _gauge("limit_wait_seconds", "Time that requests waited for the run's own limits, in total.", samples)
 
 
 def _client(summary: Summary) -> Iterator[Family]:
@@ -141,30 +163,30 @@ def _jobs_and_pods(summary: Summary) -> Iterator[Family]:
     yield _gauge(
         "jobs", "Jobs by how they ended.", (Sample({"state": name}, jobs[name]) for name in ("complete", "failed"))
     )
-    yield _one("job_pods_active_peak", "Most pods of Jobs active at once.", jobs["peak_active_pods"])
-    yield _one("job_pods_active_ceiling", "What the settings allow.", jobs["ceiling_active_pods"])
+    yield _one("job_pods_active_peak", "Peak of active pods of Jobs.", jobs["peak_active_pods"])
+    yield _one("job_pods_active_ceiling", "Limit on active pods of Jobs.", jobs["ceiling_active_pods"])
     duration: list[tuple[Summary, Summary]] = [({}, jobs["duration"])] if jobs["duration"] else []
     yield _summary("job_duration_seconds", "From a Job's start to its end.", duration, unit="s")
     states = (Sample({"state": name}, pods[name]) for name in ("succeeded", "failed"))
-    yield _gauge("pods", "Pods that came to their end.", states)
+    yield _gauge("pods", "Pods that ended.", states)
     causes = (Sample({"cause": cause}, number) for cause, number in _most(pods["causes"]))
     yield _gauge("pod_failures", "Failed pods by cause.", causes)
     yield _one("pod_restarts", "Restarts of containers.", pods["restarts"])
-    yield _one("pod_oom_kills", "Containers killed for memory.", pods["oom_kills"])
+    yield _one("pod_oom_kills", "Containers killed for exceeding their memory limit.", pods["oom_kills"])
     startup = [
         ({"group": group, "stage": stage}, row)
         for group, stages in pods["startup"].items()
         for stage, row in stages.items()
     ]
-    yield _summary("pod_startup_seconds", "Stages of pods' start-up.", startup, unit="s")
+    yield _summary("pod_startup_seconds", "Pod start-up by stage.", startup, unit="s")
 
 
 def _service_levels(summary: Summary) -> Iterator[Family]:
     levels = [({"slo": level_name(level)}, level) for level in summary["slo"][:MAX_ROWS]]
     for name, text, key in (
-        ("slo_met", "1 where the service level was met in this run, 0 where not.", "met"),
-        ("slo_p99_seconds", "99th percentile that the service level is about.", "p99_s"),
-        ("slo_limit_seconds", "What the service level allows.", "limit_s"),
+        ("slo_met", "1 if the service level was met in this run, 0 if not.", "met"),
+        ("slo_p99_seconds", "Measured 99th percentile of the service level.", "p99_s"),
+        ("slo_limit_seconds", "Limit of the service level.", "limit_s"),
     ):
         yield _gauge(name, text, (Sample(labels, level.get(key)) for labels, level in levels))
 
@@ -173,14 +195,18 @@ def _server(summary: Summary) -> Iterator[Family]:
     server, events = summary["api_server"] or {}, summary["events"] or {}
     yield _one("apiserver_cpu_seconds", "CPU time of the API server while observed.", server.get("cpu_seconds"))
     resident = server.get("resident_bytes_max")
-    yield _one("apiserver_resident_bytes_max", "Most memory of the API server.", resident)
+    yield _one("apiserver_resident_bytes_max", "Peak memory of the API server.", resident)
     rejected = (
         Sample({"priority_level": row["priority_level"]}, row["rejected"]) for row in server.get("flow_control", ())
     )
     yield _gauge("apiserver_rejected", "Requests that the API server rejected.", list(rejected)[:MAX_ROWS])
     skew = (summary["skew"] or {}).get("estimate_ms")
-    yield _one("clock_skew_seconds", "Server's clock minus ours.", None if skew is None else round(skew / 1000, 6))
-    # A reason alone may be of several kinds.
+    yield _one(
+        "clock_skew_seconds",
+        "API server's clock minus the client's.",
+        None if skew is None else round(skew / 1000, 6),
+    )
+    # Several kinds can have the same reason.
     warnings = (
         Sample({"reason": row["reason"], "kind": row["kind"]}, row["count"]) for row in events.get("warnings", ())
     )
@@ -190,11 +216,11 @@ def _server(summary: Summary) -> Iterator[Family]:
 def _nodes(summary: Summary) -> Iterator[Family]:
     rows = (summary["nodes"] or {}).get("nodes", ())[:MAX_ROWS]
     for name, text, key in (
-        ("node_threads_peak", "Most processes and threads of a node.", "threads_peak"),
-        ("node_threads_limit", "What the node allows.", "max_threads"),
-        ("node_cpu_cores_peak", "Most CPU of a node, in cores.", "cpu_cores_peak"),
-        ("node_memory_bytes_peak", "Most memory of a node.", "memory_bytes_peak"),
-        ("node_pods_peak", "Most pods of a node.", "pods_peak"),
+        ("node_threads_peak", "Peak of processes and threads of a node.", "threads_peak"),
+        ("node_threads_limit", "Limit of processes and threads of a node.", "max_threads"),
+        ("node_cpu_cores_peak", "Peak CPU of a node, in cores.", "cpu_cores_peak"),
+        ("node_memory_bytes_peak", "Peak memory of a node.", "memory_bytes_peak"),
+        ("node_pods_peak", "Peak of pods of a node.", "pods_peak"),
     ):
         yield _gauge(name, text, (Sample({"node": row["name"]}, row[key]) for row in rows))
     build = summary["processes"]["per_build_pod"]
@@ -207,31 +233,10 @@ def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MAX_ROWS]
 
 
-_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
-_HELP_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n"})
-
-
-def openmetrics_text(summary: Mapping[str, Any]) -> str:
-    """The whole file. Each sample carries the labels `run_id` and `profile`."""
-    own = {"run_id": summary["run_id"], "profile": summary["profile"] or ""}
-    lines: list[str] = []
-    for family in families_of(summary):
-        samples = [
-            f"{family.name}{sample.suffix}{_labels({**own, **sample.labels})} {_number(sample.value)}"
-            for sample in family.samples
-            if sample.value is not None
-        ]
-        if samples:
-            lines.append(f"# HELP {family.name} {family.text.translate(_HELP_ESCAPES)}")
-            lines.append(f"# TYPE {family.name} {family.kind}")
-            lines += samples
-    return "\n".join([*lines, "# EOF", ""])
-
-
 def _labels(labels: Mapping[str, Any]) -> str:
     return "{" + ",".join(f'{name}="{str(value).translate(_ESCAPES)}"' for name, value in labels.items()) + "}"
 
 
 def _number(value: float) -> str:
-    # repr() keeps what was measured, and whole numbers as they are.
+    # repr() keeps full precision, and writes whole numbers as they are.
     return repr(int(value)) if isinstance(value, bool) or float(value).is_integer() else repr(float(value))

@@ -1,31 +1,45 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The end-of-run table: a summary as lines for people. It ends with verdict, counts and the paths of the results."""
+"""The end-of-run table: a summary as lines of text, ending with the verdict, the counts and the paths. Pure.
+
+The lines that say what was observed (start-up, API server, service levels, nodes, warnings, trust) are facts: a name, a
+text and a tone. A part of the summary that was not measured has no line.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..text import duration_text
-from .rendering_evidence import Fact, evidence_facts
+from ..measure.validity import GOOD as TRUST_GOOD
+from ..measure.validity import NO_DATA, POOR
+from ..text import duration_text, text_of
 from .table import BAD, FAINT, GOOD, PLAIN, WARN, Line, columns, heading, shortened, wrapped
 from .times import seconds_between
 from .verdict import ABORTED, FAILED, PASSED
 
+Summary = Mapping[str, Any]
+Fact = tuple[str, str, str]
+
 _VERDICT_TONES = {PASSED: GOOD, FAILED: BAD, ABORTED: BAD}
-#: What the table shows of namespaces with failures, failed pods of one of them, and requests.
+#: How many of each the table shows; all of them are in summary.json.
 _MAX_NAMESPACES = 3
 _MAX_PODS = 1
 _MAX_REQUESTS = 8
-#: Reasons, and letters of each (two lines).
 _MAX_REASONS = 8
+_MAX_MISSED = 2
+_MAX_WARNINGS = 5
+_MAX_STATEMENTS = 2
+#: Characters of one reason and of one statement: two lines of the table.
 _REASON = 190
+_STATEMENT = 170
+#: Share of all calls that a verb and resource must have to be named: a handful of calls has no 99th percentile.
+_WORTH_NAMING = 0.01
 
 
-def report_lines(summary: Mapping[str, Any], *, path: str, page: str | None = None) -> list[Line]:
-    """The whole table. `path` is where summary.json lies, `page` where report.html does, if it was made."""
+def report_lines(summary: Summary, *, path: str, page: str | None = None) -> list[Line]:
+    """The whole table. `path` is summary.json, `page` is report.html if it was made."""
     title = f"run {summary['run_id']}, attempt {summary['attempt']}"
     if summary["profile"]:
         title += f", profile {summary['profile']}"
@@ -39,7 +53,7 @@ def _figure(value: float | None, digits: int = 0) -> str:
     return "-" if value is None else f"{value:,.{digits}f}"
 
 
-def _objects(summary: Mapping[str, Any]) -> list[Line]:
+def _objects(summary: Summary) -> list[Line]:
     if not summary["objects"]:
         return []
     names = ("requested", "created", "unchanged", "failed", "ready")
@@ -53,7 +67,7 @@ def _objects(summary: Mapping[str, Any]) -> list[Line]:
     return lines
 
 
-def _requests(summary: Mapping[str, Any]) -> list[Line]:
+def _requests(summary: Summary) -> list[Line]:
     found = [(verb, kind, row) for verb, kinds in summary["requests"].items() for kind, row in kinds.items()]
     if not found:
         return []
@@ -69,8 +83,8 @@ def _requests(summary: Mapping[str, Any]) -> list[Line]:
     return lines
 
 
-def _facts(summary: Mapping[str, Any]) -> list[Line]:
-    """A few lines each: rate, client, Jobs, pods, what was observed, phases; what does not apply is left out."""
+def _facts(summary: Summary) -> list[Line]:
+    """Rate, Jobs, pods, processes, the observed parts and times of sending; parts that do not apply are left out."""
     processes = summary["processes"]["per_build_pod"]
     facts: list[Fact] = [
         ("rate", _rate(summary["rate"]), PLAIN),
@@ -81,9 +95,8 @@ def _facts(summary: Mapping[str, Any]) -> list[Line]:
         median = "" if processes["median"] is None else f", median {processes['median']}"
         text = f"{processes['min']} to {processes['max']} in a build pod{median} ({processes['samples']} samples)"
         facts.append(("processes", text, PLAIN))
-    facts += evidence_facts(summary)
-    phases = ", ".join(f"{phase['role']} {duration_text(phase['seconds'])}" for phase in summary["phases"])
-    facts.append(("phases", shortened(phases, 300), PLAIN))
+    facts += _evidence_facts(summary)
+    facts.append(("sending", _sending(summary), PLAIN))
     lines = []
     for name, text, tone in facts:
         if text:
@@ -92,7 +105,17 @@ def _facts(summary: Mapping[str, Any]) -> list[Line]:
     return lines
 
 
-def _rate(rate: Mapping[str, Any]) -> str:
+def _sending(summary: Summary) -> str:
+    """For how long each role sent, which is no length of its work, and beside it the length of all."""
+    roles = ", ".join(f"{phase['role']} {duration_text(phase['seconds'])}" for phase in summary["phases"])
+    if not roles:
+        return ""
+    whole = seconds_between(summary["started"], summary["finished"])
+    lasted = "" if whole is None else f"; the whole run took {duration_text(whole)}"
+    return f"{shortened(roles, 250)} (first request to last response){lasted}"
+
+
+def _rate(rate: Summary) -> str:
     if rate["objects_per_second"] is None and rate["peak_in_flight"] is None:
         return ""
     retries = ", ".join(f"{number:,} x {cause}" for cause, number in rate["retries"].items() if number) or "none"
@@ -102,7 +125,7 @@ def _rate(rate: Mapping[str, Any]) -> str:
     )
 
 
-def _jobs(jobs: Mapping[str, Any]) -> str:
+def _jobs(jobs: Summary) -> str:
     if not jobs["complete"] and not jobs["failed"]:
         return ""
     text = f"{_figure(jobs['complete'])} complete, {_figure(jobs['failed'])} failed"
@@ -114,7 +137,7 @@ def _jobs(jobs: Mapping[str, Any]) -> str:
     return text
 
 
-def _pods(pods: Mapping[str, Any]) -> str:
+def _pods(pods: Summary) -> str:
     parts = []
     if pods["succeeded"] or pods["failed"]:
         parts.append(f"{_figure(pods['succeeded'])} succeeded, {_figure(pods['failed'])} failed")
@@ -128,8 +151,131 @@ def _pods(pods: Mapping[str, Any]) -> str:
     return "; ".join(parts)
 
 
-def _namespaces(summary: Mapping[str, Any]) -> list[Line]:
-    """Jobs and pods of the namespaces in which something failed, worst first."""
+def _evidence_facts(summary: Summary) -> list[Fact]:
+    """(name, text, tone) of each line; a part that was not measured appears only in the line on trust."""
+    return [
+        *_startup_facts(summary["pods"]["startup"]),
+        *_server_facts(summary["api_server"]),
+        *_level_facts(summary["slo"]),
+        *_node_facts(summary["nodes"]),
+        *_warning_facts(summary["events"]),
+        *_trust_facts(summary["validity"]),
+    ]
+
+
+def _seconds(value: float | None) -> str:
+    # Pod timestamps are whole seconds and the sketch is accurate to 1 %: more digits would mean nothing.
+    return "-" if value is None else f"{value:,.1f}".removesuffix(".0") + " s"
+
+
+def _startup_facts(startup: Mapping[str, Mapping[str, Any]]) -> list[Fact]:
+    parts = []
+    for group, stages in startup.items():
+        row = stages.get("total") or {}
+        if row.get("count"):
+            parts.append(f"{group} {row['count']:,}: p50 {_seconds(row['p50_s'])}, p99 {_seconds(row['p99_s'])}")
+    return [("start-up", "; ".join(parts), PLAIN)] if parts else []
+
+
+def _server_facts(server: Summary | None) -> list[Fact]:
+    if not server or server["source"] == "none":
+        return []
+    parts = []
+    least = sum(row["count"] for row in server["sli"]) * _WORTH_NAMING
+    rows = [row for row in server["sli"] if row.get("p99_s") is not None and row["count"] >= least]
+    if rows:
+        worst = max(rows, key=lambda row: row["p99_s"])
+        call = " ".join(str(worst[key]) for key in ("verb", "resource", "subresource") if worst.get(key))
+        parts.append(f"highest p99 {_bucket(worst)} ({call}, {worst['scope']}, {worst['count']:,} calls)")
+    if server["cpu_seconds"] is not None:
+        parts.append(f"CPU {server['cpu_seconds']:,.0f} s")
+    if server["resident_bytes_max"] is not None:
+        parts.append(f"memory {text_of(server['resident_bytes_max'], 'bytes')}")
+    rejected = sum(row["rejected"] or 0 for row in server["flow_control"])
+    if rejected:
+        parts.append(f"{rejected:,} requests rejected")
+    return [("server", "; ".join(parts), PLAIN)] if parts else []
+
+
+def _bucket(row: Summary) -> str:
+    """The bounds of the bucket: a histogram is no more precise than that."""
+    low, high = row["p99_bucket_s"] or (row["p99_s"], None)
+    if high is None:
+        return f"more than {low:g} s"
+    return f"between {low:g} and {high:g} s" if low else f"at most {high:g} s"
+
+
+def _level_facts(levels: Sequence[Summary]) -> list[Fact]:
+    if not levels:
+        return []
+    missed = [level for level in levels if level["met"] is False]
+    met = sum(level["met"] is True for level in levels)
+    undecided = len(levels) - met - len(missed)
+    text = f"service levels in this run: {met:,} met, {len(missed):,} missed"
+    facts: list[Fact] = [("levels", text + (f", {undecided:,} undecided" if undecided else ""), PLAIN)]
+    facts += [("", f"missed: {shortened(level['statement'], _STATEMENT)}", WARN) for level in missed[:_MAX_MISSED]]
+    if len(missed) > _MAX_MISSED:
+        facts.append(("", f"and {len(missed) - _MAX_MISSED:,} more, all in summary.json", WARN))
+    return facts
+
+
+def _node_facts(nodes: Summary | None) -> list[Fact]:
+    """The node closest to its limit; nodes are sorted by that."""
+    rows = (nodes or {}).get("nodes") or ()
+    facts: list[Fact] = []
+    measured = [row for row in rows if row["samples"]]
+    if measured:
+        which = f", closest of {len(measured):,} nodes to its limit" if len(measured) > 1 else ""
+        facts.append(("nodes", f"{measured[0]['name']}{which}: {_peaks(measured[0])}", PLAIN))
+    pressed = [f"{row['name']} {one['type']}" for row in rows for one in row["conditions"] or ()]
+    if pressed:
+        unique = list(dict.fromkeys(text.replace(" Ready", " NotReady") for text in pressed))
+        facts.append(("" if facts else "nodes", shortened(f"pressure: {', '.join(unique)}", _STATEMENT), WARN))
+    return facts
+
+
+def _peaks(row: Summary) -> str:
+    parts = []
+    if row["threads_peak"] is not None:
+        limit = f" of {row['max_threads']:,}" if row["max_threads"] else ""
+        parts.append(f"{row['threads_peak']:,}{limit} threads")
+    pod = row["pod_threads_peak"] or row["pod_processes_peak"]
+    if pod is not None:
+        limit = f" of {row['pod_pids_limit']:,}" if row["pod_pids_limit"] else ""
+        parts.append(f"{pod:,}{limit} in its largest pod")
+    if row["cpu_cores_peak"] is not None:
+        parts.append(f"{row['cpu_cores_peak']:,.1f} cores")
+    return ", ".join(parts)
+
+
+def _warning_facts(events: Summary | None) -> list[Fact]:
+    rows = (events or {}).get("warnings") or ()
+    if not rows:
+        return []
+    parts = [f"{row['reason']} {row['count']:,} ({row['kind']})" for row in rows[:_MAX_WARNINGS]]
+    if len(rows) > _MAX_WARNINGS:
+        parts.append(f"{len(rows) - _MAX_WARNINGS:,} more reasons")
+    return [("warnings", ", ".join(parts), WARN)]
+
+
+def _trust_facts(validity: Summary) -> list[Fact]:
+    """What limits the trust in the figures, the worst first, and what was not measured."""
+    doubts = [one for one in validity["statements"] if one["state"] not in (TRUST_GOOD, NO_DATA)]
+    doubts.sort(key=lambda one: one["state"] != POOR)
+    tone = {TRUST_GOOD: PLAIN, POOR: BAD}.get(validity["trust"], WARN)
+    text = str(validity["trust"])
+    missing = [one["about"] for one in validity["statements"] if one["state"] == NO_DATA]
+    if missing:
+        text += f" (no data: {', '.join(missing)})"
+    facts: list[Fact] = [("trust", text, tone)]
+    facts += [("", shortened(one["text"], _STATEMENT), FAINT) for one in doubts[:_MAX_STATEMENTS]]
+    if len(doubts) > _MAX_STATEMENTS:
+        facts.append(("", f"and {len(doubts) - _MAX_STATEMENTS} more, all in summary.json", FAINT))
+    return facts
+
+
+def _namespaces(summary: Summary) -> list[Line]:
+    """Jobs and pods of namespaces with failures, the worst first."""
     failing = [row for row in summary["namespaces"] if row["jobs_failed"] or row["pods_failed"]]
     if not failing:
         return []
@@ -152,7 +298,7 @@ def _namespaces(summary: Mapping[str, Any]) -> list[Line]:
     return lines
 
 
-def _ending(summary: Mapping[str, Any], path: str, page: str | None) -> list[Line]:
+def _ending(summary: Summary, path: str, page: str | None) -> list[Line]:
     tone = _VERDICT_TONES[summary["verdict"]]
     reasons = summary["reasons"][:_MAX_REASONS]
     if len(summary["reasons"]) > _MAX_REASONS:
@@ -165,12 +311,12 @@ def _ending(summary: Mapping[str, Any], path: str, page: str | None) -> list[Lin
     lines.append(Line(f"  verdict   {summary['verdict'].upper()}{length}", tone))
     if summary["objects"]:
         lines += [Line(part) for part in wrapped(f"counts    {counts_line(summary)}", indent=2, hanging=10)]
-    # Not wrapped and not cut: a path is there to be copied.
+    # Never wrapped or cut: people copy paths.
     return [*lines, Line(f"  results   {path}"), *([Line(f"  page      {page}")] if page else [])]
 
 
-def counts_line(summary: Mapping[str, Any]) -> str:
-    """Objects by outcome, and Jobs, in one short line."""
+def counts_line(summary: Summary) -> str:
+    """Objects by outcome, and Jobs, on one line."""
     totals = {
         name: sum(counts[name] or 0 for counts in summary["objects"].values())
         for name in ("requested", "created", "unchanged", "failed")

@@ -1,11 +1,16 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""summary.json: made from what batches and observers of an attempt left behind, whether or not they came to an end."""
+"""summary.json: built from the measurements of an attempt, finished or not; and its shorter forms. Pure.
+
+Ansible keeps results in memory and AWX keeps artifacts in its database, so neither gets the whole document:
+`bounded` is what the task returns, `statistics` what goes out as custom statistics.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..measure.recorder import now_rfc3339
@@ -18,27 +23,35 @@ from .merge import (
     merged_namespaces,
     merged_objects,
     merged_pods,
-    merged_processes,
     merged_rate,
     merged_requests,
     merged_statefulsets,
 )
-from .merge_observations import merged_api_server, merged_events, merged_nodes, merged_skew
+from .merge_observations import merged_api_server, merged_events, merged_nodes, merged_processes, merged_skew
 from .verdict import verdict_of
 
-#: Warnings of batches and observers that are shown.
+Summary = Mapping[str, Any]
+
+#: Warnings of batches and observers that go into the statements on validity.
 _MAX_WARNINGS = 10
+#: Namespaces in the bounded summary.
+MAX_NAMESPACES = 20
+#: Size limit of the custom statistics, as JSON.
+MAX_STATISTICS_BYTES = 200_000
+_HISTOGRAMS = frozenset({"histogram", "buckets"})
+_FAILED_PODS = 5
+_ROWS = 20
 
 
 def build_summary(evidence: Evidence, *, error: str = "", slo_required: bool = False) -> dict[str, Any]:
     """The document of summary.json.
 
-    `error` is what ended the play early; where it is empty, what an earlier report of this attempt was told counts.
-    `slo_required`: a service level that was missed is a reason to fail.
+    `error` is what ended the play early; if it is empty, the one that an earlier report kept in run.json counts.
+    `slo_required`: a missed service level fails the run.
     """
     run, batches = evidence.run, evidence.batches
     error = error or str((run.get("ended") or {}).get("error") or "")
-    # With an error at hand, "nothing was measured" is no news.
+    # If the play ended with an error, "nothing was measured" adds nothing to it.
     stopped = [] if error and not batches and not evidence.observations else evidence.stopped
     summary: dict[str, Any] = {
         "schema": SCHEMA,
@@ -70,7 +83,7 @@ def build_summary(evidence: Evidence, *, error: str = "", slo_required: bool = F
 
 
 def _figures(evidence: Evidence) -> dict[str, Any]:
-    """What was measured, each part by whoever measured it."""
+    """The measured parts of the summary, each merged from its own source."""
     batches, loads, observations = evidence.batches, evidence.loads, evidence.observations
     return {
         "objects": merged_objects(batches),
@@ -80,8 +93,7 @@ def _figures(evidence: Evidence) -> dict[str, Any]:
         "jobs": merged_jobs(loads),
         "statefulsets": merged_statefulsets(loads),
         "pods": merged_pods(loads),
-        # Older batches counted processes themselves.
-        "processes": merged_processes([*batches, *observations]),
+        "processes": merged_processes(observations),
         "api_server": merged_api_server(observations),
         "nodes": merged_nodes(observations),
         "events": merged_events(observations),
@@ -95,7 +107,10 @@ def _first_start(evidence: Evidence) -> str | None:
 
 
 def _finished(evidence: Evidence, *, cut_short: bool) -> str:
-    """The end of the last batch, or of the last observation; of what was cut short, the last that is known of it."""
+    """When the last batch ended, or the last observation if there was no batch.
+
+    For a run that was cut short: when the play ended with an error, or when a file was last written.
+    """
     documents = evidence.batches or evidence.observations
     ends = [one["finished"] for one in documents if one.get("finished")]
     if ends and not cut_short:
@@ -109,6 +124,67 @@ def _node_kinds(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def warnings_of(evidence: Evidence) -> list[str]:
-    """What batches and observers warned of, each once, the first ten."""
+    """The first ten warnings of batches and observers, without repeats."""
     every = (text for one in (*evidence.batches, *evidence.observations) for text in one.get("warnings") or ())
     return list(dict.fromkeys(every))[:_MAX_WARNINGS]
+
+
+def bounded(summary: Summary) -> dict[str, Any]:
+    """The summary without the parts that grow with the run: histograms, long lists, namespaces that went well."""
+    small = _shorter_lists(_without_histograms(summary))
+    return {**small, "namespaces": _failing(summary)[:MAX_NAMESPACES]}
+
+
+def statistics(summary: Summary) -> dict[str, Any]:
+    """The whole summary if it fits into MAX_STATISTICS_BYTES, else without the parts that `left_out` names.
+
+    The least useful parts go first. All of them are in summary.json.
+    """
+    document, left_out = dict(summary), list[str]()
+    for what, shorten in _steps():
+        if len(json.dumps(document, ensure_ascii=False).encode()) <= MAX_STATISTICS_BYTES:
+            break
+        document = shorten(document)
+        left_out.append(what)
+    return {**document, "left_out": left_out} if left_out else document
+
+
+def _steps() -> Iterator[tuple[str, Callable[[Summary], dict[str, Any]]]]:
+    yield "namespaces without failures", lambda document: {**document, "namespaces": _failing(document)}
+    yield "histograms and buckets", _without_histograms
+    yield f"rows of lists after the first {_ROWS}", _shorter_lists
+    yield (
+        f"namespaces after the first {MAX_NAMESPACES}",
+        lambda document: {
+            **document,
+            "namespaces": document["namespaces"][:MAX_NAMESPACES],
+        },
+    )
+
+
+def _failing(summary: Summary) -> list[dict[str, Any]]:
+    failing = [row for row in summary["namespaces"] if row["jobs_failed"] or row["pods_failed"]]
+    return [{**row, "failed_pods": row["failed_pods"][:_FAILED_PODS]} for row in failing]
+
+
+def _without_histograms(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_histograms(entry) for key, entry in value.items() if key not in _HISTOGRAMS}
+    if isinstance(value, list):
+        return [_without_histograms(entry) for entry in value]
+    return value
+
+
+def _shorter_lists(summary: Summary) -> dict[str, Any]:
+    """Cut the lists that grow with the cluster: nodes, API server resources, service levels, events."""
+    document = dict(summary)
+    document["slo"] = document["slo"][:_ROWS]
+    for part, names in (
+        ("api_server", ("sli", "etcd", "flow_control")),
+        ("nodes", ("nodes",)),
+        ("events", ("warnings",)),
+    ):
+        if document.get(part):
+            shortened = {name: document[part][name][:_ROWS] for name in names}
+            document[part] = {**document[part], **shortened}
+    return document

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Plain text for people: lines with a tone, columns, wrapping. Colour is left to whoever shows the lines."""
+"""Text tables: lines with a tone, columns and wrapping. The caller turns tones into colours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
-#: No line is wider; AWX and split terminals show that much.
+#: Maximum width of a line; AWX and split terminals show that much.
 WIDTH = 100
 
 PLAIN, HEADING, GOOD, WARN, BAD, FAINT = "plain", "heading", "good", "warn", "bad", "faint"
@@ -23,14 +23,14 @@ class Line(NamedTuple):
 
 
 def heading(text: str) -> Line:
-    """A line that begins a table, filled up to the full width."""
+    """The heading of a table, filled to the full width."""
     return Line(shortened(f"── {text} ".ljust(WIDTH, "─"), WIDTH), HEADING)
 
 
 def columns(rows: Sequence[Sequence[str]], *, align: str, indent: int = 2, gap: int = 2) -> list[str]:
-    """Rows of cells as lines of aligned columns; `align` has one letter a column, l or r.
+    """Rows of cells as aligned lines; `align` has one letter per column, l or r.
 
-    The first column gives way when a line would be wider than WIDTH.
+    If a line would be wider than WIDTH, the first column is shortened.
     """
     if not rows:
         return []
@@ -49,7 +49,7 @@ def columns(rows: Sequence[Sequence[str]], *, align: str, indent: int = 2, gap: 
 
 
 def wrapped(text: str, *, indent: int, hanging: int = 0) -> list[str]:
-    """Text broken at words into lines of at most WIDTH, each indented, from the second on by `hanging` more."""
+    """Text wrapped at words to WIDTH and indented; from the second line on by `hanging` more."""
     return textwrap.wrap(
         text,
         width=WIDTH,
@@ -60,5 +60,5 @@ def wrapped(text: str, *, indent: int, hanging: int = 0) -> list[str]:
 
 
 def shortened(text: str, width: int) -> str:
-    """Cut to `width`, an ellipsis in place of what is missing."""
+    """Text cut to `width` with an ellipsis."""
     return text if len(text) <= width else text[: max(0, width - 1)] + "…"

@@ -1,12 +1,11 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether what a run promised happened: passed, failed or aborted, and why. Pure.
+"""The verdict of a run: passed, failed or aborted, and why. Pure.
 
-Promised is: every requested object is stored, is ready, every Job completes, and build pods stay under their ceiling;
-and, only where that is asked for, that the service levels were met.
-A pod that failed inside a Job that completed all the same is told (pods, namespaces) but breaks no promise: a Job's
-backoff limit is there for that.
+A run promises that every requested object is stored and ready, that every Job completes, and that the pods of Jobs stay
+under their ceiling; with `slo_required`, also that the service levels are met. A failed pod of a Job that completed
+breaks no promise, because that is what a Job's backoff limit is for; it is reported with the pods and namespaces.
 """
 
 from __future__ import annotations
@@ -18,26 +17,30 @@ from typing import Any
 from .evidence import roles_of
 from .merge import Batch
 
+PASSED, FAILED, ABORTED = "passed", "failed", "aborted"
+#: Suites of promises.
 OBJECTS, JOBS, SERVICE_LEVELS = "objects", "jobs", "service levels"
+#: Reasons that name one object each. All of them are in failures.jsonl.
+MAX_OBJECTS_NAMED = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Promise:
-    """`kept` is None where nobody can tell, or where it is only told and not required; `told` says what was seen.
+    """`kept` is None if that is unknown or if the promise is not required; `observed` says what was seen.
 
-    `reasons` are lines for the verdict, one for each way in which it was broken; `kind` the Kubernetes kind, if any.
+    `reasons` are lines for the verdict, one per way in which the promise was broken; `kind` is the Kubernetes kind.
     """
 
     suite: str
     name: str
     kept: bool | None
-    told: str
+    observed: str
     reasons: tuple[str, ...] = ()
     kind: str = ""
 
 
 def promises_of(summary: Mapping[str, Any], *, slo_required: bool = False) -> list[Promise]:
-    """All promises of a run, in the order in which their reasons are told."""
+    """All promises of a run, in the order in which their reasons are listed."""
     return [*_objects(summary), *_jobs(summary), *_service_levels(summary, required=slo_required)]
 
 
@@ -47,25 +50,25 @@ def _objects(summary: Mapping[str, Any]) -> Iterator[Promise]:
         stored = (counts["created"] or 0) + (counts["unchanged"] or 0)
         reasons = []
         if failed:
-            reasons.append(f"{kind}: {failed:,} of {requested:,} could not be made")
+            reasons.append(f"{kind}: {failed:,} of {requested:,} could not be created")
         if requested - stored - failed > 0:
             reasons.append(f"{kind}: {requested - stored - failed:,} of {requested:,} were never sent")
         yield Promise(
             suite=OBJECTS,
             name=f"every {kind} is stored",
             kept=not reasons,
-            told=f"{stored:,} of {requested:,} stored",
+            observed=f"{stored:,} of {requested:,} stored",
             reasons=tuple(reasons),
             kind=kind,
         )
-        # A Job is ready when it is complete, which is a promise of its own.
+        # A Job is ready when it is complete; that has its own promise.
         if kind != "Job" and counts["ready"] is not None:
             unready = stored - counts["ready"]
             yield Promise(
                 suite=OBJECTS,
                 name=f"every {kind} is ready",
                 kept=unready <= 0,
-                told=f"{counts['ready']:,} of {stored:,} ready",
+                observed=f"{counts['ready']:,} of {stored:,} ready",
                 reasons=(f"{kind}: {unready:,} of {stored:,} not ready",) if unready > 0 else (),
                 kind=kind,
             )
@@ -85,27 +88,27 @@ def _jobs(summary: Mapping[str, Any]) -> Iterator[Promise]:
             suite=JOBS,
             name="every Job completes",
             kept=None if jobs["complete"] is None and not failed else not reasons,
-            told=f"{complete:,} of {stored:,} complete, {failed:,} failed",
+            observed=f"{complete:,} of {stored:,} complete, {failed:,} failed",
             reasons=tuple(reasons),
             kind="Job",
         )
     peak, ceiling = jobs["peak_active_pods"], jobs["ceiling_active_pods"]
     if ceiling:
         above = peak is not None and peak > ceiling
-        reason = f"Job pods: {peak:,} were active at once, above the ceiling of {ceiling:,}" if above else ""
-        seen = "nobody counted how many were" if peak is None else f"at most {peak:,} were"
+        reason = f"Job pods: {peak:,} active at once, above the ceiling of {ceiling:,}" if above else ""
+        peak_text = "unknown" if peak is None else f"{peak:,}"
         yield Promise(
             suite=JOBS,
             name="Job pods stay under their ceiling",
             kept=None if peak is None else not above,
-            told=f"{seen} active at once; the ceiling is {ceiling:,}",
+            observed=f"peak of active pods: {peak_text}; ceiling: {ceiling:,}",
             reasons=(reason,) if above else (),
             kind="Pod",
         )
 
 
 def _service_levels(summary: Mapping[str, Any], *, required: bool) -> Iterator[Promise]:
-    """Told only, unless they are required; then one that is missed is a broken promise, and so is none judged."""
+    """Reported only, unless required. Then a missed one breaks a promise, and so does having none to judge."""
     levels = summary["slo"]
     for level in levels:
         missed = required and level["met"] is False
@@ -113,30 +116,25 @@ def _service_levels(summary: Mapping[str, Any], *, required: bool) -> Iterator[P
             suite=SERVICE_LEVELS,
             name=level_name(level),
             kept=level["met"] if required else None,
-            told=level["statement"],
+            observed=level["statement"],
             reasons=(f"service level missed: {level['statement']}",) if missed else (),
         )
     if required and all(level["met"] is None for level in levels):
-        cause = (summary.get("api_server") or {}).get("cause") or "nothing was measured that they are about"
+        cause = (summary.get("api_server") or {}).get("cause") or "nothing they cover was measured"
         yield Promise(
             suite=SERVICE_LEVELS,
             name="service levels are judged",
             kept=False,
-            told="no service level could be judged",
+            observed="no service level could be judged",
             reasons=(f"report_slo_required: no service level could be judged: {cause}",),
         )
 
 
 def level_name(level: Mapping[str, Any]) -> str:
-    """A service level's name, with the call that it is about where there is one."""
+    """The name of a service level, with its verb and resource if it has them."""
     call = " ".join(str(level[key]) for key in ("verb", "resource") if level.get(key))
     scope = f" ({level['scope']})" if level.get("scope") else ""
     return f"{level['name']}: {call}{scope}" if call else str(level["name"])
-
-
-PASSED, FAILED, ABORTED = "passed", "failed", "aborted"
-#: Reasons that name one object each. All of them are in failures.jsonl.
-MAX_OBJECTS_NAMED = 20
 
 
 def verdict_of(
@@ -147,13 +145,13 @@ def verdict_of(
     error: str,
     slo_required: bool = False,
 ) -> tuple[str, list[str]]:
-    """(verdict, reasons), one line a reason.
+    """(verdict, reasons), one line per reason.
 
-    `stopped` says which measurements are missing or half; `error` is what ended the play, if anything did: it only
-    counts where the measurements tell no reason of their own, because they tell more.
+    `stopped` says which measurements are missing or incomplete. `error` is what ended the play; it only counts if the
+    measurements give no reason of their own, because those say more.
     """
     aborted = list(stopped)
-    # What is written while a batch works says so, too; `stopped` has told of it.
+    # A file written during a batch also says `aborted`; without an end, it is in `stopped` already.
     cut_short = [batch for batch in batches if batch.get("aborted") and batch.get("finished")]
     aborted += [f"{roles_of(batch)}: {_one_line(batch['aborted'])}" for batch in cut_short]
     promises = promises_of(summary, slo_required=slo_required)
@@ -170,18 +168,18 @@ def _one_line(text: Any) -> str:
 
 
 def _named_objects(summary: Mapping[str, Any], batches: Sequence[Batch]) -> list[str]:
-    """One line an object: what could not be made, then what is not ready; bounded, with the number of the others."""
+    """One line per object: those that could not be created, then those not ready; bounded, with a count of the rest."""
     lines: dict[tuple[str, str, str], str] = {}
-    # A failed pod is no reason of its own: its Job made another one, or is itself named here.
+    # A failed pod is not a reason: its Job replaced it, or is listed itself.
     failures = [one for batch in batches for one in batch.get("first_failures", ()) if one.get("operation") != "run"]
     not_ready = [one for batch in batches for one in batch.get("not_ready", ())]
     for failure in failures:
         if failure.get("operation") != "become ready":
             lines.setdefault(_key(failure), _failure_line(failure))
     for entry in not_ready:
-        lines.setdefault(_key(entry), f"{_name(entry)}: not ready: {entry.get('cause') or 'no cause was seen'}")
+        lines.setdefault(_key(entry), f"{_name(entry)}: not ready: {entry.get('cause') or 'cause unknown'}")
     for failure in failures:
-        # What is not in the list of what is not ready: namespaces, whose objects were then never sent.
+        # Not among the objects that are not ready: namespaces whose objects were therefore never sent.
         lines.setdefault(_key(failure), f"{_name(failure)}: {failure.get('message') or 'not ready'}")
     known = len(not_ready) + sum(counts["failed"] or 0 for counts in summary["objects"].values())
     named = [_one_line(line) for line in lines.values()]

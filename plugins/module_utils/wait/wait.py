@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One wait from the module's parameters to its answer."""
+"""The module `wait`: check its parameters, wait, and report what is not ready."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from ..errors import ModuleFailed
 from ..machine.progress import Progress, shown
 from ..readiness.registry import finishes
 from ..readiness.state import State
+from ..settings.setting import WEEK_SECONDS, Range
 from .waiter import Goal, Waiter, Wanted
 
-#: Rows of a list that go back to Ansible; the totals stand beside.
+#: Rows per list in the module's result, which also has the totals.
 RETURNED_ROWS = 20
-_LONGEST_SECONDS = 10_000_000
+_TIMEOUTS = Range(1, 4 * WEEK_SECONDS)
 
 
 def run_module(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
-    """Wait as the module was asked to. Raises ModuleFailed."""
+    """Run the module. Raises ModuleFailed."""
     wanted = _wanted(params)
     try:
         return asyncio.run(_run(params, wanted, once=check_mode))
@@ -38,9 +39,9 @@ def run_module(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]
 
 
 def _wanted(params: Mapping[str, Any]) -> list[Wanted]:
-    """Check what the argument spec cannot. Raises ModuleFailed naming option, value and what is allowed."""
-    if not 1 <= params["wait_timeout"] <= _LONGEST_SECONDS:
-        raise ModuleFailed(f"wait_timeout: {params['wait_timeout']}; allowed are 1 to {_LONGEST_SECONDS}")
+    """Check what the argument spec cannot. Raises ModuleFailed naming the option, its value and what is allowed."""
+    if problem := _TIMEOUTS.problem("wait_timeout", params["wait_timeout"]):
+        raise ModuleFailed(problem)
     if not params["run_id"] and not params["label_selector"]:
         raise ModuleFailed("run_id, label_selector: both are empty; give one of them")
     if not params["kinds"]:
@@ -54,7 +55,7 @@ def _wanted(params: Mapping[str, Any]) -> list[Wanted]:
                 f"state: finished, with {each.kind} of {each.api_version} in kinds; allowed are only Job and Pod"
             )
     if len({(each.api_version, each.kind) for each in wanted}) < len(wanted):
-        raise ModuleFailed("kinds: a kind comes twice")
+        raise ModuleFailed("kinds: a kind is listed twice")
     return wanted
 
 
@@ -122,7 +123,7 @@ def _message(params: Mapping[str, Any], waiter: Waiter, rows: list[dict[str, str
     first = rows[0] if rows else None
     named = f"; first {_place(first)}: {first['cause']}" if first else ""
     if waiter.outcome == "hopeless":
-        return f"waiting is in vain: {total - done} of {total} objects are not {goal}{named}"
+        return f"gave up waiting: {total - done} of {total} objects are not {goal} and cannot be{named}"
     if not rows and not total:
         return f"no answer from the API server within {params['wait_timeout']} s"
     return f"{total - done} of {total} objects are not {goal} after {params['wait_timeout']} s{named}"

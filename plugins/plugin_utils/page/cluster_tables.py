@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tables of what the cluster told: warning events and nodes."""
+"""Tables of what was observed in the cluster: Warning events and nodes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 from .formats import clock, count, figure, moment, number, seconds_from, size, things, words
 from .model import BAD, FAINT, GOOD, PLAIN, WARN, Cell, Section, Table, at, columns
 
-#: Nodes with a row; the highest peaks first.
+#: Rows of nodes, the highest peaks first.
 _MAX_NODES = 200
-#: From this share of a limit on a peak is worth a look.
-_NEAR = 0.8
+#: Share of a limit from which a peak is marked as a warning.
+_NEAR_LIMIT = 0.8
 
 
 def events_section(summary: Mapping[str, Any], *, start: Any) -> Section:
-    """Warning events by reason, at times counted from `start` (RFC 3339)."""
+    """Warning events by reason, with times relative to `start` (RFC 3339)."""
     events = summary.get("events")
     if not events or events.get("source") == "none":
         cause = at(events, "cause") or "events were not watched"
@@ -41,38 +41,34 @@ def events_section(summary: Mapping[str, Any], *, start: Any) -> Section:
     table = Table(
         id="warnings",
         title="Warnings by reason",
-        columns=columns("Reason", "Kind", "#Count", "#First", "#Last", "For example", "~Message"),
+        columns=columns("Reason", "Kind", "#Count", "#First", "#Last", "Example", "~Message"),
         rows=rows,
-        note="Times are counted from the start of the run.",
+        note="Times count from the start of the run.",
     )
     total = events.get("total") or sum(one.get("count") or 0 for one in found)
-    lead = (
-        f"{things(total, 'warning')} of {things(len(found), 'reason')}." if found else "The cluster warned of nothing."
-    )
+    lead = f"{things(total, 'warning')} with {things(len(found), 'reason')}." if found else "No warnings."
     forks = sum(one.get("fork_failures") or 0 for one in found)
-    lead += (
-        f" {things(forks, 'of them tells', 'of them tell')} of processes that could not be started." if forks else ""
-    )
+    lead += f" {things(forks, 'of them is', 'of them are')} about processes that could not be started." if forks else ""
     return Section(id="events", title="Events", tables=[table] if rows else [], lead=lead, tone=WARN if found else GOOD)
 
 
 def nodes_section(summary: Mapping[str, Any], *, start: Any) -> Section:
-    """What kubelets told of nodes: peaks against limits, and conditions at times counted from `start` (RFC 3339)."""
+    """Peaks and limits of nodes as kubelets report them; conditions with times relative to `start` (RFC 3339)."""
     nodes = summary.get("nodes") or {}
     found = nodes.get("nodes") or []
     conditions = _conditions(found, start)
     if nodes.get("source", "none") == "none":
-        # Conditions are the API server's, which tells them also of nodes whose kubelets tell nothing.
+        # Conditions come from the API server, so they are known even if no kubelet answers.
         tables = [conditions] if conditions.rows else []
-        lead = f"No data of their load: {nodes.get('cause') or 'kubelets were not asked'}."
+        lead = f"No data on their load: {nodes.get('cause') or 'kubelets were not read'}."
         return Section(id="nodes", title="Nodes", tables=tables, lead=lead, tone=FAINT)
     tables = [_nodes(found), conditions]
     troubled = sum(1 for one in found if one.get("conditions"))
-    told = sum(1 for one in found if one.get("samples"))
+    measured = sum(1 for one in found if one.get("samples"))
     seen = max(nodes.get("seen") or 0, len(found))
-    lead = f"{told:,} of {things(len(found), 'node')} told of their load" + _of_seen(seen, len(found))
+    lead = f"{measured:,} of {things(len(found), 'node')} with data on load" + _of_seen(seen, len(found))
     if nodes.get("not_asked"):
-        lead += f"; {nodes['not_asked']:,} more were not asked, to keep requests few"
+        lead += f"; {nodes['not_asked']:,} more were not read, to limit the number of requests"
     if troubled:
         lead += f"; {things(troubled, 'node')} under pressure or not ready for a while"
     shown = [table for table in tables if table.rows]
@@ -80,7 +76,7 @@ def nodes_section(summary: Mapping[str, Any], *, start: Any) -> Section:
 
 
 def _of_seen(seen: int, listed: int) -> str:
-    return f" (of {seen:,} seen, those nearest to their limits are listed)" if seen > listed else ""
+    return f" (of {seen:,} nodes, those closest to their limits are listed)" if seen > listed else ""
 
 
 def _nodes(found: list[Mapping[str, Any]]) -> Table:
@@ -100,9 +96,9 @@ def _nodes(found: list[Mapping[str, Any]]) -> Table:
         ]
         for one in found[:_MAX_NODES]
     ]
-    note = "The nodes nearest to a limit come first. Threads are what limits of the kernel and of kubelets count."
+    note = "Nodes closest to a limit come first. The limits of the kernel and of kubelets count threads."
     if len(found) > _MAX_NODES:
-        note += f" The first {_MAX_NODES:,} of {count(len(found))}; all are in summary.json."
+        note += f" First {_MAX_NODES:,} of {count(len(found))}."
     return Table(
         id="node-peaks",
         title="Peaks and limits",
@@ -131,10 +127,10 @@ def _remark(one: Mapping[str, Any]) -> str:
 
 
 def _against(peak: float | None, limit: float | None) -> Cell:
-    """The cell of a peak: bad at its limit, and worth a look near it."""
+    """The cell of a peak: bad at its limit, a warning near it."""
     if peak is None or not limit:
         return figure(peak)
-    return figure(peak, tone=BAD if peak >= limit else WARN if peak >= _NEAR * limit else PLAIN)
+    return figure(peak, tone=BAD if peak >= limit else WARN if peak >= _NEAR_LIMIT * limit else PLAIN)
 
 
 def _conditions(found: list[Mapping[str, Any]], start: Any) -> Table:
@@ -151,7 +147,7 @@ def _conditions(found: list[Mapping[str, Any]], start: Any) -> Table:
     ]
     return Table(
         id="conditions",
-        title="Pressure and nodes not ready",
+        title="Pressure and not ready",
         columns=columns("Node", "Condition", "Reason", "#From", "#To"),
         rows=rows[:_MAX_NODES],
     )

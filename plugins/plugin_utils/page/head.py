@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The answer at the top of the page, and the key figures below it."""
+"""The verdict at the top of the page, and the key figures below it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from .formats import count, counted, milliseconds, number, percent, seconds, thi
 from .model import BAD, FAINT, GOOD, NO_DATA, PLAIN, WARN, Figure, Head, at
 
 _SENTENCES = {
-    "passed": "Everything the settings asked for happened.",
-    "failed": "The run came to its end, and what was asked for did not all happen.",
-    "aborted": "The run did not come to its end.",
+    "passed": "Everything that the settings asked for happened.",
+    "failed": "The run finished, but not everything that the settings asked for happened.",
+    "aborted": "The run did not finish.",
 }
-#: The share of attempts from which on repeating is more than a busy server's everyday life.
-_MANY = 0.01
+#: Share of retried attempts above which they are worth a warning; a busy server always causes a few.
+_MANY_RETRIES = 0.01
 
 
 def head_of(summary: Mapping[str, Any], run: Mapping[str, Any]) -> Head:
-    """Verdict, reasons, and what to doubt."""
+    """Verdict, reasons and doubts."""
     statements = at(summary, "validity", "statements") or []
     doubts = [f"{one.get('about')}: {one.get('text')}" for one in statements if one.get("state") in ("limited", "poor")]
     if not statements and _simulated(run):
-        doubts = ["The nodes are simulated: their pods ran nothing, and what they show of load is no evidence."]
+        doubts = ["The nodes are simulated: their pods ran nothing, so figures of their load mean nothing."]
     return Head(
         verdict=summary["verdict"],
         sentence=_SENTENCES.get(summary["verdict"], ""),
@@ -42,7 +42,7 @@ def _simulated(run: Mapping[str, Any]) -> bool:
 
 
 def key_figures(summary: Mapping[str, Any]) -> list[Figure]:
-    """What people ask first. One that does not apply to the run is left out, one that was not measured says so."""
+    """The figures that readers look for first. Those that do not apply are left out; the rest may be "no data"."""
     figures = [_objects(summary), _rate(summary), _latency(summary), _again(summary), _startup(summary)]
     return [*figures, *_jobs(summary), *_pods(summary), *_processes(summary), _levels(summary), *_client(summary)]
 
@@ -57,8 +57,8 @@ def _objects(summary: Mapping[str, Any]) -> Figure:
     ready = sum(one["ready"] for one in kinds if one.get("ready") is not None)
     parts = [f"{ready:,} ready" if any(one.get("ready") is not None for one in kinds) else "readiness: no data"]
     parts += [f"{total['failed']:,} failed"] if total["failed"] else []
-    parts += [f"{total['unchanged']:,} there before"] if total["unchanged"] else []
-    # Jobs are ready when they are complete, which has a figure of its own.
+    parts += [f"{total['unchanged']:,} existed already"] if total["unchanged"] else []
+    # A Job is ready when it is complete; that is a separate figure.
     unready = [kind for kind, one in objects.items() if kind != "Job" and _short(one)]
     parts += [f"not all ready: {', '.join(unready)}"] if unready else []
     whole = stored == total["requested"] and not unready
@@ -77,7 +77,7 @@ def _rate(summary: Mapping[str, Any]) -> Figure:
     detail = (
         "nothing was sent"
         if peak is None
-        else f"at most {peak:,} requests in flight" + (f", {limit:,} allowed" if limit else "")
+        else f"peak {peak:,} requests in flight" + (f", limit {limit:,}" if limit else "")
     )
     value = rate.get("objects_per_second")
     text = NO_DATA if value is None else f"{number(value)} objects/s"
@@ -85,12 +85,14 @@ def _rate(summary: Mapping[str, Any]) -> Figure:
 
 
 def _latency(summary: Mapping[str, Any]) -> Figure:
-    """The p99 of all creates together, from their merged histograms; percentiles themselves cannot be added."""
+    """The p99 of all creates, from their merged histograms; percentiles themselves cannot be merged."""
     kinds = at(summary, "requests", "create") or {}
     measured = {kind: row for kind, row in kinds.items() if row.get("count")}
-    name = "Latency of creates, p99"
+    name = "Create latency, p99"
     if not measured or not all(row.get("histogram") for row in measured.values()):
-        return Figure(name=name, value=NO_DATA, detail="no create was measured" if not measured else "", tone=FAINT)
+        return Figure(
+            name=name, value=NO_DATA, detail="no create request was measured" if not measured else "", tone=FAINT
+        )
     sketch = LatencySketch()
     for row in measured.values():
         sketch.merge(LatencySketch.from_dict(row["histogram"]))
@@ -102,21 +104,20 @@ def _latency(summary: Mapping[str, Any]) -> Figure:
 def _again(summary: Mapping[str, Any]) -> Figure:
     retries, errors = at(summary, "rate", "retries"), at(summary, "rate", "errors")
     if not summary.get("requests") or (retries is None and errors is None):
-        return Figure(name="Requests sent again", value=NO_DATA, detail="no request was measured", tone=FAINT)
+        return Figure(name="Retried requests", value=NO_DATA, detail="no request was measured", tone=FAINT)
     again, failed = sum((retries or {}).values()), sum((errors or {}).values())
     detail = counted(errors or retries, most=3) or "no attempt failed"
     if failed:
         detail = f"{things(failed, 'attempt')} failed: {detail}"
     attempts = sum(row.get("count") or 0 for kinds in summary["requests"].values() for row in kinds.values())
-    # A few are how a busy API server asks for patience; many are worth a look.
-    tone = WARN if max(again, failed) > _MANY * attempts else PLAIN
-    return Figure(name="Requests sent again", value=count(again), detail=detail, tone=tone)
+    tone = WARN if max(again, failed) > _MANY_RETRIES * attempts else PLAIN
+    return Figure(name="Retried requests", value=count(again), detail=detail, tone=tone)
 
 
 def _startup(summary: Mapping[str, Any]) -> Figure:
     value = at(summary, "pods", "startup_p99_s")
     median = at(summary, "pods", "startup_p50_s")
-    detail = "no pod was seen starting" if value is None else f"median {seconds(median)}, from created to running"
+    detail = "no pod start was observed" if value is None else f"median {seconds(median)}, from created to running"
     return Figure(name="Pod start-up, p99", value=seconds(value), detail=detail, tone=FAINT if value is None else PLAIN)
 
 
@@ -130,7 +131,7 @@ def _jobs(summary: Mapping[str, Any]) -> list[Figure]:
     )
     parts = [f"{failed:,} failed"] if failed else []
     if peak is not None:
-        parts.append(f"at most {peak:,} pods active" + (f", ceiling {ceiling:,}" if ceiling else ""))
+        parts.append(f"peak {peak:,} pods active" + (f", ceiling {ceiling:,}" if ceiling else ""))
     value = count(complete) + (f" of {asked:,}" if asked and complete is not None else "")
     over = bool(ceiling and peak is not None and peak > ceiling)
     short = bool(asked and complete is not None and complete < asked)
@@ -145,7 +146,7 @@ def _pods(summary: Mapping[str, Any]) -> list[Figure]:
         return []
     parts = [counted(pods.get("causes"), most=2)] if failed else []
     parts += [f"{things(restarts, 'restart')} of containers"] if restarts else []
-    parts += [f"{kills:,} killed for memory"] if kills else []
+    parts += [f"{kills:,} out-of-memory kills"] if kills else []
     if pods.get("succeeded") is not None:
         parts.insert(0, f"{pods['succeeded']:,} succeeded")
     detail = ", ".join(part for part in parts if part)
@@ -158,11 +159,11 @@ def _processes(summary: Mapping[str, Any]) -> list[Figure]:
     found = at(summary, "processes", "per_build_pod") or {}
     name = "Processes in a build pod"
     if not found.get("samples"):
-        return [Figure(name=name, value=NO_DATA, detail=found.get("cause") or "no kubelet told", tone=FAINT)]
+        return [Figure(name=name, value=NO_DATA, detail=found.get("cause") or "no kubelet reported them", tone=FAINT)]
     detail = f"{number(found['min'])} to {number(found['max'])}, {things(found['samples'], 'sample')}"
     median = found.get("median")
     return [
-        Figure(name=name, value=f"{number(found['max'])} at most" if median is None else number(median), detail=detail)
+        Figure(name=name, value=f"peak {number(found['max'])}" if median is None else number(median), detail=detail)
     ]
 
 
@@ -172,7 +173,7 @@ def _levels(summary: Mapping[str, Any]) -> Figure:
         return Figure(name="Service levels met", value=NO_DATA, detail="none were measured", tone=FAINT)
     met = sum(1 for one in judged if one["met"])
     unmeasured = len(summary["slo"]) - len(judged)
-    detail = "in this run's window" + (f"; {unmeasured:,} without data" if unmeasured else "")
+    detail = "in this run" + (f"; {unmeasured:,} without data" if unmeasured else "")
     tone = GOOD if met == len(judged) else BAD
     return Figure(name="Service levels met", value=f"{met:,} of {len(judged):,}", detail=detail, tone=tone)
 
@@ -183,9 +184,7 @@ def _client(summary: Mapping[str, Any]) -> list[Figure]:
     if share is None:
         return []
     busy, lag = client.get("busy_seconds"), client.get("loop_lag_p99_ms")
-    parts = [] if busy is None else [f"{things(busy, 'second')} at its limit" if busy else "never at its limit"]
-    parts += [] if lag is None else [f"{milliseconds(lag)} late at p99"]
+    parts = [] if busy is None else [f"saturated for {things(busy, 'second')}" if busy else "never saturated"]
+    parts += [] if lag is None else [f"event loop delay p99 {milliseconds(lag)}"]
     tone = WARN if busy else PLAIN
-    return [
-        Figure(name="This machine's own load", value=f"{percent(share)} of a core", detail=", ".join(parts), tone=tone)
-    ]
+    return [Figure(name="Load generator CPU", value=f"{percent(share)} of a core", detail=", ".join(parts), tone=tone)]

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tables of what was sent: objects, requests as this machine and as the API server measured them, service levels."""
+"""Tables of the load: objects, requests as measured by the client and by the API server, and service levels."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 from .formats import count, counted, figure, length, milliseconds, number, percent, seconds, size, things, words
 from .model import BAD, FAINT, GOOD, NO_DATA, PLAIN, WARN, Cell, Section, Table, at, columns
 
-_NOTHING_SENT = "no batch left measurements, so nothing is known of what was sent."
-#: Rows of the API server's own figures; a cluster with many kinds has hundreds, most of them of others' making.
+_NOTHING_SENT = "no batch left measurements."
+#: Rows of the API server's own figures; a cluster with many kinds has hundreds, most of them not from this run.
 _MAX_SERVER_ROWS = 150
 
 
 def levels_section(summary: Mapping[str, Any]) -> Section:
-    """Kubernetes' service levels, as far as they were measured."""
+    """The service levels of Kubernetes, as far as they were measured."""
     levels = summary.get("slo") or []
     judged = [one for one in levels if one.get("met") is not None]
     broken = sum(1 for one in judged if not one["met"])
@@ -25,22 +25,22 @@ def levels_section(summary: Mapping[str, Any]) -> Section:
         cause = at(summary, "api_server", "cause")
         lead, tone = "No data: no service level was measured" + (f" ({cause})" if cause else "") + ".", FAINT
     elif broken:
-        lead, tone = f"{broken:,} of {things(len(judged), 'service level')} not met in this run's window.", BAD
+        lead, tone = f"{broken:,} of {things(len(judged), 'service level')} missed in this run.", BAD
     else:
-        lead, tone = f"All {things(len(judged), 'measured service level')} met in this run's window.", GOOD
+        lead, tone = f"All {things(len(judged), 'measured service level')} met in this run.", GOOD
     rows = [_level(one) for one in sorted(levels, key=lambda one: _LEVEL_ORDER[one.get("met")])]
     table = Table(
         id="slo",
-        title="Kubernetes' service levels",
-        columns=columns("Met", "Service level", "Request", "Scope", "#Measured", "#p99", "#Allowed"),
+        title="Service levels of Kubernetes",
+        columns=columns("Met", "Service level", "Request", "Scope", "#Measured", "#p99", "#Limit"),
         rows=rows,
-        note="A service level speaks of a whole day; this tells of the run's window only.",
+        note="A service level is defined over a whole day; these figures cover this run only.",
         shown=8,
     )
     stated = [one for one in levels if one.get("statement")]
     in_words = Table(
         id="slo-words",
-        title="The same in words",
+        title="As sentences",
         columns=columns("Met", "~Statement"),
         rows=[[_met(one), words(one["statement"])] for one in stated],
         folded=True,
@@ -49,7 +49,7 @@ def levels_section(summary: Mapping[str, Any]) -> Section:
 
 
 _LEVEL_ORDER = {False: 0, True: 1, None: 2}
-_MET = {True: ("met", GOOD), False: ("not met", BAD), None: (NO_DATA, FAINT)}
+_MET = {True: ("met", GOOD), False: ("missed", BAD), None: (NO_DATA, FAINT)}
 
 
 def _met(one: Mapping[str, Any]) -> Cell:
@@ -71,7 +71,7 @@ def _level(one: Mapping[str, Any]) -> list[Cell]:
 
 
 def load_section(summary: Mapping[str, Any]) -> Section:
-    """Objects and requests by kind, and what held the requests up."""
+    """Objects and requests by kind, and what slowed the requests down."""
     if not summary.get("objects") and not summary.get("requests"):
         return Section(id="load", title="Load", tables=[], lead=f"No data: {_NOTHING_SENT}", tone=FAINT)
     return Section(id="load", title="Load", tables=[_objects(summary), _requests(summary), _limits(summary)])
@@ -88,7 +88,7 @@ def _objects(summary: Mapping[str, Any]) -> Table:
     return Table(
         id="objects",
         title="Objects by kind",
-        columns=columns("Kind", "#Requested", "#Created", "#There before", "#Failed", "#Ready"),
+        columns=columns("Kind", "#Requested", "#Created", "#Unchanged", "#Failed", "#Ready"),
         rows=rows,
         empty=_NOTHING_SENT,
     )
@@ -109,10 +109,10 @@ def _requests(summary: Mapping[str, Any]) -> Table:
     ]
     return Table(
         id="requests",
-        title="Requests as this machine saw them",
-        columns=columns("Verb", "Kind", "#Attempts", "#Failed", "#p50", "#p90", "#p95", "#p99", "#Longest"),
+        title="Requests as the client measured them",
+        columns=columns("Verb", "Kind", "#Attempts", "#Failed", "#p50", "#p90", "#p95", "#p99", "#Max"),
         rows=rows,
-        note="From sending to the whole answer, the network included; every percentile within 1 %.",
+        note="From sending to the complete response, including the network. Percentiles are accurate to 1 %.",
         empty=_NOTHING_SENT,
     )
 
@@ -121,25 +121,25 @@ def _limits(summary: Mapping[str, Any]) -> Table:
     rate, client = summary.get("rate") or {}, summary.get("client") or {}
     waits = rate.get("limit_wait_seconds") or {}
     rows = [
-        ("Requests sent again, by cause", words(counted(rate.get("retries")) or _none_or_no_data(rate, "retries"))),
-        ("Attempts failed, by cause", words(counted(rate.get("errors")) or _none_or_no_data(rate, "errors"))),
-        ("Most requests in flight", figure(rate.get("peak_in_flight"))),
-        ("Requests in flight allowed", figure(rate.get("max_in_flight"))),
-        ("Waited for a free place in flight", figure(waits.get("in_flight"), length)),
-        ("Waited for the permitted rate", figure(waits.get("rate"), length)),
-        ("This machine's CPU, of one core", figure(client.get("cpu_share"), percent)),
+        ("Retries by cause", words(counted(rate.get("retries")) or _none_or_no_data(rate, "retries"))),
+        ("Failed attempts by cause", words(counted(rate.get("errors")) or _none_or_no_data(rate, "errors"))),
+        ("Peak of requests in flight", figure(rate.get("peak_in_flight"))),
+        ("Limit on requests in flight", figure(rate.get("max_in_flight"))),
+        ("Waited for the limit on requests in flight", figure(waits.get("in_flight"), length)),
+        ("Waited for the rate limit", figure(waits.get("rate"), length)),
+        ("Load generator CPU, of one core", figure(client.get("cpu_share"), percent)),
         ("CPU time used", figure(client.get("cpu_seconds"), length)),
         ("Seconds at 90 % of a core or more", figure(client.get("busy_seconds"))),
-        ("Lateness of the event loop, p99", figure(client.get("loop_lag_p99_ms"), milliseconds)),
-        ("Lateness of the event loop, longest", figure(client.get("loop_lag_max_ms"), milliseconds)),
-        ("Cores of this machine", figure(client.get("cores"), number)),
+        ("Event loop delay, p99", figure(client.get("loop_lag_p99_ms"), milliseconds)),
+        ("Event loop delay, max", figure(client.get("loop_lag_max_ms"), milliseconds)),
+        ("Cores of the load generator", figure(client.get("cores"), number)),
     ]
     return Table(
         id="limits",
-        title="What held the requests up",
+        title="What slowed the requests down",
         columns=columns("What", "#Figure"),
         rows=[[words(name), cell] for name, cell in rows],
-        note="Waiting is added up over all requests: many wait at once, so it may be longer than the run.",
+        note="Waits are totals. Many requests wait at once, so a total can exceed the length of the run.",
     )
 
 
@@ -148,19 +148,19 @@ def _none_or_no_data(rate: Mapping[str, Any], key: str) -> str:
 
 
 def server_section(summary: Mapping[str, Any]) -> Section:
-    """What the API server told of itself."""
+    """The API server's own figures."""
     server = summary.get("api_server")
     if not server or server.get("source") == "none":
-        cause = at(server, "cause") or "the API server was not asked"
+        cause = at(server, "cause") or "the API server's metrics were not read"
         return Section(id="api-server", title="API server", tables=[], lead=f"No data: {cause}.", tone=FAINT)
     scrapes, instances = server.get("scrapes"), server.get("instances") or []
     parts = [f"Read {count(scrapes)} times from {things(len(instances), 'server')}"]
     if (server.get("servers") or 0) > len(instances):
-        parts.append(f"{server['servers']:,} are behind the address, so the figures are of a part of the load")
+        parts.append(f"{server['servers']:,} are behind the address, so the figures cover part of the load")
     if server.get("failed_scrapes"):
-        parts.append(f"not answered: {counted(server['failed_scrapes'])}")
+        parts.append(f"failed readings: {counted(server['failed_scrapes'])}")
     if server.get("restarted"):
-        parts.append("a server restarted meanwhile, and its counters with it")
+        parts.append("a server restarted during the run, which reset its counters")
     return Section(
         id="api-server",
         title="API server",
@@ -173,9 +173,9 @@ def server_section(summary: Mapping[str, Any]) -> Section:
 def _server_figures(server: Mapping[str, Any]) -> Table:
     rows = [
         ("CPU time used", figure(server.get("cpu_seconds"), length)),
-        ("Most memory", figure(server.get("resident_bytes_max"), size)),
-        ("Most changing requests at once", figure(at(server, "inflight", "mutating_max"))),
-        ("Most reading requests at once", figure(at(server, "inflight", "read_only_max"))),
+        ("Peak memory", figure(server.get("resident_bytes_max"), size)),
+        ("Peak of mutating requests in flight", figure(at(server, "inflight", "mutating_max"))),
+        ("Peak of read-only requests in flight", figure(at(server, "inflight", "read_only_max"))),
     ]
     return Table(
         id="server",
@@ -199,16 +199,16 @@ def _sli(server: Mapping[str, Any]) -> Table:
         ]
         for one in found[:_MAX_SERVER_ROWS]
     ]
-    note = "Everybody's requests while the run lasted, watches left out, without time spent in webhooks and in queues."
+    note = "Requests of all clients during the run, without watches. Time in webhooks and queues is not included."
     if len(found) > len(rows):
         note += f" The {len(rows):,} slowest of {len(found):,}; all are in summary.json."
     return Table(
         id="sli",
         title="Requests as the API server measured them",
-        columns=columns("Verb", "Resource", "Group", "Scope", "#Requests", "#p50", "#p90", "#p99", "p99 lies in"),
+        columns=columns("Verb", "Resource", "Group", "Scope", "#Requests", "#p50", "#p90", "#p99", "p99 bucket"),
         rows=rows,
         note=note,
-        empty="It served no request that it measures.",
+        empty="No requests in the measured window.",
     )
 
 
@@ -233,9 +233,9 @@ def _flow(server: Mapping[str, Any]) -> Table:
     return Table(
         id="flow",
         title="Priority and fairness",
-        columns=columns("Priority level", "#Rejected", "#Most queued", "#Most executing", "#Wait in the queue, p99"),
+        columns=columns("Priority level", "#Rejected", "#Peak queued", "#Peak executing", "#Queue wait, p99"),
         rows=rows,
-        empty="It told nothing of its priority levels.",
+        empty="The metrics have no priority levels.",
         folded=not any(one.get("rejected") for one in server.get("flow_control") or ()),
     )
 
@@ -256,7 +256,7 @@ def _etcd(server: Mapping[str, Any]) -> Table:
         title="Requests to etcd",
         columns=columns("Operation", "Type", "#Requests", "#p50", "#p99"),
         rows=rows,
-        empty="It told nothing of etcd.",
+        empty="The metrics have nothing on etcd.",
         folded=True,
     )
 
@@ -273,6 +273,6 @@ def _stored(server: Mapping[str, Any]) -> Table:
         title="Objects stored in the cluster",
         columns=columns("Resource", "#Before", "#After", "#Difference"),
         rows=rows[:_MAX_SERVER_ROWS],
-        empty="It told nothing of what it stores.",
+        empty="The metrics have no object counts.",
         folded=True,
     )

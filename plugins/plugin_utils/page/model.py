@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the page shows, as plain data: no markup here, and no arithmetic in the template."""
+"""What the page shows, as plain data: no markup here, no arithmetic in the template."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-#: How a figure or a row is meant. The template adds a symbol, because colour alone tells not everybody.
+#: Tone of a figure or a row. The template adds a symbol, because not everybody sees the colours.
 GOOD, WARN, BAD, FAINT, PLAIN = "good", "warn", "bad", "faint", ""
 NO_DATA = "no data"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One cell. `sort` is what its column is sorted by where the text would not do; without data it goes last."""
+    """One cell. `sort` is its sort key if that is not the text; cells without data go last."""
 
     text: str
     sort: float | None = None
@@ -26,7 +26,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column; `number` puts its cells to the right, `long` gives sentences the room they need."""
+    """One column; `number` aligns its cells right, `long` leaves room for sentences."""
 
     name: str
     number: bool = False
@@ -35,7 +35,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table that people can sort. Without rows, `empty` says why there are none."""
+    """A sortable table. Without rows, `empty` says why there are none."""
 
     id: str
     title: str
@@ -43,13 +43,13 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     note: str = ""
     empty: str = ""
-    #: Shown only when opened: what few people look for.
+    #: Collapsed until opened: few people look for it.
     folded: bool = False
-    #: Rows that are seen before one asks for all of them.
+    #: Rows shown before "Show all".
     shown: int = 15
 
     def without_empty_columns(self) -> Table:
-        """The table without columns in which no row says anything: of what did not happen, nobody needs a column."""
+        """The table without columns that are empty in every row."""
         kept = [index for index in range(len(self.columns)) if any(row[index].text for row in self.rows)]
         if not self.rows or len(kept) == len(self.columns):
             return self
@@ -59,7 +59,7 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A key figure: the number people ask for, and below it what it must be read with."""
+    """A key figure, and below it the detail that it needs to be understood."""
 
     name: str
     value: str
@@ -69,7 +69,7 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """The answer: verdict, what it means, the reasons, and how far the figures can be trusted."""
+    """Verdict, its meaning, the reasons, and how far the figures can be trusted."""
 
     verdict: str
     sentence: str
@@ -80,7 +80,7 @@ class Head:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A heading with tables below it; `lead` is the one sentence that answers what one came for."""
+    """A heading with tables below it; `lead` is the one sentence that most readers look for."""
 
     id: str
     title: str
@@ -90,7 +90,7 @@ class Section:
 
 
 def at(document: Mapping[str, Any] | None, *path: str) -> Any:
-    """What lies under the path of keys, or None: files of older versions, and of runs cut short, lack much."""
+    """The value under the path of keys, or None: files of a run that was cut short lack many keys."""
     found: Any = document
     for key in path:
         if not isinstance(found, Mapping):
@@ -100,5 +100,5 @@ def at(document: Mapping[str, Any] | None, *path: str) -> Any:
 
 
 def columns(*names: str) -> list[Column]:
-    """Columns by name; one that begins with # is of numbers, one that begins with ~ of sentences."""
+    """Columns by name; # before the name marks numbers, ~ marks sentences."""
     return [Column(name=name.lstrip("#~"), number=name[0] == "#", long=name[0] == "~") for name in names]

@@ -4,7 +4,7 @@
   const root = document.documentElement;
   const data = JSON.parse(document.getElementById("data").textContent);
   const NO_DATA = "no data";
-  // A table that is hardly longer than what is shown of it is shown whole.
+  // A table only slightly longer than its limit is shown in full.
   const ROWS_MORE = 5;
 
   // --- figures as text ----------------------------------------------------------------------------------------------
@@ -36,7 +36,7 @@
   const sortBy = (table, index) => {
     const headers = [...table.tHead.rows[0].cells];
     const header = headers[index];
-    // Of numbers people want the largest first.
+    // Numbers sort with the largest first.
     const first = header.classList.contains("n") ? "descending" : "ascending";
     const other = first === "ascending" ? "descending" : "ascending";
     const order = header.getAttribute("aria-sort") === first ? other : first;
@@ -81,7 +81,7 @@
     table.closest(".scroll").after(more);
   };
 
-  // A box that need not scroll is no stop for the keyboard.
+  // A box without a scrollbar is not a tab stop.
   const scrolls = new ResizeObserver((entries) => entries.forEach(({ target }) => {
     target.tabIndex = target.scrollWidth > target.clientWidth ? 0 : -1;
   }));
@@ -91,7 +91,7 @@
   // --- plots --------------------------------------------------------------------------------------------------------
 
   const NAMED = {
-    failed: "red", "sent again": "orange", requests: "blue", pending: "orange", running: "blue", succeeded: "green",
+    failed: "red", retried: "orange", requests: "blue", pending: "orange", running: "blue", succeeded: "green",
     p50: "blue", p99: "purple", "rejected so far": "red",
   };
   const COLOURS = ["blue", "orange", "green", "purple", "teal", "pink", "red", "grey"];
@@ -111,7 +111,7 @@
   const whole = [0, data.end];
   const allTime = document.getElementById("zoom-out");
 
-  // A value between two unknown ones has no line, so it gets a point.
+  // A value between two missing ones has no line, so it gets a point.
   const lonely = (u, index) => {
     const values = u.data[index];
     return values.reduce((found, value, i) => {
@@ -138,7 +138,7 @@
     context.setLineDash([]);
   };
 
-  // Neighbours closer than `gap` pixels share one label; each has its line.
+  // Neighbours closer than `gap` pixels share a label, but each has its own line.
   const grouped = (u, times, gap) => {
     const groups = [];
     times.forEach((time, index) => {
@@ -316,7 +316,7 @@
   prefersDark.addEventListener("change", showTheme);
   showTheme();
 
-  // What is drawn on a canvas does not follow the print style by itself, and paper opens nothing.
+  // A canvas does not follow the print stylesheet, and nothing can be expanded on paper.
   const PAPER_WIDTH = 325;
   const toPaper = () => {
     if (printing) return;

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tables of pods and Jobs: how long they took, which were slowest, and what failed."""
+"""Tables of pods and Jobs: durations, the slowest, and failures."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from typing import Any
 from .formats import count, figure, seconds, stamps, things, words
 from .model import BAD, FAINT, GOOD, NO_DATA, PLAIN, WARN, Cell, Section, Table, at, columns
 
-#: The stages of a pod's start, in their order.
+#: The stages of a pod's start, in order.
 _STAGES = {
     "scheduled": "created to scheduled",
     "initialized": "to initialized",
     "started": "to all containers started",
     "ready": "to ready",
-    "total": "in all",
-    "watched": "in all, by this machine's clock",
+    "total": "total",
+    "watched": "total, by the client's clock",
 }
 _GROUPS = {"stateless": "stateless", "stateful": "StatefulSet", "job": "Job", "other": "other"}
 _PERCENTILES = ("p50_s", "p90_s", "p95_s", "p99_s", "max_s")
-#: What never happened sorts as longer than all that did; JSON and HTML have no infinity.
+#: Sort key of a pod that never started: longer than all others. HTML and JSON have no infinity.
 _LONGEST = 1e99
 _MAX_NAMESPACES = 200
 _MAX_FAILED_PODS = 200
 
 
 def pods_section(summary: Mapping[str, Any]) -> Section:
-    """How long pods took to start and Jobs to complete, and what containers were restarted."""
+    """How long pods took to start and Jobs to complete, and restarts of StatefulSets."""
     if not summary.get("objects") and not at(summary, "pods", "startup"):
         lead = "No data: no batch left measurements."
         return Section(id="pods", title="Pods and Jobs", tables=[], lead=lead, tone=FAINT)
@@ -55,11 +55,11 @@ def _startup(summary: Mapping[str, Any]) -> Table:
     ]
     return Table(
         id="startup",
-        title="Start of pods, by stage",
-        columns=columns("Pods", "Stage", "#Measured", "#p50", "#p90", "#p95", "#p99", "#Longest"),
+        title="Pod start-up by stage",
+        columns=columns("Pods", "Stage", "#Measured", "#p50", "#p90", "#p95", "#p99", "#Max"),
         rows=rows,
-        note="From the pods' own timestamps, which are whole seconds; only the last stage is by this machine's clock.",
-        empty="No data: no pod was seen starting.",
+        note="From the pods' timestamps, which are whole seconds. Only the last stage uses the client's clock.",
+        empty="No data: no pod start was observed.",
     )
 
 
@@ -72,20 +72,20 @@ def _jobs(summary: Mapping[str, Any]) -> Table:
     rows = [
         ("Jobs complete", figure(jobs.get("complete"))),
         ("Jobs failed", figure(jobs.get("failed"), tone=BAD if jobs.get("failed") else PLAIN)),
-        ("Pods replaced after they failed", figure(jobs.get("pods_retried"))),
-        ("Most pods active at once", figure(jobs.get("peak_active_pods"))),
+        ("Failed pods that were replaced", figure(jobs.get("pods_retried"))),
+        ("Peak of active pods", figure(jobs.get("peak_active_pods"))),
         ("Ceiling of active pods", figure(jobs.get("ceiling_active_pods"))),
     ]
-    names = {"p50_s": "p50", "p90_s": "p90", "p95_s": "p95", "p99_s": "p99", "max_s": "longest"}
+    names = {"p50_s": "p50", "p90_s": "p90", "p95_s": "p95", "p99_s": "p99", "max_s": "max"}
     duration = jobs.get("duration") or {}
-    rows += [(f"Time from start to end, {name}", figure(duration.get(key), stamps)) for key, name in names.items()]
+    rows += [(f"Duration, {name}", figure(duration.get(key), stamps)) for key, name in names.items()]
     known = [[words(name), cell] for name, cell in rows if cell.text != NO_DATA]
     return Table(
         id="jobs",
         title="Jobs",
         columns=columns("What", "#Figure"),
         rows=known,
-        empty="The run had no Jobs, or nothing is known of them.",
+        empty="The run had no Jobs, or they were not measured.",
     )
 
 
@@ -93,20 +93,20 @@ def _sets(summary: Mapping[str, Any]) -> Table:
     sets = summary.get("statefulsets") or {}
     rows = [
         ("Pods killed for memory", figure(sets.get("pods_killed"))),
-        ("Restarts of containers", figure(sets.get("restarts"))),
-        ("Kills for memory", figure(sets.get("oom_kills"))),
+        ("Container restarts", figure(sets.get("restarts"))),
+        ("Out-of-memory kills", figure(sets.get("oom_kills"))),
     ]
     return Table(
         id="sets",
         title="StatefulSets",
         columns=columns("What", "#Figure"),
         rows=[[words(name), cell] for name, cell in rows],
-        note="From what kubelets say of the containers. StatefulSets that are meant to be killed are no failure.",
+        note="As kubelets report them. StatefulSets that are meant to be killed are not failures.",
     )
 
 
 def failures_section(summary: Mapping[str, Any]) -> Section:
-    """What failed, by cause, by namespace, and pod by pod."""
+    """Failures by cause, by namespace and by pod."""
     failing = [row for row in summary.get("namespaces") or () if row.get("jobs_failed") or row.get("pods_failed")]
     failing.sort(key=lambda row: (-(row.get("jobs_failed") or 0), -(row.get("pods_failed") or 0)))
     tables = [_causes(summary), _namespaces(failing), _failed_pods(failing)]
@@ -120,7 +120,7 @@ def failures_section(summary: Mapping[str, Any]) -> Section:
         pods = at(summary, "pods", "failed")
         jobs = at(summary, "jobs", "failed")
         figures = ((failed_objects, "object"), (jobs, "Job"), (pods, "pod"))
-        lead = "Failed: " + (", ".join(things(value, name) for value, name in figures if value) or "nothing for good")
+        lead = "Failed: " + (", ".join(things(value, name) for value, name in figures if value) or "nothing in the end")
         lead, tone = lead + ". Every failure is in failures.jsonl.", BAD if failed_objects or jobs else WARN
     return Section(id="failures", title="Failures", tables=shown, lead=lead, tone=tone)
 
@@ -166,7 +166,7 @@ def _failed_pods(failing: list[Mapping[str, Any]]) -> Table:
 
 
 def _pods_left_out(failing: list[Mapping[str, Any]], shown: int) -> str:
-    """Namespaces list some of their failed pods, and count them all."""
+    """Namespaces list only some of their failed pods, but count all of them."""
     total = sum(row.get("pods_failed") or 0 for row in failing)
     return f"{shown:,} of {things(total, 'failed pod')}; all are in failures.jsonl." if total > shown else ""
 
@@ -176,7 +176,7 @@ def _rest(amount: int, limit: int, what: str) -> str:
 
 
 def worst_section(summary: Mapping[str, Any]) -> Section:
-    """The pods that were slowest to start, and those that never did."""
+    """The pods that were slowest to start, and those that never started."""
     worst = at(summary, "pods", "worst")
     rows = [
         [
@@ -184,7 +184,7 @@ def worst_section(summary: Mapping[str, Any]) -> Section:
             words(pod.get("namespace"), code=True),
             words(_GROUPS.get(str(pod.get("group")), pod.get("group"))),
             words(pod.get("node") or "none", code=bool(pod.get("node")), tone=PLAIN if pod.get("node") else WARN),
-            _in_all(pod),
+            _total(pod),
             words(_stages(pod.get("stages"))),
             words(pod.get("cause") or ""),
         ]
@@ -192,22 +192,24 @@ def worst_section(summary: Mapping[str, Any]) -> Section:
     ]
     never = sum(1 for pod in worst or () if pod.get("total_s") is None)
     if not worst:
-        cause = "no pod was seen starting" if worst is not None else "the run's measurements have no pods one by one"
+        cause = "no pod start was observed" if worst is not None else "single pods were not measured"
         lead, tone = f"No data: {cause}.", FAINT
     else:
-        lead = f"{things(never, 'pod')} listed here never started." if never else "All started; these took longest."
+        lead = (
+            f"{things(never, 'pod')} listed here never started." if never else "All pods started; these took longest."
+        )
         tone = BAD if never else PLAIN
     table = Table(
         id="worst",
         title="Slowest to start",
-        columns=columns("Pod", "Namespace", "Of", "Node", "#In all", "~Stages", "~Cause"),
+        columns=columns("Pod", "Namespace", "Group", "Node", "#Total", "~Stages", "~Cause"),
         rows=rows,
     )
     return Section(id="worst-pods", title="Worst pods", tables=[table] if rows else [], lead=lead, tone=tone)
 
 
-def _in_all(pod: Mapping[str, Any]) -> Cell:
-    """How long it took; of one that never started, how long it had waited. That sorts as longer than all others."""
+def _total(pod: Mapping[str, Any]) -> Cell:
+    """How long the pod took; for one that never started, how long it waited, sorted before all others."""
     if pod.get("total_s") is not None:
         return figure(pod["total_s"], stamps)
     waited = pod.get("waited_s")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""report.html: one file that asks the network for nothing. Plain data is collected first and rendered once."""
+"""report.html: one file that loads nothing from the network. Plain data is collected first and rendered once."""
 
 from __future__ import annotations
 
@@ -20,24 +20,23 @@ from .formats import clock, date, figure, length, seconds_from, things, words
 from .head import head_of, key_figures
 from .load_tables import levels_section, load_section, server_section
 from .model import BAD, NO_DATA, WARN, Section, Table, at, columns
-from .plot import Plot, as_data, described, in_sight, table_of
-from .plots import plots_of
+from .plots import Plot, as_data, described, in_sight, plots_of, table_of
 from .pod_tables import failures_section, pods_section, worst_section
 from .run_tables import run_section, validity_section
 
 _FOLDER = Path(__file__).parent
-#: Marks that the timeline shows; a run in which everything fails has thousands.
+#: Marks on the timeline; a run in which everything fails has thousands.
 _MAX_MARKS = 100
-#: Units that neither the title nor the axis says.
+#: Units shown beside the title; titles and axes already show the others.
 _TITLE_UNITS = ("per second", "cores")
 _MARK_TONES = {"failure": BAD, "pressure": WARN, "restart": WARN}
 
 
 def render_page(*, summary: Mapping[str, Any], timeline: Mapping[str, Any] | None, run: Mapping[str, Any]) -> str:
-    """The whole page as text, from the documents of summary.json, timeline.json (None where there is none), run.json.
+    """The whole page, from the documents of summary.json, timeline.json (None if it is missing) and run.json.
 
-    Whatever they lack is told as "no data". Nothing in them can become markup or script: the template escapes all
-    text, data is JSON with its angle brackets escaped, and the page's own policy lets no other script run.
+    Missing figures are shown as "no data". Nothing in the documents can become markup or script: the template escapes
+    all text, data is JSON with escaped angle brackets, and the page's policy allows no other script.
     """
     style, script = _style(), _script()
     plots = plots_of(timeline, summary)
@@ -55,7 +54,7 @@ def render_page(*, summary: Mapping[str, Any], timeline: Mapping[str, Any] | Non
         "phases": phases,
         "marks": _marks_table(marks),
         "no_plots": _no_plots(timeline),
-        # Everywhere on the page, times are counted from where the plots begin.
+        # All times on the page count from the start of the plots.
         "sections": _sections(summary, run, at(timeline, "started") or summary.get("started")),
         "data": {
             "end": _end_seconds(summary, phases, plots),
@@ -69,7 +68,7 @@ def render_page(*, summary: Mapping[str, Any], timeline: Mapping[str, Any] | Non
 
 
 def _sections(summary: Mapping[str, Any], run: Mapping[str, Any], start: Any) -> list[Section]:
-    """What stands below the timeline, in the order of what is asked first."""
+    """The sections below the timeline, in the order in which readers need them."""
     return [
         failures_section(summary),
         load_section(summary),
@@ -92,7 +91,7 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # tojson escapes <, > and &, so that no text can end the element that holds the data.
+    # tojson escapes <, > and &, so no text can close the element that contains the data.
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
     return environment.get_template("page.html.j2")
 
@@ -112,7 +111,7 @@ def _text(name: str) -> str:
 
 
 def _policy(*, style: str, script: str) -> str:
-    """The page's Content-Security-Policy: its own style and script by their hashes, and nothing from anywhere."""
+    """The page's Content-Security-Policy: its own style and script by hash, and nothing else."""
 
     def source(text: str) -> str:
         return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
@@ -122,7 +121,7 @@ def _policy(*, style: str, script: str) -> str:
 
 
 def _subtitle(summary: Mapping[str, Any], run: Mapping[str, Any]) -> list[str]:
-    """What run this is, in a few words each."""
+    """A few words on the run: profile, attempt, cluster, nodes, date, length."""
     cluster, nodes = run.get("cluster") or {}, at(run, "cluster", "nodes") or {}
     lasted = seconds_from(summary.get("started"), summary.get("finished"))
     parts = [
@@ -137,10 +136,10 @@ def _subtitle(summary: Mapping[str, Any], run: Mapping[str, Any]) -> list[str]:
 
 
 def _shown(plot: Plot) -> dict[str, Any]:
-    """A plot as the template needs it: its text, what it does not show, its table."""
+    """A plot as the template needs it: its description, a note on limits out of sight, its table."""
     far = [one for one in plot.limits if not in_sight(plot, one)]
     notes = [plot.note] if plot.note else []
-    notes += [f"{one.name.capitalize()} is {one.value:,.0f}, far above what is drawn." for one in far]
+    notes += [f"{one.name.capitalize()} is {one.value:,.0f}, far above the plotted values." for one in far]
     return {
         "id": plot.id,
         "title": plot.title,
@@ -152,7 +151,7 @@ def _shown(plot: Plot) -> dict[str, Any]:
 
 
 def _phases(timeline: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """Phases that are known by their times, in the order in which they began; of those in work the end is open."""
+    """Phases with known times, in order of their start; one that did not finish has no end."""
     found = [one for one in at(timeline, "phases") or () if one.get("start_s") is not None]
     found.sort(key=lambda one: one["start_s"])
     phases = []
@@ -166,14 +165,14 @@ def _phases(timeline: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def _end_seconds(summary: Mapping[str, Any], phases: Sequence[Mapping[str, Any]], plots: Sequence[Plot]) -> float:
-    """Where the time axis ends: with the last of all that is known."""
+    """The end of the time axis: the latest known time."""
     lasted = seconds_from(summary.get("started"), summary.get("finished")) or 0.0
     ends = [one["end"] or one["start"] for one in phases] + [plot.times[-1] for plot in plots if plot.times]
     return round(max([1.0, *ends] if ends else [1.0, lasted]), 3)
 
 
 def _marks(timeline: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
-    """What happened at one moment; phases have their own picture."""
+    """Marks other than phases, which have their own chart."""
     found = [one for one in at(timeline, "marks") or () if one.get("kind") != "phase" and one.get("t") is not None]
     return sorted(found, key=lambda one: one["t"])[:_MAX_MARKS]
 
@@ -190,10 +189,10 @@ def _marks_table(marks: Sequence[Mapping[str, Any]]) -> Table:
     ]
     return Table(
         id="marks",
-        title="What happened when",
+        title="Events on the timeline",
         columns=columns("#No.", "#Time", "Kind", "~What"),
         rows=rows,
-        note="The numbers are those in the plots. Times are counted from the start of the run.",
+        note="The numbers match those in the plots. Times count from the start of the run.",
     )
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tables of what was run, on what, and how far the figures can be trusted."""
+"""Tables of the run, the cluster and the settings, and of how far the figures can be trusted."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .model import BAD, FAINT, GOOD, NO_DATA, PLAIN, WARN, Cell, Section, Table,
 _STATES = {"good": GOOD, "limited": WARN, "poor": BAD}
 _YES = {"True": "yes", "False": "no"}
 _TRUST = {
-    "good": "The figures can be relied on.",
-    "limited": "The figures can be relied on within limits.",
+    "good": "The figures can be trusted.",
+    "limited": "The figures can be trusted within limits.",
     "poor": "The figures are poor evidence.",
 }
 _VERDICTS = {"ok": GOOD, "over": BAD, "warning": WARN, "no data": FAINT}
 
 
 def run_section(summary: Mapping[str, Any], run: Mapping[str, Any]) -> Section:
-    """The run, the cluster, the arithmetic made before it, and every setting."""
+    """The run, the cluster, the preflight's figures and all settings."""
     return Section(
         id="configuration",
         title="Configuration",
@@ -57,7 +57,7 @@ def _cluster(run: Mapping[str, Any]) -> Table:
         ("Nodes ready", figure(nodes.get("ready"))),
         ("Cores for pods", figure(nodes.get("allocatable_cores"), number)),
         ("Memory for pods", figure(nodes.get("allocatable_memory_bytes"), size)),
-        ("Places for pods", figure(nodes.get("allocatable_pods"))),
+        ("Pod slots", figure(nodes.get("allocatable_pods"))),
         ("Namespaces before the run", figure(cluster.get("namespaces"))),
         ("Pods before the run", figure(cluster.get("pods_running"))),
     ]
@@ -82,12 +82,15 @@ def _phases(summary: Mapping[str, Any]) -> Table:
     rows = [
         [words(one.get("role"), code=True), figure(one.get("seconds"), length)] for one in summary.get("phases") or ()
     ]
+    whole = seconds_from(summary.get("started"), summary.get("finished"))
+    if rows:
+        rows.append([words("the whole run"), figure(whole, length)])
     return Table(
         id="phases",
-        title="Phases",
-        columns=columns("Role", "#Length"),
+        title="Times of sending",
+        columns=columns("Role", "#First request to last response"),
         rows=rows,
-        note="From a role's first request to its last answer; roles work at the same time.",
+        note="How long a role sent, not how long its objects worked: Jobs go on after it. Roles overlap.",
         empty="No data: no batch left measurements.",
     )
 
@@ -105,10 +108,10 @@ def _preflight(run: Mapping[str, Any]) -> Table:
     ]
     return Table(
         id="preflight",
-        title="Needed and offered, as reckoned before the run",
+        title="Preflight: needed and offered",
         columns=columns("What", "#Needed", "#Offered", "Verdict", "~Remark"),
         rows=rows,
-        empty="No data: the run ended before the arithmetic was done.",
+        empty="No data: the run ended before the preflight.",
         folded=True,
     )
 
@@ -135,7 +138,7 @@ def validity_section(summary: Mapping[str, Any]) -> Section:
     """How far the figures can be trusted, and why."""
     validity = summary.get("validity")
     if not validity:
-        lead = "No data: nothing was found out about how far the figures can be trusted."
+        lead = "No data: the validity of the figures was not checked."
         return Section(id="validity", title="Validity", tables=[], lead=lead, tone=FAINT)
     rows = [
         [
@@ -147,10 +150,10 @@ def validity_section(summary: Mapping[str, Any]) -> Section:
     ]
     table = Table(
         id="validity-table",
-        title="What was looked at",
-        columns=columns("About", "State", "~In words"),
+        title="Checks",
+        columns=columns("About", "State", "~Details"),
         rows=rows,
-        empty="Nothing was looked at.",
+        empty="Nothing was checked.",
     )
     trust = str(validity.get("trust"))
     lead, tone = _TRUST.get(trust, f"Trust: {trust}."), _STATES.get(trust, FAINT)

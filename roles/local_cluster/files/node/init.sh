@@ -55,7 +55,7 @@ ip link set lo up
 mkdir -p /run/kubestress
 : >"$ready"
 
-# Collects what its children leave, until it is told to end: sleep is only there to be waited for.
+# Collects what its children leave, until it has to end: sleep is only there to be waited for.
 trap 'exit 0' TERM INT
 while :; do
     sleep 86400 &

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.kubestress.core.plugins.plugin_utils.module_action import ModuleAction
+from ansible_collections.kubestress.core.plugins.plugin_utils.module_action import ModuleAction, with_connection
 from helpers.actions import act, check_connection
 
 
@@ -41,3 +41,23 @@ def test_also_after_a_failure() -> None:
 
 def test_the_connections_variables_go_to_the_module_unless_the_task_says_otherwise() -> None:
     check_connection(ModuleAction)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "expected"),
+    [
+        ({"a": 1}, {}, {"a": 1}),
+        ({}, {"kubestress_kubeconfig": "/k"}, {"kubeconfig": "<</k>>"}),
+        ({}, {"kubestress_validate_certs": False}, {"validate_certs": "<<False>>"}),
+        ({}, {"kubestress_kubeconfig": "", "kubestress_host": None}, {}),
+        ({"kubeconfig": "/mine"}, {"kubestress_kubeconfig": "/k"}, {"kubeconfig": "/mine"}),
+        ({"ssl_ca_cert": "/mine"}, {"kubestress_ca_cert": "/k"}, {"ssl_ca_cert": "/mine"}),
+        ({}, {"kubestress_settings": {}, "kubestress_other": 1}, {}),
+    ],
+)
+def test_connection_variables_complete_the_arguments_and_never_override_them(arguments, variables, expected):
+    assert with_connection(arguments, variables, template=lambda value: f"<<{value}>>") == expected
+
+
+def test_a_connection_variable_that_renders_empty_is_not_set():
+    assert with_connection({}, {"kubestress_context": "{{ x }}"}, template=lambda _value: "") == {}

@@ -33,7 +33,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
     """Return the screen in the place of Ansible's display."""
     screen = Screen()
     monkeypatch.setattr(progress_action, "display", screen)
-    monkeypatch.setattr(progress_action, "_LOOK_SECONDS", 0.005)
+    monkeypatch.setattr(progress_action, "_POLL_SECONDS", 0.005)
     return screen
 
 

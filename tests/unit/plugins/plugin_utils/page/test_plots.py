@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kubestress.core.plugins.plugin_utils.page.plot import (
+from ansible_collections.kubestress.core.plugins.plugin_utils.page.plots import (
     Limit,
     Plot,
     Series,
@@ -11,10 +11,10 @@ from ansible_collections.kubestress.core.plugins.plugin_utils.page.plot import (
     described,
     in_sight,
     mean,
+    plots_of,
     table_of,
     thinned,
 )
-from ansible_collections.kubestress.core.plugins.plugin_utils.page.plots import plots_of
 from helpers import example_page
 
 
@@ -48,7 +48,7 @@ def test_limit_is_drawn_where_it_does_not_flatten_the_lines(limit: float, drawn:
 
 
 def test_words_say_the_peak_and_when() -> None:
-    assert described(plot(3, None, 10, 4)) == "Requests (requests): requests at most 10 at 0:02."
+    assert described(plot(3, None, 10, 4)) == "Requests (requests): requests peak 10 at 0:02."
     assert described(plot(None, None)) == "Requests (requests): requests: no data."
 
 
@@ -95,7 +95,7 @@ def test_nodes_of_different_times_share_an_axis_and_the_lowest_limit() -> None:
     (threads,) = plots_of({"nodes": nodes}, {})
     assert threads.times == [0, 5, 7]
     assert {one.name: one.values for one in threads.series} == {"b": [30, None, None], "a": [10, 20, None]}
-    assert [(one.name, one.value) for one in threads.limits] == [("limit of a node", 80)]
+    assert [(one.name, one.value) for one in threads.limits] == [("node limit", 80)]
 
 
 @pytest.mark.parametrize("timeline", [None, {}, {"load": {"series": {}}, "api_server": {}, "nodes": []}])

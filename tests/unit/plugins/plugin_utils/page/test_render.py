@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.results.evidence import Evidence
 from ansible_collections.kubestress.core.plugins.module_utils.results.summary import build_summary
-from ansible_collections.kubestress.core.plugins.module_utils.results.time_axis import build_timeline
+from ansible_collections.kubestress.core.plugins.module_utils.results.timeline import build_timeline
 from ansible_collections.kubestress.core.plugins.plugin_utils.page.render import render_page
 from helpers import example_page
 from helpers.example_batches import RUN, batch
@@ -147,7 +147,7 @@ def test_verdict_reasons_and_trust_come_first() -> None:
     words = [
         "Failed",
         "Job: 14 of 60 failed",
-        "131 were active at once",
+        "131 active at once",
         "15 more reasons",
         "poor",
         "This machine was at its",
@@ -169,9 +169,9 @@ def test_simulated_nodes_are_told_where_nobody_judged() -> None:
         ({"objects": {"Deployment": example_page.counts(3, ready=2)}}, "✗ 3 of 3 2 ready, not all ready: Deployment"),
         ({"objects": {"Job": example_page.counts(3, ready=2)}}, "Objects stored ✓ 3 of 3 2 ready"),
         ({}, "Jobs complete ✓ 60 of 60"),
-        ({}, "Service levels met ✓ 4 of 4 in this run's window; 1 without data"),
+        ({}, "Service levels met ✓ 4 of 4 in this run; 1 without data"),
         ({"objects": {}}, "Objects stored no data no batch left measurements"),
-        ({"requests": {}}, "Latency of creates, p99 no data no create was measured"),
+        ({"requests": {}}, "Create latency, p99 no data no create request was measured"),
         ({"slo": []}, "Service levels met no data none were measured"),
         (
             {"processes": {"per_build_pod": {"samples": 0, "source": "none", "cause": "simulated nodes run none"}}},
@@ -197,11 +197,11 @@ def test_key_figure(changed: dict[str, Any], expected: str) -> None:
         ("levels", {"slo": [], "api_server": {"cause": "forbidden: get /metrics"}}, "forbidden: get /metrics"),
         ("events", {"events": {"source": "none", "cause": "forbidden: list events"}}, "forbidden: list events"),
         ("nodes", {"nodes": {"source": "none", "cause": "observe_enabled is false"}}, "observe_enabled is false"),
-        ("api-server", {"api_server": None}, "the API server was not asked"),
+        ("api-server", {"api_server": None}, "the API server's metrics were not read"),
         ("events", {"events": None}, "events were not watched"),
-        ("nodes", {"nodes": None}, "kubelets were not asked"),
-        ("validity", {"validity": None}, "nothing was found out"),
-        ("worst-pods", {"pods": {"worst": []}}, "no pod was seen starting"),
+        ("nodes", {"nodes": None}, "kubelets were not read"),
+        ("validity", {"validity": None}, "validity of the figures was not checked"),
+        ("worst-pods", {"pods": {"worst": []}}, "no pod start was observed"),
     ],
 )
 def test_no_data_comes_with_its_cause(section: str, changed: dict[str, Any], expected: str) -> None:
@@ -238,12 +238,12 @@ def test_page_is_made_of_a_summary_as_it_is_written() -> None:
 @pytest.mark.parametrize(
     ("section", "expected"),
     [
-        ("levels", "✗ 1 of 4 service levels not met"),
+        ("levels", "✗ 1 of 4 service levels missed"),
         ("timeline", "build_jobs 1:33 to 5:12 (3 min 38 s)"),
         ("timeline", "! pressure worker-1: PIDPressure"),
         ("failures", "Failed: 14 objects, 14 Jobs, 96 pods."),
         ("failures", "OOMKilled (exit code 137)"),
-        ("load", "Waited for a free place in flight 31.5 s"),
+        ("load", "Waited for the limit on requests in flight 31.5 s"),
         ("pods", "created to scheduled"),
         ("worst-pods", "1 pod listed here never started."),
         ("api-server", "Read 21 times from 1 server."),
@@ -283,8 +283,15 @@ def test_times_are_counted_from_where_the_plots_begin() -> None:
     assert "BackOff Pod 24 0:02 3:10" in reader.text("events")
 
 
+def test_times_of_sending_are_called_so_and_stand_beside_the_whole() -> None:
+    shown = summary(started="2026-11-21T04:00:00Z", finished="2026-11-21T05:30:00Z")
+    shown["phases"] = [{"role": "build_jobs", "seconds": 58.0}]
+    text = read(summary=shown).text("configuration")
+    assert "First request to last response build_jobs 58 s the whole run 90 min" in text
+
+
 def test_pressure_is_told_of_nodes_whose_kubelets_tell_nothing() -> None:
     nodes = example_page.nodes(3) | {"source": "none", "cause": "forbidden: get nodes/proxy"}
     text = read(summary=summary(nodes=nodes)).text("nodes")
-    assert "No data of their load: forbidden: get nodes/proxy." in text
+    assert "No data on their load: forbidden: get nodes/proxy." in text
     assert "PIDPressure True" in text
