@@ -6,12 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.cleanup import cleanup as entry
 from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
+from helpers.cleaning import RUN, clean
 from helpers.fake_api import FakeApi
 from helpers.fake_server import status
 
-RUN = "r1"
 OURS = {"app.kubernetes.io/managed-by": "kubestress", "kubestress.core/run-id": RUN}
 THEIRS = {"app.kubernetes.io/managed-by": "kubestress", "kubestress.core/run-id": "r2"}
 
@@ -31,27 +30,6 @@ def api() -> FakeApi:
     made.add("configmaps", "notes", "c", labels={"app.kubernetes.io/managed-by": "kubestress"})
     made.add("clusterroles", "ours", labels=OURS)
     return made
-
-
-async def clean(api: FakeApi, *, check_mode: bool = False, **options: Any) -> dict[str, Any]:
-    params: dict[str, Any] = {
-        "run_id": RUN,
-        "namespaces": [],
-        "delete_foreign": False,
-        "accept_unseen": False,
-        "grace_period": None,
-        "wait": False,
-        "wait_timeout": 5,
-        "max_concurrent": 4,
-        "qps": 0.0,
-        "burst": 0,
-        "request_timeout": 5.0,
-        "retry_deadline": 1.0,
-        "progress_file": None,
-    }
-    async with api.url() as url:
-        options = {**params, "host": url, **options}
-        return await asyncio.to_thread(entry.run_module, options, check_mode=check_mode)
 
 
 async def test_only_what_carries_the_label_is_asked_to_go(api: FakeApi) -> None:

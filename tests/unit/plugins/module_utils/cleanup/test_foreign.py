@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from aiohttp import web
-from ansible_collections.kubestress.core.plugins.module_utils.cleanup import cleanup as entry
 from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
+from helpers.cleaning import RUN, clean
 from helpers.fake_api import KINDS, FakeApi
 from helpers.fake_server import status
 
-RUN = "r1"
 OURS = {"app.kubernetes.io/managed-by": "kubestress", "kubestress.core/run-id": RUN}
 Rule = Callable[[web.Request], web.Response | None]
 
@@ -46,27 +43,6 @@ def api() -> Interposed:
         made.add("deployments", "web", name, labels=OURS)
     made.add("secrets", "theirs", "a")
     return made
-
-
-async def clean(api: FakeApi, *, check_mode: bool = False, **options: Any) -> dict[str, Any]:
-    params: dict[str, Any] = {
-        "run_id": RUN,
-        "namespaces": [],
-        "delete_foreign": False,
-        "accept_unseen": False,
-        "grace_period": None,
-        "wait": False,
-        "wait_timeout": 5,
-        "max_concurrent": 4,
-        "qps": 0.0,
-        "burst": 0,
-        "request_timeout": 5.0,
-        "retry_deadline": 1.0,
-        "progress_file": None,
-    }
-    async with api.url() as url:
-        options = {**params, "host": url, **options}
-        return await asyncio.to_thread(entry.run_module, options, check_mode=check_mode)
 
 
 def page() -> web.Response:
