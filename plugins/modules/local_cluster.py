@@ -62,29 +62,41 @@ options:
     type: str
     default: 256Gi
   api_port:
-    description: Port of the API server.
+    description:
+      - Port of the API server.
+      - The default is 26443 for the cluster in the default O(data_dir) or with O(real_node), and for one in another
+        folder a free port, which that cluster keeps.
     type: int
-    default: 26443
   etcd_client_port:
-    description: Port on which etcd serves the API server.
+    description:
+      - Port on which etcd serves the API server.
+      - The default is 22379 for the cluster in the default O(data_dir) or with O(real_node), and for one in another
+        folder a free port, which that cluster keeps.
     type: int
-    default: 22379
   etcd_peer_port:
-    description: Port on which etcd would talk to other members.
+    description:
+      - Port on which etcd would talk to other members.
+      - The default is 22380 for the cluster in the default O(data_dir) or with O(real_node), and for one in another
+        folder a free port, which that cluster keeps.
     type: int
-    default: 22380
   controller_manager_port:
-    description: Port of the controller manager's health checks.
+    description:
+      - Port of the controller manager's health checks.
+      - The default is 20257 for the cluster in the default O(data_dir) or with O(real_node), and for one in another
+        folder a free port, which that cluster keeps.
     type: int
-    default: 20257
   scheduler_port:
-    description: Port of the scheduler's health checks.
+    description:
+      - Port of the scheduler's health checks.
+      - The default is 20259 for the cluster in the default O(data_dir) or with O(real_node), and for one in another
+        folder a free port, which that cluster keeps.
     type: int
-    default: 20259
   kwok_port:
-    description: Port of kwok's health checks.
+    description:
+      - Port of kwok's health checks.
+      - The default is 20247 for the cluster in the default O(data_dir) or with O(real_node), and for one in another
+        folder a free port, which that cluster keeps.
     type: int
-    default: 20247
   data_dir:
     description:
       - Folder of the cluster's objects, keys, logs and kubeconfig. O(state=absent) removes it with its content.
@@ -210,12 +222,6 @@ EXAMPLES = r"""
 - name: Start a second cluster
   kubestress.core.local_cluster:
     data_dir: /var/tmp/second-cluster
-    api_port: 36443
-    etcd_client_port: 32379
-    etcd_peer_port: 32380
-    controller_manager_port: 30257
-    scheduler_port: 30259
-    kwok_port: 30247
 
 - name: Start a cluster with a real node (as root)
   kubestress.core.local_cluster:
@@ -273,7 +279,9 @@ seconds:
   sample: 8.4
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
+from ansible_collections.kubestress.core.plugins.module_utils.libraries import CRYPTOGRAPHY, MissingLibrary
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.certificates import (
     CRYPTOGRAPHY_IMPORT_ERROR,
 )
@@ -296,11 +304,13 @@ ARGUMENT_SPEC = {
 def main() -> None:
     """Run the module; the one place where errors become a failure."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    if CRYPTOGRAPHY_IMPORT_ERROR and module.params["state"] == "present":
-        module.fail_json(msg=missing_required_lib("cryptography"), exception=CRYPTOGRAPHY_IMPORT_ERROR)
     try:
+        if CRYPTOGRAPHY_IMPORT_ERROR and module.params["state"] == "present":
+            raise MissingLibrary([CRYPTOGRAPHY], CRYPTOGRAPHY_IMPORT_ERROR)
         cluster = LocalCluster(Settings.from_params(module.params), check_mode=module.check_mode)
         report = getattr(cluster, module.params["state"])()
+    except ModuleFailed as error:
+        module.fail_json(msg=str(error))
     except (LocalClusterError, OSError, TimeoutError) as error:
         module.fail_json(msg=f"local_cluster: {error}")
     for warning in report.warnings:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,8 +15,8 @@ try:
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-except ImportError:
-    CRYPTOGRAPHY_IMPORT_ERROR: str | None = traceback.format_exc()
+except ImportError as error:
+    CRYPTOGRAPHY_IMPORT_ERROR: str | None = str(error)
 else:
     CRYPTOGRAPHY_IMPORT_ERROR = None
 

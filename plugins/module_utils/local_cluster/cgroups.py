@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ..machine.sync import wait_until
@@ -23,6 +24,18 @@ def hierarchies() -> list[Path]:
     except OSError:
         return []
     return [Path(row[1]) for row in rows if row[2] in ("cgroup", "cgroup2")]
+
+
+def obstacle() -> str | None:
+    """Why a node's cgroup cannot be made, or cannot limit processes, on this machine; None if it can."""
+    mounts = hierarchies()
+    rows = [line.split() for line in MOUNTS.read_text().splitlines()] if mounts else []
+    of_version_1 = any(row[2] == "cgroup" and "pids" in row[3].split(",") for row in rows)
+    lists = [path.read_text().split() for mount in mounts if (path := mount / "cgroup.controllers").exists()]
+    if not of_version_1 and not any("pids" in listed for listed in lists):
+        return "the cgroup controller pids is missing, without which a node could exhaust this machine's processes"
+    read_only = [mount for mount in mounts if os.statvfs(mount).f_flag & os.ST_RDONLY]
+    return f"the cgroups in {read_only[0]} are read-only" if read_only else None
 
 
 def create(name: str, child: str) -> None:

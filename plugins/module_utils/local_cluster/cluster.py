@@ -17,10 +17,12 @@ from .binaries import Binary
 from .errors import LocalClusterError
 from .files import write_files
 from .layout import Layout
+from .node_namespaces import NODE
 from .parts import Part
 from .pki import Pki
 from .population import Population, describe_changes
-from .ports import check_free
+from .ports import check_free, choose_ports
+from .preconditions import check_machine
 from .programs import Programs, describe
 from .real import clean_up, describe_node, describe_remains
 from .settings import Settings
@@ -79,13 +81,14 @@ class LocalCluster:
         with self._lock():
             self._check_folder()
             state = State.load(self.layout.state)
+            self.settings = self.settings.with_ports(choose_ports(self.settings, state.settings))
             if self.check_mode:
                 return self._predict_present(state)
             began = time.monotonic()
             self._end_leftovers()
             # Checked before a build that takes minutes.
             if self.settings.real_node:
-                host.find()
+                check_machine(self.settings, running=NODE in self.supervisor.running(ALL_PARTS))
             elif not self.supervisor.running(ALL_PARTS):
                 check_free(self.settings.ports)
             binaries = self.programs.all(state)
@@ -252,7 +255,7 @@ class LocalCluster:
             self.report.changes.append(f"build {', '.join(missing)}")
         running = self.supervisor.running(self.names)
         if self.settings.real_node:
-            host.find()
+            check_machine(self.settings, running=NODE in running)
         elif not running and not self.supervisor.everything():
             check_free(self.settings.ports)
         if missing or not running:

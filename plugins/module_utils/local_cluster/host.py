@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import struct
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +37,9 @@ CNI_FOLDERS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"), Path("/usr/libexec/cn
 CAP_SYS_RESOURCE = 24
 # The first Linux version with a pid_max per pid namespace.
 OWN_PID_MAX = (6, 14)
+# The type PT_INTERP of a program header, in elf(5).
+_DYNAMIC_LINKER = 3
+_TRY_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -62,12 +67,16 @@ def search_path() -> str:
 def find() -> Host:
     """The programs for a real node.
 
-    :raises LocalClusterError: naming every missing program and the Debian packages that have them.
+    :raises LocalClusterError: naming every missing program, a busybox that cannot be part of an image, and the Debian
+        packages that have them.
     """
     found = {name: shutil.which(name, path=search_path()) for name in PACKAGES}
     folders = [folder for folder in CNI_FOLDERS if all((folder / name).is_file() for name in CNI_PLUGINS)]
     missing = [name for name, path in found.items() if path is None]
     packages = {PACKAGES[name] for name in missing}
+    if (busybox := found["busybox"]) and not is_static(Path(busybox)):
+        missing.append(f"a busybox that is static, which {busybox} is not,")
+        packages.add(PACKAGES["busybox"])
     if not folders:
         missing.append(f"the CNI plug-ins {', '.join(CNI_PLUGINS)}")
         packages.add(CNI_PACKAGE)
@@ -77,6 +86,34 @@ def find() -> Host:
             f"{' '.join(sorted(packages))}; or set real_node to false"
         )
     return Host({name: Path(path) for name, path in found.items() if path}, folders[0])
+
+
+def is_static(program: Path) -> bool:
+    """Whether a program runs without the libraries of this machine: it asks for no dynamic linker."""
+    with program.open("rb") as file:
+        head = file.read(64)
+        if head[:4] != b"\x7fELF" or len(head) < 64:
+            return False
+        order = "<" if head[5] == 1 else ">"
+        is_64_bit = head[4] == 2
+        offset = struct.unpack_from(order + ("Q" if is_64_bit else "I"), head, 32 if is_64_bit else 28)[0]
+        size, count = struct.unpack_from(order + "HH", head, 54 if is_64_bit else 42)
+        file.seek(offset)
+        table = file.read(size * count)
+    types = [struct.unpack_from(order + "I", table, number * size)[0] for number in range(count)]
+    return _DYNAMIC_LINKER not in types
+
+
+def refusal() -> str | None:
+    """Why the kernel refuses what a node is made of, in its own words; None if it does not.
+
+    Tried in namespaces that end with the try: a link of two ends, and packet filters.
+    """
+    tries = "ip link add ks0 type veth peer name ks1 && nft list ruleset"
+    command = ["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", tries]
+    environment = {**os.environ, "PATH": search_path()}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TRY_SECONDS, env=environment)
+    return None if done.returncode == 0 else " ".join(done.stderr.split()) or f"exit code {done.returncode}"
 
 
 def may_lower_oom_score() -> bool:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from .api import Api
-from .simulated import NODE_ANNOTATION, NODE_ANNOTATION_VALUE
+from .simulated import NODE_ANNOTATION, NODE_ANNOTATION_VALUE, REAL_NODE_MONITOR_SECONDS
 
 PATH = "/api/v1/nodes"
 LABEL = "kubestress.core/node"
@@ -123,6 +124,22 @@ def node_object(number: int, size: NodeSize, *, tainted: bool = False) -> dict[s
 def not_ready(existing: list[dict[str, Any]]) -> list[str]:
     """The names of nodes that are not Ready or still have the not-ready taint."""
     return [node["metadata"]["name"] for node in existing if not _is_ready(node)]
+
+
+def is_settled(node: dict[str, Any], *, now: float) -> bool:
+    """Whether a real node is Ready and stays free of the not-ready taint. `now`: seconds since 1970.
+
+    The controller manager takes that taint away, or still sets it for what it saw earlier, when it next looks at its
+    nodes. So the node has to have been Ready for longer than that.
+    """
+    conditions = node.get("status", {}).get("conditions", [])
+    since = max((_seconds(one["lastTransitionTime"]) for one in conditions if one["type"] == "Ready"), default=now)
+    # The time is cut to whole seconds.
+    return _is_ready(node) and now - since > 2 * REAL_NODE_MONITOR_SECONDS + 1
+
+
+def _seconds(time: str) -> float:
+    return datetime.fromisoformat(time).timestamp()
 
 
 def _address(number: int) -> str:

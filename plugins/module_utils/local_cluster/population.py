@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,8 @@ class Population:
             missing[:] = nodes.not_ready(nodes.existing_nodes(self.api))
             if self.settings.real_node:
                 real = self.api.get(f"{nodes.PATH}/{REAL_NODE_NAME}")
-                missing.extend(nodes.not_ready([real]) if real else [REAL_NODE_NAME])
+                if real is None or not nodes.is_settled(real, now=time.time()):
+                    missing.append(REAL_NODE_NAME)
             if self.api.get(DEFAULT_ACCOUNT) is None:
                 missing.append("the service account default/default")
             return not missing

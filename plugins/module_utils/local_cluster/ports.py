@@ -9,15 +9,19 @@ import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ..machine.process import HAS_PROC, PROC, Process, command_of, environment_of, pids
+from ..settings.roles.local_cluster import USUAL_PORTS
 from .errors import PortTakenError
-from .settings import LOOPBACK
+from .settings import LOOPBACK, Settings
 
 # In the environment of every process of a cluster: its data folder.
 MARKER_VARIABLE = "KUBESTRESS_LOCAL_CLUSTER"
 # The state LISTEN in /proc/net/tcp.
 LISTEN_STATE = "0A"
+# Distances from the usual ports. Above the last one begin the ports that systems give to outgoing connections.
+_RANGE_STEP, _RANGE_END = 100, 6_000
 
 
 def check_free(ports: Mapping[str, int]) -> None:
@@ -32,6 +36,26 @@ def check_free(ports: Mapping[str, int]) -> None:
         raise PortTakenError(
             f"taken on {LOOPBACK}: port {listed}; end what listens there or set the option to another port"
         )
+
+
+def choose_ports(settings: Settings, recorded: Mapping[str, Any]) -> dict[str, int]:
+    """The port of every option: the one that is set, else that of the cluster in this folder, else the usual one.
+
+    A cluster in another folder than the default one gets the first range of free ports above the usual ones, so that it
+    stands in nobody's way. One with a real node is in a network namespace of its own, where nobody else listens.
+
+    :param recorded: the settings of the cluster that the folder has, if any.
+    :raises PortTakenError: if there is no such range.
+    """
+    chosen = {option: port or int(recorded.get(option) or 0) for option, port in settings.ports.items()}
+    open_options = [option for option, port in chosen.items() if not port]
+    alone = settings.in_default_folder or settings.real_node
+    for distance in (0,) if alone else range(_RANGE_STEP, _RANGE_END, _RANGE_STEP):
+        found = {option: USUAL_PORTS[option] + distance for option in open_options}
+        clash = set(found.values()) & set(chosen.values())
+        if alone or (not clash and all(_is_free(port) for port in found.values())):
+            return chosen | found
+    raise PortTakenError(f"no free ports were found for {', '.join(open_options)}; set each of these options")
 
 
 def _is_free(port: int) -> bool:

@@ -9,11 +9,12 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from ..settings.roles.local_cluster import ROLE as LOCAL_CLUSTER
+from ..settings.roles.local_cluster import USUAL_PORTS
 from .errors import SettingsError
 from .layout import Layout
 
@@ -28,14 +29,7 @@ PID_THRESHOLD = re.compile(r"^([1-9][0-9]*|[1-9][0-9]?%)?$")
 
 QUANTITY = re.compile(r"^[1-9][0-9]*(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")
 
-PORT_OPTIONS = (
-    "api_port",
-    "etcd_client_port",
-    "etcd_peer_port",
-    "controller_manager_port",
-    "scheduler_port",
-    "kwok_port",
-)
+PORT_OPTIONS = tuple(USUAL_PORTS)
 
 
 def default_data_dir(environ: Mapping[str, str]) -> Path:
@@ -55,7 +49,8 @@ def default_cache_dir(environ: Mapping[str, str]) -> Path:
 class Settings:
     """The module's options.
 
-    `node_cpu` and `node_memory` are Kubernetes quantities. Timeouts are seconds. Folders are absolute.
+    `node_cpu` and `node_memory` are Kubernetes quantities. Timeouts are seconds. Folders are absolute. A port of 0 is
+    not chosen yet; `in_default_folder` is one of the things that decide.
     """
 
     nodes: int
@@ -69,6 +64,7 @@ class Settings:
     scheduler_port: int
     kwok_port: int
     data_dir: Path
+    in_default_folder: bool
     cache_dir: Path
     sources_dir: Path
     binaries_dir: Path | None
@@ -93,14 +89,16 @@ class Settings:
         :raises SettingsError: naming option, value and what is allowed, for all wrong options at once.
         """
         environ = os.environ if environ is None else environ
-        values = {field.name: params[field.name] for field in fields(cls)}
+        values = {field.name: params[field.name] for field in fields(cls) if field.name in params}
+        values |= {option: params[option] or 0 for option in PORT_OPTIONS}
         values["data_dir"] = _folder(values["data_dir"] or default_data_dir(environ))
+        values["in_default_folder"] = values["data_dir"] == _folder(default_data_dir(environ))
         values["cache_dir"] = _folder(values["cache_dir"] or default_cache_dir(environ))
         values["sources_dir"] = _folder(values["sources_dir"] or "")
         values["binaries_dir"] = _folder(values["binaries_dir"]) if values["binaries_dir"] else None
         settings = cls(**values)
         problems = [
-            *_range_problems(settings),
+            *_range_problems(settings, params),
             *_port_problems(settings),
             *_data_dir_problems(settings),
             *_node_problems(settings),
@@ -116,6 +114,18 @@ class Settings:
     def ports(self) -> dict[str, int]:
         """The cluster's ports by option name."""
         return {name: getattr(self, name) for name in PORT_OPTIONS}
+
+    def with_ports(self, ports: Mapping[str, int]) -> Settings:
+        """The same with a port for every option."""
+        return replace(
+            self,
+            api_port=ports["api_port"],
+            etcd_client_port=ports["etcd_client_port"],
+            etcd_peer_port=ports["etcd_peer_port"],
+            controller_manager_port=ports["controller_manager_port"],
+            scheduler_port=ports["scheduler_port"],
+            kwok_port=ports["kwok_port"],
+        )
 
     @property
     def address(self) -> str:
@@ -138,11 +148,12 @@ def _folder(value: str | Path) -> Path:
     return Path(os.path.abspath(Path(value).expanduser()))
 
 
-def _range_problems(settings: Settings) -> list[str]:
+def _range_problems(settings: Settings, params: Mapping[str, Any]) -> list[str]:
     problems = []
     for setting in LOCAL_CLUSTER.settings:
         option = setting.name.removeprefix("local_cluster_")
-        if setting.allowed and (problem := setting.allowed.problem(option, getattr(settings, option))):
+        value = params.get(option)
+        if setting.allowed and value is not None and (problem := setting.allowed.problem(option, value)):
             problems.append(problem)
     for option, sample in (("node_cpu", "64 or 500m"), ("node_memory", "256Gi")):
         if not QUANTITY.match(getattr(settings, option)):
@@ -185,7 +196,7 @@ def _port_problems(settings: Settings) -> list[str]:
     return [
         f"{' and '.join(names)} are both {port}; each part needs its own port"
         for port, names in users.items()
-        if len(names) > 1
+        if len(names) > 1 and port
     ]
 
 

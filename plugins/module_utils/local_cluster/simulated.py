@@ -19,6 +19,9 @@ from .settings import LOOPBACK, Settings
 CLIENT_QPS = 5000
 CLIENT_BURST = 10000
 
+#: Seconds between two looks of the controller manager at the nodes, where one is real. By default 5; a node that has
+#: just become Ready may keep or even get the taint not-ready:NoExecute until the next one.
+REAL_NODE_MONITOR_SECONDS = 1
 # Workers per controller. With Kubernetes' defaults of 5 (10 for namespaces) hundreds of new objects would wait for a
 # few round trips; the server's own queues still apply.
 CONCURRENT_SYNCS = {
@@ -185,6 +188,7 @@ def _controller_manager(settings: Settings, layout: Layout, pki: Pki, program: P
             # As usual installers do: each controller is a separate client.
             "--use-service-account-credentials=true",
             "--leader-elect=false",
+            *([f"--node-monitor-period={REAL_NODE_MONITOR_SECONDS}s"] if settings.real_node else []),
             f"--controllers=*,{disabled}",
             # The default is a system folder, which it would create.
             f"--flex-volume-plugin-dir={layout.root / 'flexvolume'}",

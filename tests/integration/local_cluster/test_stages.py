@@ -223,6 +223,15 @@ def test_init_containers_end_before_the_pod_runs(own_kubectl: Kubectl, namespace
     assert "running" in sidecar["state"]
 
 
+def test_a_running_pod_that_was_taken_for_lost_is_ready_again(own_kubectl: Kubectl, namespace: str) -> None:
+    create_pod(own_kubectl, namespace)
+    until(lambda: status(own_kubectl, namespace)["phase"] == "Running")
+    # As the node controller does after an outage of the API server.
+    lost = json.dumps({"status": {"conditions": [{"type": "Ready", "status": "False"}]}})
+    own_kubectl("patch", "pod", "one", "-n", namespace, "--subresource=status", "-p", lost)
+    until(lambda: conditions(status(own_kubectl, namespace))["Ready"] == "True")
+
+
 def test_a_deleted_pod_vanishes(own_kubectl: Kubectl, namespace: str) -> None:
     create_pod(own_kubectl, namespace)
     until(lambda: status(own_kubectl, namespace)["phase"] == "Running")

@@ -88,7 +88,7 @@ def test_a_run_whose_controller_manager_stops_ends_with_that_cause(
 
     assert result["failed"]
     assert f"aborted: nothing of jobs has come forward for {STALL_SECONDS} s (objects unfinished: 2, " in result["msg"]
-    assert "likely cause: kube-controller-manager has not renewed its lease for at least " in result["msg"]
+    assert "; kube-controller-manager has not renewed its lease for at least " in result["msg"]
     assert "kube-scheduler" not in result["msg"]
     assert ended_at - stopped_at[0] < STALL_SECONDS + MARGIN_SECONDS
     assert {row["kind"] for row in result["not_ready"]} == {"Job"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster import nodes
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.nodes import NodeChanges, NodeSize
@@ -47,6 +49,26 @@ def test_compare(existing, count, expected):
 )
 def test_not_ready(existing, expected):
     assert nodes.not_ready(existing) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "taints", "status", "expected"),
+    [
+        (60, [], "True", True),
+        (4, [], "True", True),
+        (1, [], "True", False),
+        (60, ["node.kubernetes.io/not-ready"], "True", False),
+        (60, [], "False", False),
+    ],
+)
+def test_a_node_is_settled_once_the_controller_manager_has_seen_it_ready(seconds, taints, status, expected):
+    ready = {"type": "Ready", "status": status, "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    now = datetime(2026, 1, 1, tzinfo=UTC).timestamp() + seconds
+    assert nodes.is_settled(node(1, conditions=[ready], taints=taints), now=now) is expected
+
+
+def test_a_node_without_conditions_is_not_settled():
+    assert not nodes.is_settled(node(1, conditions=[]), now=0.0)
 
 
 def test_every_node_has_an_address_of_its_own():

@@ -6,17 +6,24 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.errors import PortTakenError
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.ports import (
     MARKER_VARIABLE,
     check_free,
+    choose_ports,
     holder_of,
     marked,
     marker_of,
 )
+from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.settings import Settings
 from ansible_collections.kubestress.core.plugins.module_utils.machine.process import HAS_PROC
+from ansible_collections.kubestress.core.plugins.module_utils.settings.roles.local_cluster import USUAL_PORTS
+
+from .test_settings import PARAMS
 
 
 @pytest.fixture
@@ -40,6 +47,40 @@ def test_taken_port_is_named_with_its_option(taken, free):
         check_free({"kwok_port": free, "api_port": taken})
     assert f"port {taken} (option api_port)" in str(caught.value)
     assert "kwok_port" not in str(caught.value)
+
+
+def settings(folder: Path, **changes: Any) -> Settings:
+    """The settings of a cluster of which nobody has set a port."""
+    unset = dict.fromkeys(USUAL_PORTS)
+    return Settings.from_params({**PARAMS, **unset, "data_dir": str(folder), **changes}, {"XDG_STATE_HOME": "/state"})
+
+
+def test_the_cluster_in_the_default_folder_has_the_usual_ports():
+    default = settings(Path("/state/kubestress/local_cluster"))
+    assert choose_ports(default, {}) == USUAL_PORTS
+    assert choose_ports(default, {"api_port": 7000})["api_port"] == 7000
+
+
+def test_one_in_another_folder_has_free_ports_that_it_keeps(tmp_path):
+    other = settings(tmp_path)
+    chosen = choose_ports(other, {})
+    (distance,) = {port - USUAL_PORTS[option] for option, port in chosen.items()}
+    assert distance > 0
+    with socket.create_server(("127.0.0.1", chosen["scheduler_port"])):
+        next_one = choose_ports(other, {})
+        assert not set(next_one.values()) & set(chosen.values())
+        assert choose_ports(other, chosen) == chosen
+
+
+def test_a_port_that_is_set_is_taken_as_it_is(tmp_path, taken):
+    chosen = choose_ports(settings(tmp_path, api_port=taken), {"api_port": 7000})
+    assert chosen["api_port"] == taken
+    with pytest.raises(PortTakenError):
+        check_free(chosen)
+
+
+def test_a_real_node_has_the_usual_ports_in_a_network_of_its_own(tmp_path):
+    assert choose_ports(settings(Path("/x"), real_node=True), {}) == USUAL_PORTS
 
 
 @pytest.mark.skipif(not HAS_PROC, reason="who listens is only told by /proc")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.layo
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.node_namespaces import entering
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.parts import Inside
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.pki import Pki
+from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.preconditions import check_machine
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.real import RealTier
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.settings import Settings
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.tier import Decision
@@ -161,6 +164,53 @@ def test_missing_programs_are_named_with_their_packages(monkeypatch: pytest.Monk
         host.find()
     assert "apt-get install busybox-static conntrack containerd containernetworking-plugins" in str(caught.value)
     assert "containerd-shim-runc-v2" in str(caught.value)
+
+
+def test_a_busybox_that_needs_libraries_is_found_before_anything_is_built(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With all that is missing besides, in one command."""
+    dynamic = Path(sys.executable).resolve()
+    assert not host.is_static(dynamic)
+    (tmp_path / "busybox").symlink_to(dynamic)
+    monkeypatch.setattr(host, "search_path", lambda: str(tmp_path))
+    monkeypatch.setattr(host, "CNI_FOLDERS", (tmp_path,))
+    monkeypatch.setattr(cgroups, "obstacle", lambda: "the cgroups in /x are read-only")
+    with pytest.raises(LocalClusterError) as caught:
+        check_machine(settings(tmp_path), running=False)
+    told = str(caught.value)
+    assert f"a busybox that is static, which {tmp_path}/busybox is not" in told
+    assert told.count("apt-get install") == 1
+    assert "apt-get install busybox-static conntrack containerd containernetworking-plugins iproute2 mount" in told
+    assert "the cgroups in /x are read-only" in told
+
+
+@pytest.mark.skipif(not Path("/bin/busybox").exists(), reason="there is no busybox here")
+def test_a_static_busybox_is_one() -> None:
+    listed = subprocess.run(["ldd", "/bin/busybox"], capture_output=True, text=True, check=False)
+    assert host.is_static(Path("/bin/busybox")) is ("not a dynamic executable" in listed.stdout + listed.stderr)
+
+
+@pytest.mark.parametrize(
+    ("mounts", "controllers", "told"),
+    [
+        ("cgroup2 {0} cgroup2 rw 0 0", "cpu memory pids", None),
+        ("cgroup2 {0} cgroup2 rw 0 0", "cpu memory", "the cgroup controller pids is missing"),
+        ("cgroup {0} cgroup rw,pids 0 0", None, None),
+        ("cgroup {0} cgroup rw,memory 0 0", None, "the cgroup controller pids is missing"),
+        ("tmpfs /tmp tmpfs rw 0 0", None, "the cgroup controller pids is missing"),
+    ],
+)
+def test_cgroups_that_cannot_limit_processes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mounts: str, controllers: str | None, told: str | None
+) -> None:
+    (tmp_path / "mounts").write_text(mounts.format(tmp_path))
+    if controllers is not None:
+        (tmp_path / "cgroup.controllers").write_text(controllers)
+    monkeypatch.setattr(cgroups, "MOUNTS", tmp_path / "mounts")
+    reason = cgroups.obstacle()
+    assert (reason or "").startswith(told or "")
+    assert (reason is None) is (told is None)
 
 
 def test_lost_namespaces_take_all_parts_along() -> None:
