@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleFileNotFound
 from ansible_collections.kubestress.core.plugins.module_utils.results.folder import ResultsError, RunFolder
 from ansible_collections.kubestress.core.plugins.module_utils.results.table import Line
 from ansible_collections.kubestress.core.plugins.plugin_utils.module_action import ModuleAction
+from ansible_collections.kubestress.core.plugins.plugin_utils.places import user_folders
 from ansible_collections.kubestress.core.plugins.plugin_utils.show import show_lines
 
 
@@ -31,7 +34,8 @@ class PlanAction(ModuleAction):
         if not isinstance(fragment, dict) or not isinstance(fragment.get("steps"), list):
             return fragment
         steps = [
-            [self._with_text(item) for item in step] if isinstance(step, list) else step for step in fragment["steps"]
+            [self._with_text(item) for item in step] if isinstance(step, list) else self._with_text(step)
+            for step in fragment["steps"]
         ]
         return {**fragment, "steps": steps}
 
@@ -40,11 +44,29 @@ class PlanAction(ModuleAction):
             return item
         name = str(item["template"])
         try:
-            path = self._find_needle("templates", name)
-        except Exception as error:
-            raise AnsibleActionFail(f"fragments: template {name}: {error}") from error
-        with open(path, encoding="utf-8") as file:
-            return {**item, "content": file.read()}
+            return {**item, "content": self._found(name).read_text(encoding="utf-8")}
+        except OSError as error:
+            raise AnsibleActionFail(f"fragments: template {name}: {error.strerror or error}") from error
+        except UnicodeDecodeError as error:
+            raise AnsibleActionFail(f"fragments: template {name}: it is not UTF-8 text ({error.reason})") from error
+
+    def _found(self, name: str) -> Path:
+        """The file of a template: where Ansible looks for it, then beside the user's playbook, then where they stand.
+
+        In each folder, the one called `templates` in it comes first. Raises AnsibleActionFail with all places.
+        """
+        try:
+            return Path(self._find_needle("templates", name))
+        except AnsibleFileNotFound as error:
+            places = [str(place) for place in error.paths or ()]
+        if not os.path.isabs(name) and not name.startswith("~"):
+            for folder in user_folders():
+                for path in (folder / "templates" / name, folder / name):
+                    if path.is_file():
+                        return path
+                    places.append(str(path))
+        looked = ", ".join(dict.fromkeys(os.path.normpath(place) for place in places)) or os.path.expanduser(name)
+        raise AnsibleActionFail(f"fragments: template {name}: there is no such file; looked for {looked}")
 
     def keep_preflight(self, found: Mapping[str, Any], *, into: Any) -> None:
         """Put what preflight found into run.json of the attempt's folder, if there is one. Raises ResultsError."""
@@ -53,6 +75,19 @@ class PlanAction(ModuleAction):
         names = ("rows", "problems", "cautions", "demand", "existing")
         findings = {name: found[name] for name in names}
         RunFolder.of_attempt(str(into)).update_run(cluster=found["cluster"], preflight=findings)
+
+    def write_rbac(self, found: dict[str, Any], *, path: Any) -> None:
+        """Write the Roles that were asked for; their text goes out of the result. Raises ResultsError.
+
+        In check mode too: the file is what was asked for, and no part of what the run would make.
+        """
+        text = found.pop("rbac", None)
+        if text is None:
+            return
+        try:
+            Path(str(path)).expanduser().write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ResultsError(f"cannot write {path} (rbac_out): {error.strerror or error}") from error
 
 
 def show_table(found: dict[str, Any]) -> None:

@@ -126,7 +126,11 @@ def node_rows(placement: Placement, supply: Supply, levers: Levers) -> list[Row]
     if not placement.known:
         cause = supply.unread.get("nodes", "not read")
         return [Row(name="pods at peak", needed=demand.pods_at_peak, verdict=NO_DATA, note=cause)]
-    rows = [row for group in demand.groups if not placement.nodes(group) for row in [_no_node(placement, group)]]
+    refused: dict[str, list[PodGroup]] = {}
+    for group in demand.groups:
+        if not placement.nodes(group):
+            refused.setdefault(placement.why_none(group), []).append(group)
+    rows = [_no_node(groups, cause) for cause, groups in refused.items()]
     pools = [(groups, nodes) for groups, nodes in placement.pools() if nodes]
     for groups, nodes in pools:
         of = "" if len(pools) == 1 else f" of {', '.join(sorted({group.role for group in groups}))}"
@@ -138,15 +142,14 @@ def node_rows(placement: Placement, supply: Supply, levers: Levers) -> list[Row]
     return rows
 
 
-def _no_node(placement: Placement, group: PodGroup) -> Row:
+def _no_node(groups: list[PodGroup], cause: str) -> Row:
+    """One row for all roles whose pods no node takes for the same cause."""
     cure = (
         "make nodes ready, or set the pods' node selector and tolerations (run_node_selector, run_tolerations) so that "
         "nodes take them"
     )
-    note = placement.why_none(group)
-    return Row(
-        name=f"nodes that take the pods of {group.role}", needed=1, offered=0, verdict=OVER, note=note, cure=cure
-    )
+    roles = ", ".join(dict.fromkeys(group.role for group in groups))
+    return Row(name=f"nodes that take the pods of {roles}", needed=1, offered=0, verdict=OVER, note=cause, cure=cure)
 
 
 def _pool_rows(groups: list[PodGroup], nodes: list[Node], supply: Supply, levers: Levers, *, of: str) -> list[Row]:

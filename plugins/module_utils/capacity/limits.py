@@ -151,6 +151,8 @@ def published_rows(demand: Demand, supply: Supply, nodes: list[Node] | None, lev
         ),
     ]
     rows = []
+    if supply.namespaces is None and "namespaces" in supply.unread:
+        rows.append(Row(name="namespaces there are", needed=None, verdict=NO_DATA, note=supply.unread["namespaces"]))
     for name, needed, offered, lever in limits:
         if needed * 10 >= offered:
             # An estimate's number of pods includes finished ones, which this limit does not mean.

@@ -74,7 +74,7 @@ class Quota:
 
 @dataclass(kw_only=True)
 class Supply:
-    """What was read; None is "no data" with its cause in `unread`, under the names nodes, pods, own pods, quotas.
+    """What was read; None is "no data" with its cause in `unread`, under nodes, namespaces, pods, own pods, quotas.
 
     `pods_running` are unfinished pods without this run's own. On a large cluster they and the nodes' `used_*` are an
     estimate: `pods_estimated` says in a few words how it was made, and is empty where every pod was read.

@@ -15,10 +15,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .fragment import Fragment, PlanError
+from .errors import PlanError
+from .fragment import Fragment
 from .kinds import Made, made_of
 from .pods import PodShape, shape_of
 from .schedule import Expected, Member, expected
+from .scope import OF_THE_RUN
 
 #: Keys of an object below which a value decides what it weighs.
 _WEIGHED_KEYS = frozenset(
@@ -228,6 +230,8 @@ class _Load:
 
 
 def _weighed(fragment: Fragment, namespaces: Sequence[tuple[int, str]], *, existing: int) -> FragmentDemand:
+    if fragment.once:
+        namespaces, existing = [OF_THE_RUN], 0
     number = len(namespaces) - (existing if fragment.makes_namespace else 0)
     varies = any(item.template.varies_in(_WEIGHED_KEYS) for step in fragment.steps for item in step)
     chosen, estimated = _chosen_namespaces(fragment, namespaces) if varies else (namespaces[:1], "")
@@ -239,9 +243,9 @@ def _weighed(fragment: Fragment, namespaces: Sequence[tuple[int, str]], *, exist
     return FragmentDemand(
         fragment=fragment,
         objects={kind: round(count * share) for kind, count in objects.items()},
-        objects_per_namespace=_highest([load.objects for load in loads]),
+        objects_per_namespace={} if fragment.once else _highest([load.objects for load in loads]),
         followers={kind: round(count * share) for kind, count in followers.items()},
-        followers_per_namespace=_highest([load.followers for load in loads]),
+        followers_per_namespace={} if fragment.once else _highest([load.followers for load in loads]),
         groups=_groups(fragment, loads, share),
         pods_unheld=round(share * sum(at_once for load in loads for _key, _all, at_once in _members_of(load))),
         expected=expected(

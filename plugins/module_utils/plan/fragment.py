@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..cluster.labels import run_labels
-from ..errors import KubestressError
 from ..readiness.registry import finishes
+from ..syntax import LABEL_VALUE_RULE, is_label_value
+from .errors import PlanError
 from .jinja import TemplateError
 from .kinds import POD_MAKERS
 from .placement import placement
+from .scope import is_made_once
 from .template import Rendered, Template
 
 #: Variables that differ from object to object, beside the members' own.
@@ -26,7 +28,7 @@ FRAGMENT_OPTIONS: dict[str, dict[str, Any]] = {
     "role": {"type": "str", "required": True},
     "count": {"type": "int"},
     "members": {"type": "list", "elements": "dict"},
-    "steps": {"type": "list", "elements": "list", "required": True},
+    "steps": {"type": "list", "elements": "raw", "required": True},
     "variables": {"type": "dict"},
     "wave": {"type": "dict"},
     "active": {"type": "int"},
@@ -35,6 +37,7 @@ FRAGMENT_OPTIONS: dict[str, dict[str, Any]] = {
     "ready_timeout": {"type": "float"},
     "stall_timeout": {"type": "float"},
     "expect": {"type": "str", "choices": ["normal", "restarts"]},
+    "scope": {"type": "str", "choices": ["namespace", "run"]},
     "processes": {"type": "int"},
     "pod_phases": {"type": "list", "elements": "list"},
     "levers": {"type": "dict"},
@@ -48,10 +51,6 @@ _READY_TIMEOUT_SECONDS = 600.0
 _LEVERS = ("namespaces", "objects", "pods", "requests", "processes")
 
 
-class PlanError(KubestressError):
-    """A fragment cannot be used; the text names the option, its value and what is allowed."""
-
-
 @dataclass(frozen=True, slots=True)
 class Item:
     """A template and how many times a step makes it (`item` counts from 1)."""
@@ -62,11 +61,11 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fragment:
-    """A role's part of the plan, for each namespace: `count` members that each go through `steps` in order.
+    """A role's part of the plan, for each namespace or `once`: `count` members that each go through `steps` in order.
 
     `active`: how many members of a namespace may be unfinished at once, 0 for all. `after`: roles whose objects of
-    the namespace must be ready before the first member is sent. `expect` "restarts": pods that are meant to be killed
-    count as ready once they have run.
+    the namespace must be ready before the first member is sent. `expect` "restarts": pods of
+    StatefulSets are meant to be killed, and each of them has to be, once.
     """
 
     role: str
@@ -93,6 +92,8 @@ class Fragment:
     #: Objects of one member by (apiVersion, kind), as the first member has them.
     kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
     makes_namespace: bool = False
+    #: Whether the members are made once for the run, and not in each namespace: they lie in none.
+    once: bool = False
 
     def values(self, *, namespace: str, namespace_index: int, index: int) -> dict[str, Any]:
         """The varying values of one member, but for `item`."""
@@ -106,6 +107,11 @@ class Fragment:
             for number in range(1, item.count + 1):
                 values["item"] = number
                 yield from item.template.render(values)
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The varying variables that its templates use."""
+        return frozenset().union(*(item.template.uses for step in self.steps for item in step))
 
     def step_makes_pods(self, step: int) -> bool:
         """Whether a step needs the namespace's ServiceAccount."""
@@ -141,6 +147,12 @@ def parse_fragments(raw: list[dict[str, Any]], context: Context) -> list[Fragmen
         unknown = [role for role in fragment.after if role not in roles[:number]]
         if unknown:
             raise PlanError(f"fragments[{number}].after: {unknown[0]!r} is not the role of an earlier fragment")
+        apart = [one.role for one in fragments if fragment.once and one.role in fragment.after and not one.once]
+        if apart:
+            raise PlanError(
+                f"fragments[{number}].after: {apart[0]!r} is made in each namespace, and {fragment.role!r} once for "
+                "the run, so that it can only come after others that are"
+            )
     return fragments
 
 
@@ -150,8 +162,8 @@ def _fragment(entry: dict[str, Any], *, where: str, context: Context) -> Fragmen
         allowed = ", ".join(sorted(FRAGMENT_OPTIONS))
         raise PlanError(f"{where}: unknown key {min(unknown)!r}; allowed are {allowed}")
     role = entry.get("role")
-    if not isinstance(role, str) or not role:
-        raise PlanError(f"{where}.role: {role!r}; a text is needed, it becomes the label kubestress.core/role")
+    if not isinstance(role, str) or not role or not is_label_value(role):
+        raise PlanError(f"{where}.role: {role!r}; it becomes the label kubestress.core/role: {LABEL_VALUE_RULE}")
     where = f"{where} (role {role})"
     members = entry.get("members") or []
     count = _whole(entry.get("count", len(members) or 1), where=f"{where}.count", least=0)
@@ -180,22 +192,33 @@ def _fragment(entry: dict[str, Any], *, where: str, context: Context) -> Fragmen
             pod_phases=_phases(entry.get("pod_phases") or (), where=f"{where}.pod_phases"),
             levers=_levers(entry.get("levers") or {}, where=f"{where}.levers"),
         ),
+        scope=entry.get("scope"),
         stall_timeout=entry.get("stall_timeout"),
         ready_timeout=entry.get("ready_timeout"),
         where=where,
     )
 
 
+def as_steps(raw: Any) -> Any:
+    """The steps as a list of lists: a list of templates alone is one step."""
+    if isinstance(raw, list) and raw and all(isinstance(item, dict) for item in raw):
+        return [raw]
+    return raw
+
+
 def _steps(
     raw: Any, *, where: str, constants: dict[str, Any], labels: dict[str, str], varying: frozenset[str]
 ) -> tuple[tuple[Item, ...], ...]:
-    if not isinstance(raw, list) or not raw or not all(isinstance(step, list) and step for step in raw):
+    given = as_steps(raw)
+    if not isinstance(given, list) or not given or not all(isinstance(step, list) and step for step in given):
         raise PlanError(f"{where}.steps: a list of lists of templates is needed, such as [[{{template: a.yml.j2}}]]")
     steps = []
-    for number, step in enumerate(raw):
+    for number, step in enumerate(given):
         items = []
         for place, item in enumerate(step):
             label = f"{where}.steps[{number}][{place}]"
+            if not isinstance(item, dict):
+                raise PlanError(f"{label}: {item!r}; a dictionary is needed, such as {{template: a.yml.j2}}")
             unknown = set(item) - {"template", "definition", "content", "count"}
             if unknown:
                 raise PlanError(f"{label}: unknown key {min(unknown)!r}; allowed are template, definition, count")
@@ -230,7 +253,9 @@ def _template(
     raise PlanError(f"{where}: give template (a file) or definition (an object or text)")
 
 
-def _with_kinds(fragment: Fragment, *, stall_timeout: Any, ready_timeout: Any, where: str) -> Fragment:
+def _with_kinds(
+    fragment: Fragment, *, scope: str | None, stall_timeout: Any, ready_timeout: Any, where: str
+) -> Fragment:
     """Render the first and the last member: errors show now, and the kinds and the time limits are known."""
     from dataclasses import replace
 
@@ -264,6 +289,7 @@ def _with_kinds(fragment: Fragment, *, stall_timeout: Any, ready_timeout: Any, w
         fragment,
         kinds=kinds,
         makes_namespace=makes_namespace,
+        once=is_made_once(scope, kinds=kinds, used=fragment.uses, where=where),
         stall_timeout_seconds=stall_seconds,
         ready_timeout_seconds=ready_seconds,
         _pod_steps=frozenset(pod_steps),

@@ -12,7 +12,6 @@ object.
 
 from __future__ import annotations
 
-import json
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -21,6 +20,8 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import KubestressError
+from ..libraries import JINJA2, MissingLibrary
+from .filters import FILTERS
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
 MARKER = re.compile(f"{_OPEN}([0-9]+){_CLOSE}")
@@ -40,27 +41,16 @@ class Deferred:
     uses: frozenset[str]
 
 
-class JsonText(str):
-    """What the filter to_json gives: text, but where it is a whole unquoted YAML value, the value itself."""
-
-    __slots__ = ("value",)
-    value: Any
-
-    def __new__(cls, value: Any) -> JsonText:
-        """Keep the value beside its text."""
-        text = super().__new__(cls, json.dumps(value))
-        text.value = value
-        return text
-
-
 class Source:
-    """A template's text, parsed once. Raises TemplateError for a syntax error."""
+    """A template's text, parsed once. Raises TemplateError for a syntax error, and MissingLibrary."""
 
     def __init__(self, text: str, *, name: str, constants: Mapping[str, Any], varying: frozenset[str]) -> None:
-        import jinja2
-        from jinja2 import nodes
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
-
+        try:
+            import jinja2
+            from jinja2 import nodes
+            from jinja2.sandbox import ImmutableSandboxedEnvironment
+        except ImportError as error:
+            raise MissingLibrary([JINJA2], error) from error
         if _OPEN in text or _CLOSE in text:
             raise TemplateError(f"template {name}: the characters U+E000 and U+E001 are not allowed in it")
         self.name = name
@@ -69,16 +59,22 @@ class Source:
         self._environment = ImmutableSandboxedEnvironment(
             undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True, finalize=_marker_for()
         )
-        self._environment.filters["to_json"] = JsonText
+        self._environment.filters.update(FILTERS)
         self.deferred: dict[str, Deferred] = {}
         try:
             tree = self._environment.parse(text, name=name, filename=name)
             text_values: Any = (nodes.Macro, nodes.CallBlock, nodes.AssignBlock, nodes.FilterBlock)
             self._nested_text_allowed = tree.find(text_values) is not None
+            loaded = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "load"}
+            #: The varying variables in the text.
+            self.used = varying.intersection(loaded)
             self.uniform = self._defer(tree, varying)
             code = self._environment.compile(tree, name=name, filename=name)
         except jinja2.TemplateSyntaxError as error:  # an unknown filter or test shows when the tree is compiled
-            raise TemplateError(f"template {name}, line {error.lineno}: {error.message}") from error
+            message = str(error.message)
+            if message.startswith("No filter named"):
+                message += f" Templates have Jinja2's filters, and of Ansible's {', '.join(sorted(FILTERS))}."
+            raise TemplateError(f"template {name}, line {error.lineno}: {message}") from error
         self._template = jinja2.Template.from_code(self._environment, code, self._environment.make_globals(None))
 
     def _defer(self, tree: Any, varying: frozenset[str]) -> bool:

@@ -9,40 +9,14 @@ smaller than was asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from .fragment import Fragment, Item, PlanError
+from .errors import PlanError
+from .fragment import Fragment, Item
 from .kinds import group_of
-
-#: (API group, kind), as far as these are Kubernetes' own; of others only the API server knows.
-_CLUSTER_SCOPED = frozenset(
-    {
-        ("", "Namespace"),
-        ("", "Node"),
-        ("", "PersistentVolume"),
-        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
-        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
-        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
-        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
-        ("apiextensions.k8s.io", "CustomResourceDefinition"),
-        ("apiregistration.k8s.io", "APIService"),
-        ("certificates.k8s.io", "CertificateSigningRequest"),
-        ("flowcontrol.apiserver.k8s.io", "FlowSchema"),
-        ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"),
-        ("networking.k8s.io", "IngressClass"),
-        ("node.k8s.io", "RuntimeClass"),
-        ("rbac.authorization.k8s.io", "ClusterRole"),
-        ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
-        ("resource.k8s.io", "DeviceClass"),
-        ("resource.k8s.io", "ResourceSlice"),
-        ("scheduling.k8s.io", "PriorityClass"),
-        ("storage.k8s.io", "CSIDriver"),
-        ("storage.k8s.io", "StorageClass"),
-        ("storage.k8s.io", "VolumeAttachment"),
-    }
-)
-_OF_NAMESPACE = frozenset({"namespace", "namespace_index"})
+from .scope import CLUSTER_SCOPED, OF_NAMESPACE, OF_THE_RUN, is_cluster_scoped
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,39 +47,60 @@ def check_names(fragments: Sequence[Fragment], namespaces: Sequence[tuple[int, s
     """
     made: dict[_Key, _Maker] = {}
     for fragment in fragments:
-        for key, maker in _made_by(fragment, namespaces[0]):
-            _add(made, key, maker)
+        for namespace in (OF_THE_RUN,) if fragment.once else namespaces[:1]:
+            for key, maker in _made_by(fragment, namespace):
+                _add(made, key, maker)
     for fragment in fragments:
-        if fragment.count and any(_is_cluster_scoped(*kind) for kind in fragment.kinds):
+        if fragment.count and not fragment.once and any(is_cluster_scoped(*kind) for kind in fragment.kinds):
             _check_over_namespaces(made, fragment, namespaces)
+
+
+def planned_names(
+    fragments: Sequence[Fragment], namespaces: Sequence[tuple[int, str]], *, existing: Collection[str] = ()
+) -> Iterator[tuple[str, str, str, str]]:
+    """apiVersion, kind, namespace and name of every object that the fragments make; not the `existing` namespaces.
+
+    Raises TemplateError.
+    """
+    for index, namespace in (OF_THE_RUN, *namespaces):
+        for fragment in fragments:
+            if fragment.once is not ((index, namespace) == OF_THE_RUN):
+                continue
+            if fragment.makes_namespace and namespace in existing:
+                continue
+            for item, values in _items(fragment, (index, namespace)):
+                for api_version, kind, name in item.template.names(values):
+                    yield api_version, kind, namespace, name
 
 
 def _check_over_namespaces(made: dict[_Key, _Maker], fragment: Fragment, namespaces: Sequence[tuple[int, str]]) -> None:
     items = [item for step in fragment.steps for item in step]
     # Where no name depends on the namespace, the second one repeats the first.
-    differ = any(item.template.names_use(_OF_NAMESPACE) for item in items)
+    differ = any(item.template.names_use(OF_NAMESPACE) for item in items)
     for namespace in namespaces[1:] if differ else namespaces[1:2]:
         for key, maker in _made_by(fragment, namespace):
-            if (key[0], key[1]) in _CLUSTER_SCOPED:
+            if (key[0], key[1]) in CLUSTER_SCOPED:
                 _add(made, key, maker)
-
-
-def _is_cluster_scoped(api_version: str, kind: str) -> bool:
-    return (group_of(api_version), kind) in _CLUSTER_SCOPED
 
 
 def _made_by(fragment: Fragment, namespace: tuple[int, str]) -> Iterator[tuple[_Key, _Maker]]:
     """The objects of a fragment in one namespace."""
-    number, name = namespace
+    for item, values in _items(fragment, namespace):
+        place, name = values["item"], namespace[1]
+        maker = _Maker(fragment.role, values["index"], place, item.count, name, item.template.name)
+        for api_version, kind, object_name in item.template.names(values):
+            yield (group_of(api_version), kind, object_name), maker
+
+
+def _items(fragment: Fragment, namespace: tuple[int, str]) -> Iterator[tuple[Item, dict[str, Any]]]:
+    """Each template of each member of a fragment in one namespace, with the values to render it with."""
     items: list[Item] = [item for step in fragment.steps for item in step]
     for index in range(1, fragment.count + 1):
-        values = fragment.values(namespace=name, namespace_index=number, index=index)
+        values = fragment.values(namespace=namespace[1], namespace_index=namespace[0], index=index)
         for item in items:
             for place in range(1, item.count + 1):
                 values["item"] = place
-                maker = _Maker(fragment.role, index, place, item.count, name, item.template.name)
-                for api_version, kind, object_name in item.template.names(values):
-                    yield (group_of(api_version), kind, object_name), maker
+                yield item, values
 
 
 def _add(made: dict[_Key, _Maker], key: _Key, maker: _Maker) -> None:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, ClassVar
 
-from .jinja import MARKER, Deferred, JsonText, Source, TemplateError
+from ..libraries import YAML, MissingLibrary
+from .filters import DataText
+from .jinja import MARKER, Deferred, Source, TemplateError
 from .kinds import POD_TEMPLATE
 
 Values = Mapping[str, Any]
@@ -61,7 +63,7 @@ class _Leaf:
 
 
 def _native(value: Any) -> Any:
-    return value.value if isinstance(value, JsonText) else value
+    return value.value if isinstance(value, DataText) else value
 
 
 def _text(value: Any) -> str:
@@ -95,6 +97,11 @@ class Template:
     def from_object(cls, definition: Mapping[str, Any], **arguments: Any) -> Template:
         """A template out of an object given as data; Jinja expressions in its strings work as in a file."""
         return cls(json.dumps(definition, indent=1), **arguments)
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The varying variables that it uses anywhere."""
+        return self._source.used
 
     def varies_in(self, keys: frozenset[str]) -> bool:
         """Whether what stands below one of these keys may differ from object to object."""
@@ -130,6 +137,11 @@ class Template:
             if not isinstance(tree.get(key), str):
                 raise TemplateError(f"template {self.name}: {key} is missing or varies; it must be a fixed text")
         metadata = _child(tree, "metadata", self.name)
+        if "name" not in metadata and tree["kind"].endswith("List") and "items" in tree:
+            raise TemplateError(
+                f"template {self.name}: {tree['kind']} is a list of objects; write each as a document of its own, "
+                "with a line '---' between two"
+            )
         if "name" not in metadata:
             raise TemplateError(
                 f"template {self.name}: metadata.name is missing (generateName would make a second run create more)"
@@ -270,8 +282,10 @@ def _filler(leaf: _Leaf) -> _Filler:
 
 def _parse_yaml(text: str, table: list[Any], *, name: str) -> list[Any]:
     """The documents of a text with markers. A constant value goes into its place now, a Deferred stays as a _Leaf."""
-    import yaml
-
+    try:
+        import yaml
+    except ImportError as error:
+        raise MissingLibrary([YAML], error) from error
     loader_class = _loader_class()
     loader = loader_class(text)
     loader.kubestress_table = table

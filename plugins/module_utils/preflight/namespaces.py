@@ -95,6 +95,12 @@ def _refusal(owner: str, spaces: list[str], names: Names) -> str:
     )
 
 
+def absent_line(spaces: list[str], names: Names) -> str:
+    """For those that the user says exist, and that do not."""
+    they = "does" if len(spaces) == 1 else "do"
+    return f"{_listing(spaces, f'{they} not exist')}, but {names.existing} names {'it' if they == 'does' else 'them'}"
+
+
 def _listing(spaces: list[str], verb: str | None = None) -> str:
     plural = len(spaces) > 1
     more = f" and {len(spaces) - _LISTED} more" if len(spaces) > _LISTED else ""

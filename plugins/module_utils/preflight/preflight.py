@@ -16,17 +16,35 @@ from ..capacity.limits import consent_line
 from ..capacity.rows import NO_DATA, OK, OVER, UNKNOWN, WARNING, Row
 from ..capacity.supply import Node, Supply
 from ..cluster.client import Cluster, RetryPolicy
-from ..cluster.discovery import Discovery
+from ..cluster.discovery import Discovery, Resource, served
 from ..cluster.inventory import is_openshift
+from ..cluster.reviews import user_name
 from ..errors import ModuleFailed
-from ..plan.access import needed_access
-from ..plan.arguments import context_of, fragments_of, namespaces_of
+from ..plan.access import cleanup_access, lists_of, needed_access
+from ..plan.arguments import check_namespaces, context_of, fragments_of, namespaces_of
 from ..plan.demand import Demand, demand_of
-from ..plan.fragment import Fragment
+from ..plan.fragment import Fragment, PlanError
 from ..plan.names import check_names
-from ..results.table import BAD, FAINT, GOOD, PLAIN, WARN, Line, columns, heading, wrapped
+from ..results.table import (
+    BAD,
+    FAINT,
+    GOOD,
+    MESSAGE,
+    PLAIN,
+    WARN,
+    Line,
+    brief,
+    columns,
+    heading,
+    shortened,
+    wrapped,
+)
 from ..settings.roles.preflight import ROLE as PREFLIGHT
-from .namespaces import OF_MODULES, OF_ROLES, Names, sort_out
+from ..settings.setting import SettingError
+from ..syntax import SERVICE_ACCOUNT_RULE, is_service_account
+from .kinds import resources_of
+from .namespaces import OF_MODULES, OF_ROLES, Names, absent_line, sort_out
+from .rbac import Rights, missing_line, rbac_text, user_of_account
 from .survey import Survey, Wanted, survey
 
 #: Requests of the module in flight at once; enough to read side by side, and no stress of its own.
@@ -48,22 +66,33 @@ PREFLIGHT_OPTIONS: dict[str, dict[str, Any]] = {
     "nodes_sampled": PREFLIGHT["preflight_nodes_sampled"].argument_spec(),
     "read_budget": PREFLIGHT["preflight_read_budget"].argument_spec(),
     "exact_pods": PREFLIGHT["preflight_exact_pods"].argument_spec(),
+    "rbac_out": {"type": "path"},
+    "rbac_account": {"type": "str", "default": ""},
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """What is to be judged: compiled fragments for namespaces, given as (index, name); some may exist already."""
+    """What is to be judged: compiled fragments for namespaces, given as (index, name); some may exist already.
+
+    `openshift`: the fragments were compiled for it.
+    """
 
     run_id: str
     fragments: Sequence[Fragment]
     namespaces: Sequence[tuple[int, str]]
     existing: Collection[str] = ()
+    openshift: bool = False
+
+    @property
+    def names_owners(self) -> bool:
+        """Whether the plan says which namespaces are its own; one without a fragment for them takes what is there."""
+        return any(fragment.makes_namespace for fragment in self.fragments)
 
     @property
     def makes_namespaces(self) -> bool:
-        """Whether the plan makes its namespaces, or works in those that are there."""
-        return any(fragment.makes_namespace for fragment in self.fragments)
+        """Whether the plan may have to make one of its namespaces, or works in those that are there."""
+        return self.names_owners and not set(self.existing).issuperset(name for _index, name in self.namespaces)
 
     @property
     def names(self) -> Names:
@@ -76,7 +105,8 @@ class Question:
     """What the user asked for. `read_budget_seconds` bounds the counting of pods that run already.
 
     `profile` and `risk` are for messages: a plan with a risk needs `accept_risk`. `cleans_up`: the run deletes its
-    namespaces in the end. Up to `exact_pods` pods of the cluster are read one by one.
+    namespaces in the end. Up to `exact_pods` pods of the cluster are read one by one. With `rbac_out` the answer has
+    the rights that the plan needs, for the ServiceAccount `rbac_account` or for the user of the connection.
     """
 
     profile: str = ""
@@ -88,12 +118,17 @@ class Question:
     nodes_sampled: int = PREFLIGHT["preflight_nodes_sampled"].default
     read_budget_seconds: float = PREFLIGHT["preflight_read_budget"].default
     exact_pods: int = PREFLIGHT["preflight_exact_pods"].default
+    rbac_out: str | None = None
+    rbac_account: str = ""
 
     @classmethod
     def of(cls, options: Mapping[str, Any], *, check_mode: bool) -> Question:
         """From a module's options. Raises SettingError naming the option, its value, and what is allowed."""
         for name in ("nodes_sampled", "read_budget", "exact_pods"):
             PREFLIGHT[f"preflight_{name}"].check(name, options[name])
+        account = options["rbac_account"]
+        if account and not is_service_account(account):
+            raise SettingError(f"rbac_account: {account!r} is not allowed; {SERVICE_ACCOUNT_RULE}")
         given = {name: value for name, value in options.items() if name != "read_budget"}
         return cls(**given, read_budget_seconds=options["read_budget"], check_mode=check_mode)
 
@@ -109,13 +144,14 @@ class Answer:
     demand: dict[str, Any] = field(default_factory=dict)
     existing: dict[str, list[str]] = field(default_factory=dict)
     needed_access: list[str] = field(default_factory=list)
+    rbac: str | None = None
 
     def message(self) -> str:
-        """Why the run must not start, as one line."""
+        """Why the run must not start, in a message; `problems` has all of it."""
         if len(self.problems) == 1:
-            return f"preflight: {self.problems[0]}"
-        numbered = " ".join(f"({number}) {text}." for number, text in enumerate(self.problems, 1))
-        return f"preflight: {len(self.problems)} reasons not to start: {numbered}"
+            return f"preflight: {shortened(self.problems[0], MESSAGE)}"
+        numbered = [f"({number}) {text}" for number, text in enumerate(self.problems, 1)]
+        return f"preflight: {len(self.problems)} reasons not to start: {brief(numbered, rest='see the table above')}"
 
 
 async def run_module(params: Mapping[str, Any], auth: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
@@ -124,18 +160,20 @@ async def run_module(params: Mapping[str, Any], auth: dict[str, Any], *, check_m
     context, namespaces = context_of(params), namespaces_of(params)
     # Bad input is refused before a server is asked for anything.
     fragments = fragments_of(params, context)
+    check_namespaces(fragments, namespaces)
     check_names(fragments, namespaces)
     slots = asyncio.Semaphore(_IN_FLIGHT)
     retry = RetryPolicy(deadline_seconds=_DEADLINE_SECONDS)
     async with await Cluster.open(auth, retry=retry, admission=lambda: slots) as cluster:
         await cluster.version()
-        if await is_openshift(cluster):
+        if openshift := await is_openshift(cluster):
             fragments = fragments_of(params, replace(context, openshift=True))
         planned = Planned(
             run_id=params["run_id"],
             fragments=fragments,
             namespaces=namespaces,
             existing=params["existing_namespaces"],
+            openshift=openshift,
         )
         answer = await preflight(cluster, Discovery(cluster), planned, question)
     result = result_of(answer, planned, question)
@@ -146,10 +184,10 @@ async def run_module(params: Mapping[str, Any], auth: dict[str, Any], *, check_m
 
 async def preflight(cluster: Cluster, discovery: Discovery, planned: Planned, question: Question) -> Answer:
     """Read the cluster and judge. Raises ClusterError, and PlanError for a template with a broken quantity."""
-    kinds = {kind for fragment in planned.fragments for kind in fragment.kinds}
-    plurals = {kind: (await discovery.resource(*kind)).plural for kind in sorted(kinds)}
+    resources = await resources_of(discovery, planned.fragments)
     demand = demand_of(planned.fragments, namespaces=planned.namespaces, existing=planned.existing)
-    access = needed_access(planned.fragments, plurals, cleans_up=question.cleans_up)
+    makes = planned.makes_namespaces
+    access = needed_access(planned.fragments, resources, cleans_up=question.cleans_up, makes_namespaces=makes)
 
     def takes_pods(node: Node) -> bool:
         return bool(Placement(demand, Supply(nodes=[node])).all_nodes())
@@ -163,21 +201,46 @@ async def preflight(cluster: Cluster, discovery: Discovery, planned: Planned, qu
         nodes_sampled=question.nodes_sampled,
         budget_seconds=question.read_budget_seconds,
         exact_pods=question.exact_pods,
-        makes_namespaces=planned.makes_namespaces,
+        makes_namespaces=makes,
+        openshift=planned.openshift,
     )
     found = await survey(cluster, wanted, takes_pods=takes_pods)
     answer = judge(planned, question, found)
     answer.needed_access = [str(one) for one in access]
+    if question.rbac_out:
+        answer.rbac = await _rbac(cluster, planned, question, resources)
     return answer
+
+
+async def _rbac(cluster: Cluster, planned: Planned, question: Question, resources: Mapping[Any, Resource]) -> str:
+    """What the plan needs, as Roles and bindings: to run, and to remove what it made."""
+    user = user_of_account(question.rbac_account) if question.rbac_account else await user_name(cluster)
+    if not user:
+        raise PlanError("rbac_account: none is given, and the API server does not say who we are; name NAMESPACE/NAME")
+    makes = planned.makes_namespaces
+    cleanup = cleanup_access(planned.fragments, resources, makes_namespaces=makes)
+    if makes:
+        # A namespace is deleted only if all that is in it could be listed.
+        every = (await served(cluster)).with_verbs("list", "delete")
+        cleanup += lists_of((each.api_version, each) for each in every if each.namespaced)
+    rights = Rights(
+        run_id=planned.run_id,
+        user=user,
+        namespaces=[] if makes else [name for _index, name in planned.namespaces],
+        uses={"run": needed_access(planned.fragments, resources, makes_namespaces=makes), "cleanup": cleanup},
+    )
+    return rbac_text(rights)
 
 
 def judge(planned: Planned, question: Question, found: Survey) -> Answer:
     """The answer from what was read. Pure."""
     wanted = [name for _index, name in planned.namespaces]
     # A plan that makes no namespaces works in those that are there, no matter who made them.
-    listed = planned.existing if planned.makes_namespaces else wanted
+    listed = planned.existing if planned.names_owners else wanted
     existing = sort_out(found.namespaces, run_id=planned.run_id, wanted=wanted, listed=listed, names=planned.names)
     there = existing.own | existing.allowed
+    if "namespaces" in found.supply.unread:
+        there |= set(planned.existing).intersection(wanted)  # the user says so, and nobody else does
     demand = demand_of(planned.fragments, namespaces=planned.namespaces, existing=there)
     answer = Answer(rows=compare(demand, found.supply, own_namespaces=set(existing.own)))
     placement = Placement(demand, found.supply)
@@ -185,9 +248,10 @@ def judge(planned: Planned, question: Question, found: Survey) -> Answer:
     answer.demand = demand_facts(placement.demand)
     answer.existing = {"own": sorted(existing.own), "allowed": sorted(existing.allowed)}
     if found.missing:
-        listed = ", ".join(str(access) for access in found.missing)
-        answer.problems.append(f"missing permissions: {listed}: grant them to the user of this connection")
+        answer.problems.append(missing_line(found.missing))
     answer.problems += existing.refusals
+    if absent := sorted(found.absent.intersection(planned.existing)):
+        answer.problems.append(absent_line(absent, planned.names))
     _judge_limits(question, planned.names, answer)
     if question.risk and not question.accept_risk:
         line = consent_line(
@@ -303,6 +367,7 @@ def result_of(answer: Answer, planned: Planned, question: Question) -> dict[str,
         "needed_access": answer.needed_access,
         "cluster": answer.cluster,
         "existing": answer.existing,
+        **({"rbac": answer.rbac} if answer.rbac is not None else {}),
     }
 
 

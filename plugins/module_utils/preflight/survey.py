@@ -11,10 +11,14 @@ from dataclasses import dataclass, field
 
 from ..capacity.supply import Node, NodeProcesses, Quota, Supply, node_of, quota_of
 from ..capacity.usage import evenly
-from ..cluster.access import Access
+from ..cluster.access import Access, Missing
 from ..cluster.client import Cluster
 from ..cluster.decoding import decoder
-from ..cluster.inventory import KubeletFacts, is_openshift, kubelet_facts, missing_access, read_each
+from ..cluster.errors import Forbidden, NotFound
+from ..cluster.inventory import KubeletFacts, kubelet_facts, read_each
+from ..cluster.proof import object_of
+from ..cluster.reviews import missing_access
+from ..cluster.scopes import MAX_NAMESPACES
 from ..cluster.watch import METADATA_ONLY
 from .pages import Named, NamedPage, NodePage, QuotaObject, QuotaPage
 from .pods import PodsWanted, count_pods
@@ -26,7 +30,7 @@ class Wanted:
 
     `budget_seconds` bounds the reading of pods, `nodes_sampled` the number of kubelets that are asked. In a cluster of
     more than `exact_pods` pods, what runs is estimated from the pods of some nodes. A run that does not make its
-    namespaces may have rights in these alone.
+    namespaces may have rights in these alone. `openshift`: what was found when the plan was compiled.
     """
 
     run_id: str
@@ -38,17 +42,23 @@ class Wanted:
     budget_seconds: float
     exact_pods: int = 20_000
     makes_namespaces: bool = True
+    openshift: bool = False
 
 
 @dataclass
 class Survey:
-    """What was read. `namespaces` are objects of the wanted names, with metadata only; `missing`: permissions."""
+    """What was read.
+
+    `namespaces` are objects of the wanted names, with metadata only; `absent` are those of the names that do not exist.
+    `missing`: permissions.
+    """
 
     version: dict[str, str]
     openshift: bool = False
     supply: Supply = field(default_factory=Supply)
     namespaces: list[Named] = field(default_factory=list)
-    missing: list[Access] = field(default_factory=list)
+    absent: set[str] = field(default_factory=set)
+    missing: list[Missing] = field(default_factory=list)
 
 
 async def survey(cluster: Cluster, wanted: Wanted, *, takes_pods: Callable[[Node], bool]) -> Survey:
@@ -57,12 +67,11 @@ async def survey(cluster: Cluster, wanted: Wanted, *, takes_pods: Callable[[Node
     What may not be read stays None in the supply, with its cause in `unread`. Raises ClusterError.
     """
     # First and alone: an unreachable server is reported once and quickly, not by ten requests that each give up.
-    found = Survey(version=await cluster.version())
+    found = Survey(version=await cluster.version(), openshift=wanted.openshift)
     await asyncio.gather(
         _namespaces(cluster, wanted, found),
         _access(cluster, wanted, found),
         _nodes(cluster, wanted, found, takes_pods),
-        _platform(cluster, found),
     )
     return found
 
@@ -70,10 +79,6 @@ async def survey(cluster: Cluster, wanted: Wanted, *, takes_pods: Callable[[Node
 async def _access(cluster: Cluster, wanted: Wanted, found: Survey) -> None:
     within = () if wanted.makes_namespaces else list(wanted.namespaces)
     found.missing = await missing_access(cluster, wanted.access, within=within)
-
-
-async def _platform(cluster: Cluster, found: Survey) -> None:
-    found.openshift = await is_openshift(cluster)
 
 
 async def _namespaces(cluster: Cluster, wanted: Wanted, found: Survey) -> None:
@@ -93,13 +98,26 @@ async def _namespaces(cluster: Cluster, wanted: Wanted, found: Survey) -> None:
     )
     if unread:
         supply.unread["namespaces"] = unread
-        return
-    supply.namespaces = len(there)
-    here = {item["metadata"]["name"] for item in found.namespaces}
-    if here:
-        await _quotas(cluster, here, supply)
+        await asyncio.gather(*(_namespace(cluster, name, found) for name in list(names)[:MAX_NAMESPACES]))
+    else:
+        supply.namespaces = len(there)
+        found.absent = names - {item["metadata"]["name"] for item in found.namespaces}
+    # Those that could not be seen may be there.
+    there_or_unknown = names - found.absent
+    if there_or_unknown:
+        await _quotas(cluster, there_or_unknown, supply)
     else:
         supply.quotas = []
+
+
+async def _namespace(cluster: Cluster, name: str, found: Survey) -> None:
+    """One by its name, for a user who may not list them; who may not even do that knows nothing of it."""
+    try:
+        found.namespaces.append(await cluster.get(f"/api/v1/namespaces/{name}", decode=object_of))
+    except NotFound:
+        found.absent.add(name)
+    except Forbidden:
+        pass
 
 
 async def _quotas(cluster: Cluster, namespaces: set[str], supply: Supply) -> None:
@@ -109,9 +127,13 @@ async def _quotas(cluster: Cluster, namespaces: set[str], supply: Supply) -> Non
         if item["metadata"]["namespace"] in namespaces:
             quotas.append(quota_of(item))
 
-    unread = await read_each(
-        cluster, "/api/v1/resourcequotas", take, decode=decoder(QuotaPage), begin_again=quotas.clear
-    )
+    page = decoder(QuotaPage)
+    unread = await read_each(cluster, "/api/v1/resourcequotas", take, decode=page, begin_again=quotas.clear)
+    if unread and len(namespaces) <= MAX_NAMESPACES:
+        quotas.clear()
+        paths = [f"/api/v1/namespaces/{name}/resourcequotas" for name in sorted(namespaces)]
+        causes = await asyncio.gather(*(read_each(cluster, path, take, decode=page) for path in paths))
+        unread = next(filter(None, causes), None)
     if unread:
         supply.unread["quotas"] = unread
     else:

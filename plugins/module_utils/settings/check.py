@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .convert import converted
@@ -40,11 +40,15 @@ class Given:
 
 @dataclass(frozen=True)
 class Checked:
-    """The settings in their types; they hold if there are no `problems`. Problems and warnings are one line each."""
+    """The settings in their types; they hold if there are no `problems`. Problems and warnings are one line each.
+
+    `environment` has the settings of a run that an environment variable gave, with that variable's name.
+    """
 
     settings: dict[str, Any]
     problems: list[str]
     warnings: list[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_run(given: Given) -> Checked:
@@ -54,11 +58,23 @@ def check_run(given: Given) -> Checked:
     if settings.get("run_profile_required") and not given.profile:
         listed = ", ".join(given.profiles)
         problems.append(f"profile: none is given; -e profile=NAME with one of {listed}, or the path of a .yml file")
-    return _with_unknown_names(given, settings, problems, policy=settings.get("run_unknown_variables", "refuse"))
+    fixed = settings.get("run_profile_fixed")
+    if fixed and given.profile != fixed:
+        problems.append(
+            f"profile: {given.profile or 'none'} is given, but this playbook is for the profile {fixed}; "
+            "the playbook kubestress.core.stress takes any"
+        )
+    checked = _with_unknown_names(given, settings, problems, policy=settings.get("run_unknown_variables", "refuse"))
+    return replace(
+        checked, environment={name: found.environment for name, found in sources.items() if found.environment}
+    )
 
 
-def check_role(given: Given, role: Role) -> Checked:
-    """Check the variables of a role that works without a run, and those of other roles that it reads."""
+def check_role(given: Given, role: Role, *, complete: bool = True) -> Checked:
+    """Check the variables of a role that works without a run, and those of other roles that it reads.
+
+    `complete`: what the role cannot do without must be given.
+    """
     policy = SETTINGS["run_unknown_variables"]
     needed = [*role.settings, *(SETTINGS[name] for name in role.reads), policy]
     settings, sources, problems = _converted(given, needed)
@@ -66,30 +82,45 @@ def check_role(given: Given, role: Role) -> Checked:
     # made, which allows more.
     own = {setting.name: settings[setting.name] for setting in role.settings if setting.name in settings}
     problems += [_with_source(line, sources) for line in problems_of(own)]
-    missing = [name for name in role.requires if name in settings and not settings[name]]
-    problems += [f"{name}: none is given; name one, as in -e {name}=…" for name in missing]
+    if complete:
+        problems += _missing(role, settings)
     return _with_unknown_names(given, settings, problems, policy=settings.pop(policy.name, "refuse"))
 
 
-def _converted(given: Given, wanted: Collection[Setting]) -> tuple[dict[str, Any], dict[str, str], list[str]]:
-    """The values that can be converted, by name; the sources of all values; and the problems of the others."""
+def _missing(role: Role, settings: Mapping[str, Any]) -> list[str]:
+    """Lines on what the role requires, or on what is given beside that which takes its place."""
+    if role.instead and settings.get(role.instead) is not None:
+        both = [name for name in role.requires if settings.get(name)]
+        return [f"{role.instead}: {settings[role.instead]} is given beside {name}; give one of them" for name in both]
+    if role.instead and role.instead not in settings:
+        return []  # it is given, and refused by itself
+    missing = [name for name in role.requires if name in settings and not settings[name]]
+    instead = f", or give {role.instead}" if role.instead else ""
+    return [f"{name}: none is given; name one, as in -e {name}=…{instead}" for name in missing]
+
+
+def _converted(given: Given, wanted: Collection[Setting]) -> tuple[dict[str, Any], dict[str, Found], list[str]]:
+    """The values that can be converted, by name; where all values were found; and the problems of the others."""
     settings: dict[str, Any] = {}
-    sources: dict[str, str] = {}
+    sources: dict[str, Found] = {}
     problems: list[str] = []
     for setting in wanted:
         try:
             found = given.value_of(setting)
-            sources[setting.name] = found.source
+            sources[setting.name] = found
             settings[setting.name] = converted(setting, found.value)
         except SettingError as error:
             problems.append(_with_source(str(error), sources))
     return settings, sources, problems
 
 
-def _with_source(line: str, sources: Mapping[str, str]) -> str:
+def _with_source(line: str, sources: Mapping[str, Found]) -> str:
     """A user who never wrote the variable's name must see where its value was found."""
-    source = sources.get(line.partition(":")[0], "")
-    return f"{line} (from the {source})" if source else line
+    found = sources.get(line.partition(":")[0])
+    if found is None or not found.source:
+        return line
+    switch = "; run_environment=false leaves such variables out" if found.environment else ""
+    return f"{line} (from the {found.source}{switch})"
 
 
 def _with_unknown_names(given: Given, settings: dict[str, Any], problems: list[str], *, policy: str) -> Checked:

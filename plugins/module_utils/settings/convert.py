@@ -139,10 +139,13 @@ def _elements(setting: Setting, values: list[Any]) -> list[Any]:
 
 
 def _chosen(setting: Setting, value: Any) -> Any:
-    """The choice that `value` names, in upper or lower case, as LOG_LEVEL=info always worked."""
+    """The choice that `value` names, in upper or lower case or by a synonym, as LOG_LEVEL=info always worked."""
+    word = str(value).strip().lower()
     for choice in setting.choices:
-        if str(value).strip().lower() == choice.lower():
+        if word == choice.lower():
             return choice
+    if word in setting.synonyms:
+        return setting.synonyms[word]
     raise SettingError(f"{setting.name}: {shown(value)} is not allowed; choose one of {', '.join(setting.choices)}")
 
 

@@ -16,6 +16,8 @@ from typing import Any
 from .names import is_unset
 from .setting import Setting
 
+_FROM_ENVIRONMENT = "environment variable "
+
 
 @dataclass(frozen=True)
 class Found:
@@ -23,6 +25,11 @@ class Found:
 
     value: Any
     source: str = ""
+
+    @property
+    def environment(self) -> str:
+        """The environment variable that gave the value; "" if none did."""
+        return self.source.removeprefix(_FROM_ENVIRONMENT) if self.source.startswith(_FROM_ENVIRONMENT) else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +44,7 @@ class Fallback:
         """The environment variable, if it is set and not empty; else the profile's value; else the default."""
         text = self.environment.get(environment or "")
         if not is_unset(text):
-            return Found(text, f"environment variable {environment}")
+            return Found(text, _FROM_ENVIRONMENT + str(environment))
         value = self.profile_values.get(name)
         if not is_unset(value):
             return Found(value, f"profile {self.profile}")

@@ -51,9 +51,12 @@ def observation_name(settings: Settings) -> Iterator[str]:
 
 
 def namespace_names(settings: Settings) -> Iterator[str]:
-    """Prefix and largest index together are a valid name."""
+    """Prefix and largest index together are a valid name, where names are not listed; no listed one comes twice."""
+    listed = settings.get("namespaces_names") or []
+    for name in sorted({name for name in listed if listed.count(name) > 1}):
+        yield f"namespaces_names: {shown(name)} comes twice; each namespace once"
     prefix, total = settings.get("namespaces_prefix"), settings.get("namespaces_total")
-    if prefix is None or total is None:
+    if listed or prefix is None or total is None:
         return
     last = max(total, 1)
     name = f"{prefix}-{last}"
@@ -73,7 +76,7 @@ def namespace_names(settings: Settings) -> Iterator[str]:
 
 def listed_names(settings: Settings) -> Iterator[str]:
     """Names of namespaces and Secrets."""
-    for variable in ("namespaces_existing", "observe_namespaces"):
+    for variable in ("namespaces_names", "namespaces_existing", "cleanup_namespaces", "observe_namespaces"):
         for name in settings.get(variable) or []:
             if not names.is_dns_label(name):
                 yield f"{variable}: {shown(name)} is not the name of a namespace; {names.DNS_LABEL_RULE}"
@@ -83,6 +86,15 @@ def listed_names(settings: Settings) -> Iterator[str]:
                 f"run_image_pull_secrets: {shown(name)} is not the name of a Secret; lower-case letters, digits, "
                 "'-' and '.', first and last a letter or digit, at most 253 characters"
             )
+
+
+def rights_account(settings: Settings) -> Iterator[str]:
+    """Whom preflight's Roles are for, if it is not the user of the connection."""
+    account = settings.get("preflight_rbac_account")
+    if account and not names.is_service_account(account):
+        yield f"preflight_rbac_account: {shown(account)} is not allowed; {names.SERVICE_ACCOUNT_RULE}"
+    elif account and settings.get("preflight_rbac_out") == "":
+        yield f"preflight_rbac_account: {shown(account)} has no effect without preflight_rbac_out"
 
 
 def labels(settings: Settings) -> Iterator[str]:
@@ -182,6 +194,7 @@ RULES: tuple[Rule, ...] = (
     observation_name,
     namespace_names,
     listed_names,
+    rights_account,
     labels,
     images,
     quantities,

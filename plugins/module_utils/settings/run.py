@@ -18,7 +18,16 @@ _SUFFIX_LENGTH = 5
 
 #: Settings of where a run writes and what it is allowed, not of what it does: the same load has the same hash.
 _NOT_HASHED = frozenset(
-    {"run_id", "run_log_file", "run_log_level", "run_profile_required", "run_results_dir", "run_unknown_variables"}
+    {
+        "run_environment",
+        "run_id",
+        "run_log_file",
+        "run_log_level",
+        "run_profile_fixed",
+        "run_profile_required",
+        "run_results_dir",
+        "run_unknown_variables",
+    }
 )
 _NOT_HASHED_PREFIXES = ("cleanup_", "observe_", "preflight_", "report_")
 

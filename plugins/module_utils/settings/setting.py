@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import KubestressError
@@ -63,6 +63,7 @@ class Setting:
     """One variable of one role.
 
     - `type`, `elements`, `choices` and `options` are those of Ansible's argument specs.
+    - `synonyms`: other words for the choices, in lower case.
     - `default` None: the variable is unset by default.
     - `allowed`: the range of a number.
     - `environment`, `old_flags`: how the scripts that this collection replaces called it.
@@ -79,6 +80,7 @@ class Setting:
     old_flags: tuple[str, ...] = ()
     elements: str | None = None
     choices: tuple[str, ...] = ()
+    synonyms: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Any]] | None = None
     of_run: bool = True
     meaning: str = ""
@@ -130,7 +132,7 @@ class Role:
     """A role's entry points.
 
     `alone`: it also works without a run. Then `reads` are the variables of other roles that it takes, and `requires`
-    those without which it can do nothing.
+    those without which it can do nothing; `instead` is one that takes their place.
     """
 
     name: str
@@ -138,6 +140,7 @@ class Role:
     alone: bool = False
     reads: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
+    instead: str = ""
 
     @property
     def settings(self) -> tuple[Setting, ...]:

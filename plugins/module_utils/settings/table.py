@@ -16,6 +16,7 @@ from .roles import (
     connectivity,
     deployments,
     local_cluster,
+    must_gather,
     namespaces,
     observe,
     preflight,
@@ -40,6 +41,7 @@ ROLES = {
         report,
         cleanup,
         local_cluster,
+        must_gather,
     )
 }
 

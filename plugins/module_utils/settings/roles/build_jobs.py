@@ -117,7 +117,20 @@ _SETTINGS = (
         allowed=Range(0, 83),
         meaning=(
             "Busy loops of a build in its compile phase; in the other phases that burn CPU half of them, rounded up. "
-            "They are among O(build_jobs_processes), so 0 to that minus 2. The CPU limit bounds what they get."
+            "They are among O(build_jobs_processes), so 0 to that minus 2. The CPU limit bounds what they get: with "
+            "the default of 500m one loop takes all of it, and a build burns no more CPU while it compiles than in the "
+            "other phases. C(build_jobs_limits={cpu: 2000m, memory: 256Mi}) gives two loops a core each."
+        ),
+    ),
+    Setting(
+        "build_jobs_memory",
+        "int",
+        0,
+        allowed=Range(0, 65_536),
+        meaning=(
+            "MiB of memory that a build holds through its compile phase, beside what its processes take. C(0) holds "
+            "none. It has to fit into the memory of O(build_jobs_limits); a build that is killed for it is a failed "
+            "pod."
         ),
     ),
     Setting(

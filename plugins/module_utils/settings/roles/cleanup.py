@@ -40,7 +40,7 @@ _SETTINGS = (
         elements="str",
         meaning=(
             "Namespaces to look into, for a user who may not list the whole cluster. Those of C(namespaces_existing) "
-            "are looked into anyway."
+            "and C(namespaces_names) are looked into anyway."
         ),
     ),
     Setting(
@@ -69,6 +69,17 @@ _SETTINGS = (
         allowed=Range(0, DAY_SECONDS),
         meaning="Seconds that pods have to terminate. If unset, what each pod's own specification says.",
     ),
+    Setting(
+        "cleanup_older_than",
+        "int",
+        allowed=Range(1, 3_650 * DAY_SECONDS),
+        of_run=False,
+        meaning=(
+            "Instead of C(run_id): remove all runs whose newest object is at least so many seconds old, such as "
+            "C(604800) for a week. They are listed first. What controllers make, such as pods, does not count.\n"
+            "Fails if a kind cannot be listed, unless C(cleanup_accept_unseen=true)."
+        ),
+    ),
 )
 
 ROLE = Role(
@@ -85,8 +96,18 @@ ROLE = Role(
             ),
             settings=_SETTINGS,
         ),
+        Entry(
+            "runs",
+            "List the runs on a cluster",
+            (
+                "Shows for each run that has objects on the cluster its id, age, objects and namespaces, and what made "
+                "them. Changes nothing. The playbook kubestress.core.runs runs it.\n"
+                "The module kubestress.core.runs_info does the work; its result is in C(cleanup_runs)."
+            ),
+        ),
     ),
     alone=True,
-    reads=("run_id", "namespaces_existing"),
+    reads=("run_id", "namespaces_existing", "namespaces_names"),
     requires=("run_id",),
+    instead="cleanup_older_than",
 )

@@ -63,7 +63,8 @@ _SETTINGS = (
         "registry.k8s.io/e2e-test-images/agnhost:2.53",
         meaning=(
             "The default is the image of Kubernetes' own end-to-end tests.\n"
-            "Another one needs a POSIX shell at C(/bin/sh), C(nc) and C(timeout)."
+            "Another one needs a POSIX shell at C(/bin/sh), C(timeout), and C(curl) or C(nc).\n"
+            "With C(nc) only the whole time of a request is measured."
         ),
     ),
     Setting(
@@ -99,8 +100,10 @@ ROLE = Role(
             (
                 "Runs one pod (a Job) in each namespace, once its Deployments are available. It requests every "
                 "Service over HTTP, round by round, and fails, naming each failure, if one was not answered.\n"
+                "How long the requests took is in the summary, with percentiles by phase.\n"
                 "Needs the Deployments' Services (C(deployments_service_enabled)).\n"
-                "On simulated nodes nothing is requested; there the Job's success says nothing about the network."
+                "On simulated nodes nothing is requested; there the Job's success says nothing about the network, and "
+                "there are no times."
             ),
             settings=_SETTINGS,
         ),

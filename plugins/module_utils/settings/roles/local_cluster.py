@@ -11,9 +11,26 @@ from ..setting import DAY_SECONDS, Entry, Range, Role, Setting
 
 #: The largest pid_max of a 64-bit Linux.
 _MAX_PIDS = 4_194_304
-_PORT = Range(1, 65_535)
+#: Module option -> the port where nothing else is said and nothing stands in the way.
+USUAL_PORTS = {
+    "api_port": 26443,
+    "etcd_client_port": 22379,
+    "etcd_peer_port": 22380,
+    "controller_manager_port": 20257,
+    "scheduler_port": 20259,
+    "kwok_port": 20247,
+}
 #: The cluster of this machine is there before a run and after it.
 _setting = partial(Setting, of_run=False)
+
+
+def _port(option: str, what: str) -> Setting:
+    meaning = (
+        f"{what}\nIf unset, {USUAL_PORTS[option]} for the cluster in the default folder or with a real node, and for "
+        "one in another C(local_cluster_data_dir) a free port, which that cluster keeps."
+    )
+    return _setting(f"local_cluster_{option}", "int", allowed=Range(1, 65_535), meaning=meaning)
+
 
 _SETTINGS = (
     _setting(
@@ -55,36 +72,12 @@ _SETTINGS = (
         "256Gi",
         meaning="Memory of a node, as a quantity. A running cluster takes it over.",
     ),
-    _setting("local_cluster_api_port", "int", 26443, allowed=_PORT, meaning="Port of the API server."),
-    _setting(
-        "local_cluster_etcd_client_port",
-        "int",
-        22379,
-        allowed=_PORT,
-        meaning="Port on which etcd serves the API server.",
-    ),
-    _setting(
-        "local_cluster_etcd_peer_port",
-        "int",
-        22380,
-        allowed=_PORT,
-        meaning="Port on which etcd would talk to other members.",
-    ),
-    _setting(
-        "local_cluster_controller_manager_port",
-        "int",
-        20257,
-        allowed=_PORT,
-        meaning="Port of the controller manager's health checks.",
-    ),
-    _setting(
-        "local_cluster_scheduler_port",
-        "int",
-        20259,
-        allowed=_PORT,
-        meaning="Port of the scheduler's health checks.",
-    ),
-    _setting("local_cluster_kwok_port", "int", 20247, allowed=_PORT, meaning="Port of kwok's health checks."),
+    _port("api_port", "Port of the API server."),
+    _port("etcd_client_port", "Port on which etcd serves the API server."),
+    _port("etcd_peer_port", "Port on which etcd would talk to other members."),
+    _port("controller_manager_port", "Port of the controller manager's health checks."),
+    _port("scheduler_port", "Port of the scheduler's health checks."),
+    _port("kwok_port", "Port of kwok's health checks."),
     _setting(
         "local_cluster_data_dir",
         "str",

@@ -38,6 +38,17 @@ _SETTINGS = (
         ),
     ),
     Setting(
+        "namespaces_names",
+        "list",
+        [],
+        elements="str",
+        meaning=(
+            "Names of the run's namespaces, in order, instead of C(namespaces_prefix) and C(namespaces_total), which "
+            "then count for nothing. Those that exist and are not this run's are listed in C(namespaces_existing) as "
+            "well."
+        ),
+    ),
+    Setting(
         "namespaces_ready_timeout",
         "int",
         60,
@@ -53,7 +64,8 @@ _SETTINGS = (
         elements="str",
         meaning=(
             "Names of the run's namespaces that exist already and are used as they are: neither made nor labelled "
-            "nor removed."
+            "nor removed.\n"
+            "Where all of them are listed, the run needs no right to make namespaces, and none outside of them."
         ),
     ),
     Setting(
@@ -88,8 +100,8 @@ ROLE = Role(
             "main",
             _SUMMARY,
             (
-                "Makes C({prefix}-{n}), with n from 1, and waits until each is Active and has its ServiceAccount "
-                "C(default).\n"
+                "Makes C({prefix}-{n}), with n from 1, or what O(namespaces_names) lists, and waits until each is "
+                "Active and has its ServiceAccount C(default).\n"
                 "A namespace that exists and is not this run's is refused, unless it is listed in "
                 "O(namespaces_existing)."
             ),

@@ -48,6 +48,25 @@ _SETTINGS = (
         ),
     ),
     Setting(
+        "preflight_rbac_out",
+        "str",
+        "",
+        meaning=(
+            "Path of a file, relative to where the user runs Ansible, into which preflight writes the Roles and "
+            "bindings that the run and its cleanup need, and no more; also in check mode, and where permissions are "
+            "missing."
+        ),
+    ),
+    Setting(
+        "preflight_rbac_account",
+        "str",
+        "",
+        meaning=(
+            "C(NAMESPACE/NAME) of the ServiceAccount that C(preflight_rbac_out) binds the rights to. Empty means the "
+            "user of the connection."
+        ),
+    ),
+    Setting(
         "preflight_risk",
         "str",
         "",

@@ -56,6 +56,7 @@ ROLE = Role(
                 "Writes C(summary.json), C(timeline.json), C(report.html), C(junit.xml) and C(metrics.prom) from the "
                 "measurements in the results folder, shows the end-of-run table, and sets the summary as custom "
                 "statistics C(kubestress_summary), which AWX keeps as an artifact.\n"
+                "Works alone, with no more than C(run_id), and at the end of a run, whose attempt it then reports on.\n"
                 "It does not fail on a bad verdict, which is in C(report_result.verdict) and "
                 "C(report_result.reasons).\n"
                 "The action kubestress.core.report does the work; its result is in C(report_result)."

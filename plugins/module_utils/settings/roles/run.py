@@ -63,6 +63,18 @@ _SETTINGS = (
         meaning="Seconds during which one operation is tried again after transient failures, pauses included.",
     ),
     Setting(
+        "run_outage_limit",
+        "float",
+        300,
+        allowed=Range(0, DAY_SECONDS),
+        meaning=(
+            "Seconds for which an outage of the API server is sat out, once it has answered: nothing counts as late "
+            "meanwhile, and what was being sent is sent afterwards.\n"
+            "A longer outage ends the run at once. With C(0), any outage does: nobody answers for half a second, and "
+            "the API server does not say that it is ready."
+        ),
+    ),
+    Setting(
         "run_seed",
         "int",
         1,
@@ -134,9 +146,12 @@ _SETTINGS = (
         environment="LOG_LEVEL",
         old_flags=("--log-level",),
         choices=("DEBUG", "INFO", "WARNING", "ERROR"),
+        synonyms={"warn": "WARNING", "err": "ERROR", "critical": "ERROR", "fatal": "ERROR", "trace": "DEBUG"},
         meaning=(
             "Least severity of what is written to the log. C(DEBUG) adds every setting's value; progress is C(INFO). "
-            "The end-of-run table is written in any case. Letters' case does not matter."
+            "The end-of-run table is written in any case.\n"
+            "Letters' case does not matter, and other programs' names count too: C(warn), C(err), C(critical), "
+            "C(fatal) and C(trace)."
         ),
     ),
     Setting(
@@ -149,6 +164,25 @@ _SETTINGS = (
             "With C(refuse), typing errors of known names are refused, and any such extra var; all others are only "
             "warned of, since they may belong to the playbook that the role is part of.\n"
             "With C(warn) all are only warned of, with C(ignore) they are not looked for."
+        ),
+    ),
+    Setting(
+        "run_environment",
+        "bool",
+        True,
+        meaning=(
+            "Whether the environment variables of the scripts that this collection replaces count. Their names, such "
+            "as C(LOG_LEVEL) and C(SERVICE_ENABLED), may have another meaning where the playbook runs.\n"
+            "Those that count are listed at the start of a run. No environment variable sets this one."
+        ),
+    ),
+    Setting(
+        "run_profile_fixed",
+        "str",
+        "",
+        meaning=(
+            "The only profile that is accepted, if not empty. The playbooks that are called like a profile set it, "
+            "so that C(-e profile=NAME) cannot make them run another."
         ),
     ),
     Setting(
@@ -171,7 +205,8 @@ ROLE = Role(
                 "wrong, all of it at once, one line each, before anything is created.\n"
                 "Chooses the run id and makes the folder of the run's results, with C(run.json) in it.\n"
                 "Sets C(kubestress_settings), the values of all roles in their types, and C(kubestress_run), what "
-                "the run is, for all hosts of the play. The other roles read these only.\n"
+                "the run is. The other roles read these only.\n"
+                "A run has one host: a play of several is refused, since each of them would make the same objects.\n"
                 "An empty string or null counts as not given, as AWX surveys send it.\n"
                 "The action kubestress.core.settings does the work."
             ),

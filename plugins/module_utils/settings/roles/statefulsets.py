@@ -39,7 +39,7 @@ _SETTINGS = (
         "int",
         600,
         allowed=Range(1, WEEK_SECONDS),
-        meaning="Seconds for the pods to have been started, from the last set of a namespace made.",
+        meaning="Seconds until each pod has been killed once, from the last set of a namespace made.",
     ),
     Setting(
         "statefulsets_memory_total",
@@ -109,8 +109,10 @@ ROLE = Role(
             (
                 "Makes StatefulSets, each with a headless Service, whose containers allocate more memory than they "
                 "may have. The kernel kills them (OOMKilled), and they are started again.\n"
-                "That is what is wanted: the run counts kills and restarts, and calls no such set a failure.\n"
-                "On simulated nodes nothing is really killed."
+                "That is what is wanted: a set is ready when each of its pods has been killed or restarted once, and "
+                "the run counts kills and restarts.\n"
+                "On simulated nodes nothing is really killed; those of the role local_cluster report it all the same. "
+                "Where nothing is killed, the run says so when O(statefulsets_ready_timeout) is over."
             ),
             settings=_SETTINGS,
         ),

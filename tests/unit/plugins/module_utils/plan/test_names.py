@@ -77,7 +77,7 @@ REFUSED = {
         (one("a", [{"definition": LOOP}], count=5),), ("'x-1'", "member 2", "member 3")
     ),
     "namespaces": Twice(
-        (one("a", [of(ROLE, "ClusterRole", "x-{{ index }}")]),),
+        (one("a", [of(ROLE, "ClusterRole", "x-{{ index }}")], scope="namespace"),),
         ("ClusterRole 'x-1'", "in namespace n-1", "in namespace n-2", "{{ namespace }}"),
     ),
     "namespaces by their number": Twice(

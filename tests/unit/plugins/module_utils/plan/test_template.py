@@ -238,6 +238,7 @@ BROKEN = (
     Broken("apiVersion: v1\nkind: '{{ text }}'\nmetadata: {name: a}\n", ("t.yml.j2", "kind is missing or varies")),
     Broken("apiVersion: v1\nkind: X\n", ("t.yml.j2", "metadata.name is missing")),
     Broken("apiVersion: v1\nkind: X\nmetadata: {generateName: a-}\n", ("metadata.name is missing", "generateName")),
+    Broken("apiVersion: v1\nkind: List\nitems: [{kind: X}]\n", ("t.yml.j2", "List is a list of objects", "'---'")),
     Broken("apiVersion: v1\nkind: X\nmetadata: text\n", ("t.yml.j2", "metadata is not a mapping")),
     Broken("apiVersion: v1\nkind: X\nmetadata: {name: a, labels: [b]}\n", ("t.yml.j2", "labels is not a mapping")),
     Broken("apiVersion: v1\nkind: X\nmetadata: {name: 5}\n", ("t.yml.j2", "metadata.name is 5, not a text"), True),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.capacity.supply import Node, Quota, Supply
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.access import Access
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.access import Access, Missing
 from ansible_collections.kubestress.core.plugins.module_utils.preflight.preflight import (
     PREFLIGHT_OPTIONS,
+    Answer,
     Planned,
     Question,
     judge,
@@ -71,7 +73,7 @@ def test_nothing_in_the_way():
 def test_every_reason_is_told_at_once():
     small = Supply(nodes=nodes(1, pods=20), pods_counted=True, namespaces=4, quotas=[])
     stranger = {"metadata": {"name": "deploy-test-3"}}
-    missing = [Access("batch", "jobs", "create"), Access("", "secrets", "get")]
+    missing = [Missing(Access("batch", "jobs", "create")), Missing(Access("", "secrets", "get"))]
     answer = judge(planned(), question(risk=RISK), found(supply=small, namespaces=[stranger], missing=missing))
     starts = [
         "missing permissions: create jobs.batch, get secrets",
@@ -84,11 +86,44 @@ def test_every_reason_is_told_at_once():
     assert "\n" not in answer.message()
 
 
+def test_a_message_is_short_however_many_reasons_there_are():
+    answer = Answer(problems=["x" * 300 for _number in range(20)])
+    assert len(answer.message()) < 500
+    assert answer.message().endswith("; and 19 more, see the table above")
+    assert len(Answer(problems=["x" * 9000]).message()) < 500
+
+
 def test_one_reason_is_one_plain_line():
-    answer = judge(planned(), question(), found(missing=[Access("", "secrets", "create")]))
+    answer = judge(planned(), question(), found(missing=[Missing(Access("", "secrets", "create"))]))
     assert answer.message() == (
         "preflight: missing permissions: create secrets: grant them to the user of this connection"
     )
+
+
+def test_missing_permissions_are_grouped_by_the_place_where_they_are_missing():
+    missing = [
+        Missing(Access("", "namespaces", "create", namespaced=False)),
+        Missing(Access("batch", "jobs", "create"), ("team-b",)),
+        Missing(Access("batch", "jobs", "get"), ("team-b",)),
+        Missing(Access("", "pods", "list"), tuple(f"n-{number}" for number in range(7))),
+    ]
+    assert judge(planned(), question(), found(missing=missing)).message() == (
+        "preflight: missing permissions: create namespaces; create jobs.batch, get jobs.batch (in team-b); list pods "
+        "(in n-0, n-1, n-2, n-3, n-4 and 2 more): grant them to the user of this connection"
+    )
+
+
+def test_a_listed_namespace_that_does_not_exist_stops_the_run():
+    plan = replace(planned(), existing=["deploy-test-1"])
+    answer = judge(plan, question(), found(absent={"deploy-test-1", "deploy-test-2"}))
+    assert answer.problems == ["namespace deploy-test-1 does not exist, but namespaces_existing names it"]
+
+
+def test_where_namespaces_cannot_be_seen_the_users_word_counts():
+    supply = Supply(nodes=nodes(), pods_counted=True, unread={"namespaces": "namespaces is forbidden"})
+    plan = replace(planned(), existing=["deploy-test-1"])
+    before = judge(planned(), question(), found(supply=supply)).demand["objects"]["Namespace"]
+    assert judge(plan, question(), found(supply=supply)).demand["objects"]["Namespace"] == before - 1
 
 
 def test_over_a_limit_names_the_way_to_accept_it_and_accepting_it_makes_it_a_warning():
@@ -139,10 +174,14 @@ def test_the_table_keeps_to_its_width_and_says_everything():
     [
         ({"nodes_sampled": -1}, "nodes_sampled: -1 is not allowed; it must be 0 to 1,000"),
         ({"read_budget": 0.0}, "read_budget: 0.0 is not allowed; it must be more than 0, up to 600"),
+        (
+            {"rbac_account": "load"},
+            "rbac_account: 'load' is not allowed; NAMESPACE/NAME of a ServiceAccount, such as team-a/load",
+        ),
     ],
 )
 def test_options_out_of_range_are_named(more, message):
-    options = {name: spec["default"] for name, spec in PREFLIGHT_OPTIONS.items()} | more
+    options = {name: spec.get("default") for name, spec in PREFLIGHT_OPTIONS.items()} | more
     with pytest.raises(SettingError, match=message):
         Question.of(options, check_mode=False)
 

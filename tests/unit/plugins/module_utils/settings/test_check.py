@@ -58,7 +58,7 @@ def test_settings_of_a_run_in_their_types():
             "environment variable TOTAL_NAMESPACES",
             (
                 "namespaces_total: 'x' is not a whole number, 1 to 100,000 "
-                "(from the environment variable TOTAL_NAMESPACES)"
+                "(from the environment variable TOTAL_NAMESPACES; run_environment=false leaves such variables out)"
             ),
         ),
         (-1, "profile mine", "namespaces_total: -1 is not allowed; it must be 1 to 100,000 (from the profile mine)"),
@@ -90,6 +90,19 @@ def test_a_profile_is_asked_for_with_those_there_are():
     assert check({"run_profile_required": "true"}, profile="safe").problems == []
 
 
+def test_a_playbook_of_one_profile_refuses_another():
+    fixed = {"run_profile_fixed": "safe"}
+    assert check(fixed, profile="safe").problems == []
+    (line,) = check(fixed, profile="smoke").problems
+    assert line.startswith("profile: smoke is given, but this playbook is for the profile safe; ")
+
+
+def test_what_the_environment_gave_is_known():
+    checked = check({"namespaces_total": "7"}, source="environment variable TOTAL_NAMESPACES")
+    assert checked.environment == {"namespaces_total": "TOTAL_NAMESPACES"}
+    assert check({"namespaces_total": "7"}, source="profile mine").environment == {}
+
+
 @pytest.mark.parametrize(("policy", "problems", "warnings"), [("refuse", 1, 1), ("warn", 0, 2), ("ignore", 0, 0)])
 def test_unknown_names_by_policy(policy, problems, warnings):
     present = {"run_of_the_mill": 1, "kubestress_kubconfig": 1, "kubestress_kubeconfig": 1, "local_cluster_nodes": 1}
@@ -106,13 +119,15 @@ def test_a_role_alone_has_its_variables_and_those_that_it_reads():
     assert checked.settings.keys() == {setting.name for setting in ROLES["cleanup"].settings} | {
         "run_id",
         "namespaces_existing",
+        "namespaces_names",
     }
     assert checked.settings["cleanup_timeout"] == 30
 
 
 @pytest.mark.parametrize("role", [name for name, role in ROLES.items() if role.alone])
 def test_all_roles_refuse_alike(role):
-    wrong = given({"run_id": "r"}, extra_vars={f"{role}_x": 1, "namespaces_totl": 1})
+    needed = dict.fromkeys(("run_id", *ROLES[role].requires), "r")
+    wrong = given(needed, extra_vars={f"{role}_x": 1, "namespaces_totl": 1})
     assert [line.partition(":")[0] for line in check_role(wrong, ROLES[role]).problems] == sorted(
         [f"{role}_x", "namespaces_totl"]
     )
@@ -122,6 +137,7 @@ def test_all_roles_refuse_alike(role):
     ("role", "values", "line"),
     [
         ("cleanup", {}, "run_id: none is given; name one, as in -e run_id=…"),
+        ("cleanup", {"cleanup_older_than": "7d"}, "cleanup_older_than: '7d' is not a whole number"),
         (
             "cleanup",
             {"run_id": "r", "cleanup_timeout": 0},
@@ -129,6 +145,12 @@ def test_all_roles_refuse_alike(role):
         ),
         ("report", {"run_id": "r", "report_attempt": 0}, "report_attempt: 0 is not allowed"),
         ("local_cluster", {"local_cluster_nodes": "many"}, "local_cluster_nodes: 'many' is not a whole number"),
+        ("must_gather", {}, "must_gather_path: none is given; name one, as in -e must_gather_path=…"),
+        (
+            "must_gather",
+            {"must_gather_path": "x", "must_gather_window": -1},
+            "must_gather_window: -1 is not allowed; it must be 1 to 604,800",
+        ),
     ],
 )
 def test_what_a_role_alone_refuses(role, values, line):

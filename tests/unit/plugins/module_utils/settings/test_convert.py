@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.settings.convert import converted
 from ansible_collections.kubestress.core.plugins.module_utils.settings.setting import Range, Setting, SettingError
+from ansible_collections.kubestress.core.plugins.module_utils.settings.table import SETTINGS
 
 TOLERATIONS = {
     "type": "list",
@@ -92,3 +93,8 @@ def test_wrong_value_is_named_in_one_short_line(spec, value, told):
     assert told in line
     assert "\n" not in line
     assert len(line) < 250
+
+
+@pytest.mark.parametrize("word", ["warn", "WARN", "Warning", " warning "])
+def test_a_choice_by_another_name(word: str) -> None:
+    assert converted(SETTINGS["run_log_level"], word) == "WARNING"

@@ -13,7 +13,10 @@ RIGHT = {
     "run_node_selector": {"kubernetes.io/os": "linux", "pool": ""},
     "namespaces_total": 100,
     "namespaces_prefix": "deploy-test",
+    "namespaces_names": [],
     "namespaces_existing": ["team-a"],
+    "preflight_rbac_account": "team-a/load",
+    "preflight_rbac_out": "rights.yml",
     "namespaces_labels": {"pod-security.kubernetes.io/enforce": "baseline"},
     "namespaces_annotations": {"openshift.io/node-selector": "pool=a, any text"},
     "deployments_enabled": True,
@@ -42,6 +45,11 @@ RIGHT = {
 
 def test_right_settings_have_no_problems():
     assert problems_of(RIGHT) == []
+
+
+def test_with_listed_names_the_prefix_counts_for_nothing():
+    assert problems_of(RIGHT | {"namespaces_prefix": "x" * 63}) != []
+    assert problems_of(RIGHT | {"namespaces_prefix": "x" * 63, "namespaces_names": ["team-a"]}) == []
 
 
 @pytest.mark.parametrize(
@@ -78,6 +86,16 @@ def test_right_settings_have_no_problems():
             "is 60 characters long; with the index of the last of 100 namespaces, -100, at most 59",
         ),
         ({"namespaces_prefix": "a" * 61, "namespaces_total": 10}, "-10, at most 60 are allowed"),
+        ({"namespaces_names": ["Team"]}, "namespaces_names: 'Team' is not the name of a namespace"),
+        ({"namespaces_names": ["a", "b", "a"]}, "namespaces_names: 'a' comes twice; each namespace once"),
+        (
+            {"preflight_rbac_account": "load"},
+            "preflight_rbac_account: 'load' is not allowed; NAMESPACE/NAME of a ServiceAccount, such as team-a/load",
+        ),
+        (
+            {"preflight_rbac_out": ""},
+            "preflight_rbac_account: 'team-a/load' has no effect without preflight_rbac_out",
+        ),
         ({"namespaces_existing": ["Team"]}, "namespaces_existing: 'Team' is not the name of a namespace"),
         ({"run_image_pull_secrets": ["a b"]}, "run_image_pull_secrets: 'a b' is not the name of a Secret"),
         ({"run_node_selector": {"a b": "c"}}, "run_node_selector: 'a b' is not a key"),

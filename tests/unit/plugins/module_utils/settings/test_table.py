@@ -29,6 +29,7 @@ OPTIONS = {
         "burst": "run_burst",
         "request_timeout": "run_request_timeout",
         "retry_deadline": "run_retry_deadline",
+        "outage_limit": "run_outage_limit",
         "namespaces_parallel": "namespaces_parallel",
         "observe.enabled": "observe_enabled",
         "observe.api_interval": "observe_api_interval",
