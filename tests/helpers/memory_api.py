@@ -31,12 +31,17 @@ KINDS = (
     ("apps/v1", "deployments", "Deployment", True),
     ("apps/v1", "statefulsets", "StatefulSet", True),
     ("batch/v1", "jobs", "Job", True),
+    ("v1", "persistentvolumes", "PersistentVolume", False),
     ("coordination.k8s.io/v1", "leases", "Lease", True),
 )
 #: What the loop's time 0 is in the API's timestamps.
 EPOCH = 1_800_000_000
 LATENCY_SECONDS = 0.002
+BOOKMARK_SECONDS = 60.0
 QUICK = RetryPolicy(deadline_seconds=5.0, first_pause_seconds=0.001, max_pause_seconds=0.01)
+
+#: Among a watch's lines: here its connection breaks off.
+_CUT = b""
 
 Obj = dict[str, Any]
 
@@ -88,16 +93,28 @@ class _Selector:
 
 @dataclass(eq=False)
 class _Watcher:
+    """`is_deaf`: its connection is half open, so that it hears nothing any more, and nobody tells it."""
+
     plural: str
+    namespace: str
     selector: _Selector
     lines: asyncio.Queue[bytes]
+    is_deaf: bool = False
+
+    def selects(self, plural: str, obj: Obj) -> bool:
+        return (
+            plural == self.plural
+            and self.namespace in ("", obj["metadata"].get("namespace", ""))
+            and self.selector.selects(obj)
+        )
 
 
 class MemoryApi:
     """`created`: called with (plural, object) after each creation. `refuse`: (method, path) -> an answer instead.
 
     `lose`: (method, path) -> whether the answer is lost after the request was carried out. `requests` counts (method,
-    plural), `bodies` holds what was sent to change something.
+    plural), `bodies` holds what was sent to change something. Watches of the plurals in `deaf` hear nothing. `disturb`
+    turns the lines that a watch would get, at each change of an object, into others.
     """
 
     def __init__(self) -> None:
@@ -105,6 +122,8 @@ class MemoryApi:
         self.created: list[Callable[[str, Obj], None]] = []
         self.refuse: Callable[[str, str], Answer | None] = lambda _method, _path: None
         self.lose: Callable[[str, str], bool] = lambda _method, _path: False
+        self.deaf: set[str] = set()
+        self.disturb: Callable[[str, bytes], list[bytes]] = lambda _plural, line: [line]
         self.requests: Counter[tuple[str, str]] = Counter()
         self.bodies: list[tuple[str, str, Obj, str]] = []
         self._kinds = {plural: (version, kind, namespaced) for version, plural, kind, namespaced in KINDS}
@@ -138,32 +157,49 @@ class MemoryApi:
             obj["metadata"]["resourceVersion"] = str(next(self._versions))
             self._emit("DELETED", plural, obj)
 
-    def break_watches(self) -> None:
-        """End every watch and forget the history, so that watching goes on with a new list."""
+    def break_watches(self, namespace: str = "") -> None:
+        """End the watches, of one namespace or all, and forget the history, so that they go on with a new list."""
         gone = _line("ERROR", {"kind": "Status", "code": 410, "message": "too old", "reason": "Expired"})
-        for watcher in self._watchers:
+        for watcher in [each for each in self._watchers if namespace in ("", each.namespace)]:
             watcher.lines.put_nowait(gone)
+            self._watchers.remove(watcher)
+
+    def go_deaf(self, plural: str) -> None:
+        """The open watches of a kind hear nothing any more; those that are opened later do."""
+        for watcher in self._watchers:
+            watcher.is_deaf |= watcher.plural == plural
+
+    def bookmark(self) -> bytes:
+        return _line("BOOKMARK", {"metadata": {"resourceVersion": str(next(self._versions))}})
+
+    def cut_watches(self) -> None:
+        """End every watch as a connection that breaks off does; nothing is forgotten."""
+        for watcher in self._watchers:
+            watcher.lines.put_nowait(_CUT)
         self._watchers.clear()
 
     def _emit(self, event: str, plural: str, obj: Obj) -> None:
-        watchers = [each for each in self._watchers if each.plural == plural and each.selector.selects(obj)]
+        watchers = [each for each in self._watchers if each.selects(plural, obj)]
         if watchers:
-            line = _line(event, obj)
+            lines = self.disturb(plural, _line(event, obj))
             for watcher in watchers:
-                watcher.lines.put_nowait(line)
+                if not watcher.is_deaf:
+                    for line in lines:
+                        watcher.lines.put_nowait(line)
 
     @contextlib.contextmanager
-    def watching(self, plural: str, query: Mapping[str, str]) -> Iterator[asyncio.Queue[bytes]]:
-        """The queue of a watch's lines."""
-        watcher = _Watcher(plural, _Selector(query), asyncio.Queue())
+    def watching(self, path: str, query: Mapping[str, str]) -> Iterator[_Watcher]:
+        """A watch, with the queue of its lines."""
+        _version, rest = _parts(path)
+        plural, namespace, _name = _place(rest)
+        watcher = _Watcher(plural, namespace, _Selector(query), asyncio.Queue(), is_deaf=plural in self.deaf)
         for obj in self.objects[plural].values():  # what happened between the list and the watch
-            if int(obj["metadata"]["resourceVersion"]) > int(query["resourceVersion"]) and watcher.selector.selects(
-                obj
-            ):
+            is_new = int(obj["metadata"]["resourceVersion"]) > int(query["resourceVersion"])
+            if is_new and not watcher.is_deaf and watcher.selects(plural, obj):
                 watcher.lines.put_nowait(_line("MODIFIED", obj))
         self._watchers.append(watcher)
         try:
-            yield watcher.lines
+            yield watcher
         finally:
             with contextlib.suppress(ValueError):
                 self._watchers.remove(watcher)
@@ -174,8 +210,9 @@ class MemoryApi:
         """Answer one request."""
         if (refused := self.refuse(method, path)) is not None:
             return refused
-        words = path.strip("/").split("/")
-        version, rest = ("v1", words[2:]) if words[0] == "api" else ("/".join(words[1:3]), words[3:])
+        if path == "/readyz":
+            return answer("ok")
+        version, rest = _parts(path)
         if not rest:
             return answer({"resources": self._resources(version)})
         plural, namespace, name = _place(rest)
@@ -184,7 +221,7 @@ class MemoryApi:
         if method == "POST":
             return self._create(plural, namespace, document)
         if method == "GET" and not name:
-            return self._list(plural, query)
+            return self._list(plural, namespace, query)
         found = self.objects[plural].get((namespace, unquote(name)))
         if found is None:
             return failure(404, "NotFound", f"{plural} {name} not found")
@@ -210,10 +247,12 @@ class MemoryApi:
             return failure(409, "AlreadyExists", f'{plural} "{name}" already exists')
         return answer(self.put(plural, document), 201)
 
-    def _list(self, plural: str, query: Mapping[str, str]) -> Answer:
+    def _list(self, plural: str, namespace: str, query: Mapping[str, str]) -> Answer:
         selector = _Selector(query)
-        items = [obj for obj in self.objects[plural].values() if selector.selects(obj)]
-        return answer({"metadata": {"resourceVersion": str(next(self._versions))}, "items": items})
+        found = self.objects[plural].items()
+        items = [obj for (its, _name), obj in found if namespace in ("", its) and selector.selects(obj)]
+        document = {"kind": "List", "metadata": {"resourceVersion": str(next(self._versions))}, "items": items}
+        return answer(document)
 
     def _patch(self, plural: str, found: Obj, patch: Obj, content_type: str) -> Answer:
         self.bodies.append(("PATCH", plural, patch, content_type))
@@ -232,6 +271,12 @@ class MemoryApi:
             return failure(409, "Conflict", "the uid in the precondition differs")
         self.remove(plural, found["metadata"]["name"], found["metadata"].get("namespace", ""))
         return answer({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"})
+
+
+def _parts(path: str) -> tuple[str, list[str]]:
+    """The apiVersion of a path, and the words after it."""
+    words = path.strip("/").split("/")
+    return ("v1", words[2:]) if words[0] == "api" else ("/".join(words[1:3]), words[3:])
 
 
 def _place(words: list[str]) -> tuple[str, str, str]:
@@ -257,7 +302,7 @@ class MemoryCluster(Cluster):
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        pass
+        self.reachability.close()
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> Any:
         return path, query or {}
@@ -271,19 +316,36 @@ class MemoryCluster(Cluster):
         return done
 
     @contextlib.asynccontextmanager
-    async def stream(self, path: str, *, query: Mapping[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def stream(
+        self, path: str, *, query: Mapping[str, str], silence_seconds: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
         refused = self.api.refuse("WATCH", path)
         if refused is not None:
             raise from_response(refused.status, refused.headers, await refused.read())
-        with self.api.watching(path.rpartition("/")[2], query) as lines:
-            yield _lines(lines)
+        with self.api.watching(path, query) as watcher:
+            yield _lines(self.api, watcher, silence_seconds)
 
     def _mapped(self, error: Exception) -> Exception:
+        if self.reachability.given_up:
+            return self.reachability.unreachable()
         if isinstance(error, TimeoutError):
             return TransientError("no answer in time", cause="timeout")
         return error
 
 
-async def _lines(queue: asyncio.Queue[bytes]) -> AsyncIterator[bytes]:
+async def _lines(api: MemoryApi, watcher: _Watcher, silence_seconds: float) -> AsyncIterator[bytes]:
+    """What a watch hears: events, and in a minute without them a bookmark."""
     while True:
-        yield await queue.get()
+        if watcher.lines.empty():
+            try:
+                async with asyncio.timeout(silence_seconds if watcher.is_deaf else BOOKMARK_SECONDS):
+                    line = await watcher.lines.get()
+            except TimeoutError as error:
+                if watcher.is_deaf:
+                    raise TransientError("nothing was heard", cause="silent") from error
+                line = api.bookmark()
+        else:
+            line = watcher.lines.get_nowait()
+        if line == _CUT:
+            raise TransientError("the connection broke off", cause="connection")
+        yield line

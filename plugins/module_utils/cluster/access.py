@@ -9,11 +9,22 @@ from typing import NamedTuple
 
 
 class Access(NamedTuple):
-    """One verb on one resource in all namespaces; `group` "" is the core group."""
+    """One verb on one resource; `group` "" is the core group.
+
+    `namespaced`: the resource lies in namespaces, so that the right may be given in some of them only.
+    """
 
     group: str
     resource: str
     verb: str
+    namespaced: bool = True
 
     def __str__(self) -> str:
         return f"{self.verb} {self.resource}" + (f".{self.group}" if self.group else "")
+
+
+class Missing(NamedTuple):
+    """A permission that somebody lacks, in these namespaces, or if there are none named, in the whole cluster."""
+
+    access: Access
+    namespaces: tuple[str, ...] = ()

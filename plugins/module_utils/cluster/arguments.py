@@ -45,9 +45,12 @@ _LIMITS = {
     "burst": RUN["run_burst"],
     "request_timeout": RUN["run_request_timeout"],
     "retry_deadline": RUN["run_retry_deadline"],
+    "outage_limit": RUN["run_outage_limit"],
 }
 
 LIMIT_ARGUMENTS = {option: setting.argument_spec() for option, setting in _LIMITS.items()}
+
+OUTAGE_LIMIT = RUN["run_outage_limit"]
 
 WAIT_ARGUMENTS: dict[str, dict[str, Any]] = {
     "wait": {"type": "bool", "default": True},

@@ -1,46 +1,49 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Requests to one API server: bytes in, bytes out, with counted retries and our own exceptions.
-
-Also loads aiohttp, with less memory than by default.
-"""
+"""Requests to one API server: bytes in, bytes out, with counted retries and our own exceptions."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
+import math
 import random
-import ssl
 import time
-from asyncio import sslproto
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
 
+from ..libraries import AIOHTTP, MissingLibrary
 from .connection import Connection, open_connection
+from .credentials import refused
 from .errors import (
     ClusterError,
-    ConfigurationError,
     Forbidden,
+    NotFound,
     TransientError,
     TrustError,
     Unauthorized,
     failure_cause,
     from_response,
+    is_retried,
 )
-from .proof import Unproven, document_of, foreign, is_foreign, unread
+from .proof import (
+    READY_PATH,
+    Unproven,
+    document_of,
+    foreign,
+    is_foreign,
+    prove_ready,
+    prove_version,
+    unread,
+)
+from .reachability import Reachability
+from .traffic import Traffic
+from .transport import MAX_LINE_BYTES, cause_of, import_aiohttp, is_about_trust, lines_of, use_small_tls_buffers
 
-#: Limit of one line of a watch: an object may have 1.5 MiB in etcd, and its JSON is larger.
-MAX_LINE_BYTES = 16 * 1024 * 1024
-#: Two full TLS records.
-_TLS_BUFFER_BYTES = 32 * 1024
-#: Where OpenSSL looks for the system's certificate authorities.
-_CA_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 Admission = Callable[[], contextlib.AbstractAsyncContextManager[Any]]
 
 
@@ -48,7 +51,8 @@ Admission = Callable[[], contextlib.AbstractAsyncContextManager[Any]]
 class RetryPolicy:
     """How often and for how long a transient failure is retried.
 
-    `deadline_seconds` covers all attempts and pauses of one operation, but not the time it waited for our own limits.
+    `deadline_seconds` covers all attempts and pauses of one operation, but neither the time it waited for our own
+    limits nor outages that are sat out.
     The pause before attempt n is random in 0..min(`max_pause_seconds`, `first_pause_seconds` * 2^(n-1)) ("full
     jitter"), or the server's Retry-After plus up to a quarter of it, so that clients that were refused together do not
     return together.
@@ -100,43 +104,28 @@ class _Asked:
     decode: Callable[[bytes], Any] | None
     expected_status: int | None
     measured_as: tuple[str, str] | None
+    read: Callable[[AsyncIterator[bytes]], Awaitable[bytes]] | None
 
 
-@dataclass
-class Traffic:
-    """Counters of all requests of one Cluster. Watches are not counted as in flight.
+@dataclass(slots=True)
+class _Course:
+    """How far one operation is; times are those of the event loop's clock. `sent` is the newest attempt's.
 
-    `errors` counts failed attempts by cause, `retries` those that were followed by another. A subclass can measure
-    more: every attempt passes through here.
+    `sits_out`: it waits for the end of an outage; then its time begins anew. `answered` is the last failure.
     """
 
-    in_flight: int = 0
-    peak_in_flight: int = 0
-    requests: int = 0
-    retries: Counter[str] = field(default_factory=Counter)
-    errors: Counter[str] = field(default_factory=Counter)
+    started: float
+    allowed_seconds: float
+    sits_out: bool
+    deadline: float = field(init=False)
+    sent: float = field(init=False)
+    attempt: int = 0
+    refusals: int = 0
+    maybe_done: bool = False
+    answered: TransientError | None = None
 
-    def begin(self) -> float:
-        """A request is sent. Returns the time, in monotonic seconds."""
-        self.requests += 1
-        self.in_flight += 1
-        if self.in_flight > self.peak_in_flight:
-            self.peak_in_flight = self.in_flight
-        return time.monotonic()
-
-    def end(self, sent: float, failure: str | None = None, measured_as: tuple[str, str] | None = None) -> float:
-        """The answer has arrived, or the attempt failed with this cause. Returns the seconds since it was sent.
-
-        `measured_as` is the verb and kind under which the attempt is counted.
-        """
-        self.in_flight -= 1
-        if failure is not None:
-            self.errors[failure] += 1
-        return time.monotonic() - sent
-
-    def retry(self, cause: str) -> None:
-        """A request that failed with this cause will be retried."""
-        self.retries[cause] += 1
+    def __post_init__(self) -> None:
+        self.deadline, self.sent = self.started + self.allowed_seconds, self.started
 
 
 class Cluster:
@@ -144,7 +133,8 @@ class Cluster:
 
     `admission` is entered for every attempt, lists and retries included, so a limit given here holds for everything
     that is sent; it is left during the pause before a retry. A watch does not count as in flight; the API server does
-    not count it either.
+    not count it either. Nor does the question whether the server can be reached, which is asked while nothing is
+    answered. `outage_limit_seconds`: how long an outage is sat out, once the server has answered; None: not at all.
     """
 
     def __init__(
@@ -155,7 +145,9 @@ class Cluster:
         request_timeout_seconds: float = 60.0,
         admission: Admission | None = None,
         renew: Callable[[], Any] | None = None,
+        credential: Mapping[str, Any] | None = None,
         traffic: Traffic | None = None,
+        outage_limit_seconds: float | None = None,
     ) -> None:
         self.connection = connection
         self.retry = retry or RetryPolicy()
@@ -163,8 +155,14 @@ class Cluster:
         self.admission: Admission = admission or contextlib.nullcontext
         self.traffic = traffic or Traffic()
         self._renew = renew
+        #: The options that credentials come from, for the message where they are refused.
+        self._credential = credential
         self._renewing: asyncio.Lock = asyncio.Lock()
         self._was_accepted = False
+        self.reachability = Reachability(
+            connection.host, self._ask_whether_ready, limit_seconds=outage_limit_seconds, on_given_up=self._cut
+        )
+        self._cutting: asyncio.Task[None] | None = None
         self._session: Any = None
         self._aiohttp: Any = None
         self._no_timeout: Any = None
@@ -176,13 +174,13 @@ class Cluster:
             # Imported before the fork that reads the kubeconfig, so that the child need not import it again.
             import_aiohttp()
         connection = await open_connection(options)
-        return cls(connection, renew=lambda: open_connection(options), **settings)
+        return cls(connection, renew=lambda: open_connection(options), credential=options, **settings)
 
     async def __aenter__(self) -> Cluster:
         try:
             aiohttp = import_aiohttp()
         except ImportError as error:
-            raise ConfigurationError(f"the Python library aiohttp is needed: {error}") from error
+            raise MissingLibrary([AIOHTTP], error) from error
         self._aiohttp = aiohttp
         # One for all requests: asyncio.timeout() is what ends them.
         self._no_timeout = aiohttp.ClientTimeout(total=None)
@@ -200,6 +198,7 @@ class Cluster:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.reachability.close()
         await self._session.close()
 
     # -- one operation, with retries ---------------------------------------------------------------------------------
@@ -217,60 +216,112 @@ class Cluster:
         expected_status: int | None = None,
         deadline_seconds: float | None = None,
         measured_as: tuple[str, str] | None = None,
+        read: Callable[[AsyncIterator[bytes]], Awaitable[bytes]] | None = None,
     ) -> Reply:
         """Send one operation until it is answered, fails permanently, or its deadline has passed.
 
         `accept` asks for another form of the answer, such as metadata only (watch.METADATA_ONLY). `decode` makes the
         reply's document of the body, and raises Unproven if it is no answer of an API server (proof.py); that is
         retried, and so is a success other than `expected_status`. `measured_as` (verb, kind) is passed to the traffic
-        for each attempt. Raises a PermanentError at once, a TransientError with the last cause after the deadline.
+        for each attempt. `read` makes the body of the pieces of a success, so that a long answer need not be held
+        whole. Raises a PermanentError at once, a TransientError with the last cause after the deadline. An outage is
+        sat out, unless the caller has given a deadline: Unreachable if it lasts too long.
         """
-        started = time.monotonic()
-        deadline = started + (self.retry.deadline_seconds if deadline_seconds is None else deadline_seconds)
+        reach, now = self.reachability, asyncio.get_running_loop().time
         url = self._url(path, query)
-        asked = _Asked(method, path, url, body, content_type, accept, decode, expected_status, measured_as)
-        attempt, refusals, maybe_done = 0, 0, False
-        answered: TransientError | None = None
+        asked = _Asked(method, path, url, body, content_type, accept, decode, expected_status, measured_as, read)
+        allowed = self.retry.deadline_seconds if deadline_seconds is None else deadline_seconds
+        course = _Course(now(), allowed, sits_out=deadline_seconds is None)
         while True:
-            attempt += 1
+            course.attempt += 1
             connection = self.connection
-            waiting_since = time.monotonic()
+            course.sent = waiting_since = now()
             try:
                 async with self.admission():
                     # Waiting for our own limits is not the server's fault, so the deadline moves by as much.
-                    deadline += time.monotonic() - waiting_since
-                    response, answer, document, seconds = await self._attempt(asked, deadline)
-                total = time.monotonic() - started
-                return Reply(response.status, answer, attempt, seconds, total, response.headers, document)
+                    course.sent = now()
+                    course.deadline += course.sent - waiting_since
+                    reach.check()
+                    response, answer, document, seconds = await self._attempt(asked, course.deadline - course.sent)
+                ended = now()
+                if decode is not None:
+                    reach.last_answer = ended
+                    if reach.is_doubted:
+                        reach.answered()
+                total = ended - course.started
+                return Reply(response.status, answer, course.attempt, seconds, total, response.headers, document)
             except TransientError as error:
-                error.attempts = attempt
-                # With 429 the server has done nothing; after any other failure it may have carried out the request.
-                maybe_done = maybe_done or error.cause != "429"
-                pause = self.retry.pause_seconds(attempt, error.retry_after_seconds)
-                if time.monotonic() + pause >= deadline:
-                    # If the deadline cut this attempt short, the answer before it is the better cause.
-                    cut = error.cause == "timeout" and time.monotonic() >= deadline
-                    cause = answered if cut and answered else error
-                    raise self._given_up(cause, attempt, time.monotonic() - started) from error
-                answered = error
-                self.traffic.retry(error.cause)
-                await asyncio.sleep(pause)
+                await self._pause_after(error, course)
             except Unauthorized as error:
-                error.attempts, refusals = attempt, refusals + 1
-                if not await self.accepted_again(connection, refusals, deadline):
-                    raise
+                await self._renew_after(error, course, connection)
             except ClusterError as error:
-                error.attempts, error.maybe_done_before = attempt, maybe_done
+                error.attempts, error.maybe_done_before = course.attempt, course.maybe_done
+                if error.status is not None:
+                    reach.answered()
                 raise
 
-    async def _attempt(self, asked: _Asked, deadline: float) -> tuple[Any, bytes, Any, float]:
-        timeout = min(self.request_timeout_seconds, max(0.001, deadline - time.monotonic()))
+    async def _pause_after(self, error: TransientError, course: _Course) -> None:
+        """Return when the operation may be tried again. Raises TransientError if it is given up."""
+        reach, now = self.reachability, asyncio.get_running_loop().time
+        reach.check()
+        error.attempts = course.attempt
+        # With 429 the server has done nothing; after any other failure it may have carried out the request.
+        course.maybe_done = course.maybe_done or error.cause != "429"
+        reach.failed(error, course.sent)
+        pause = self.retry.pause_seconds(course.attempt, error.retry_after_seconds)
+        if await self._is_sat_out(course, pause):
+            pause = min(pause, self.retry.max_pause_seconds)
+            course.deadline = now() + pause + course.allowed_seconds
+        elif now() + pause >= course.deadline:
+            # If the deadline cut this attempt short, the answer before it is the better cause.
+            cut = error.cause == "timeout" and now() >= course.deadline
+            cause = course.answered if cut and course.answered else error
+            raise self._given_up(cause, course.attempt, now() - course.started) from error
+        course.answered = error
+        self.traffic.retry(error.cause)
+        await reach.pause(pause)
+
+    async def _renew_after(self, error: Unauthorized, course: _Course, refused: Connection) -> None:
+        """Return when the operation may be tried with new credentials. Raises the error if there are none."""
+        error.attempts = course.attempt
+        course.refusals += 1
+        if self._was_accepted:
+            self.reachability.failed(error, course.sent)
+        if await self.accepted_again(refused, course.refusals, course.deadline):
+            return
+        if not await self._is_sat_out(course, math.inf) or not await self.accepted_again(
+            refused, course.refusals, math.inf
+        ):
+            raise self.refused(error) from error
+        course.deadline = asyncio.get_running_loop().time() + course.allowed_seconds
+
+    async def _is_sat_out(self, course: _Course, pause: float) -> bool:
+        """Whether there is an outage that the operation waits for; Unreachable if that has lasted too long.
+
+        Where the operation's time would be over after the pause, a mere doubt is decided first.
+        """
+        reach = self.reachability
+        if not course.sits_out or not reach.is_doubted:
+            return False
+        is_over = asyncio.get_running_loop().time() + pause >= course.deadline
+        outage = await reach.decided() if is_over else reach.is_outage
+        reach.check()
+        return outage
+
+    async def _attempt(self, asked: _Asked, seconds_left: float) -> tuple[Any, bytes, Any, float]:
+        reach = self.reachability
+        timeout = min(self.request_timeout_seconds, max(0.001, seconds_left))
+        if reach.is_doubted:
+            timeout = min(timeout, max(0.1, reach.seconds_left))
         failure: str | None = "cancelled"  # all other outcomes overwrite this
         sent = self.traffic.begin()
         try:
             async with asyncio.timeout(timeout):
                 response = await self._send(asked.method, asked.url, asked.body, asked.content_type, asked.accept)
-                answer = await response.read()
+                if asked.read is None or response.status >= 300:
+                    answer = await response.read()
+                else:
+                    answer = await asked.read(response.content.iter_any())
             arrived = time.monotonic()
             document = self._judged(asked, response, answer)
             sent += time.monotonic() - arrived  # how long we read is not the server's time
@@ -343,29 +394,37 @@ class Cluster:
         """The only place where exceptions of aiohttp and the system become ours."""
         aiohttp = self._aiohttp
         host = self.connection.host
+        if self.reachability.given_up:
+            return self.reachability.unreachable()
         if is_about_trust(aiohttp, error):
             return TrustError(
-                f"{host}: TLS failed: {error}; give the right ca_cert or kubeconfig "
+                f"{host}: TLS failed: {cause_of(aiohttp, error)}; give the right ca_cert or kubeconfig "
                 "(validate_certs: false accepts any server)"
             )
         if isinstance(error, TimeoutError):
             return TransientError(f"{host}: no answer in time", cause="timeout")
         if isinstance(error, (aiohttp.ClientError, OSError)):
-            return TransientError(f"{host}: {str(error) or type(error).__name__}", cause="connection")
+            return TransientError(f"{host}: {cause_of(aiohttp, error)}", cause="connection")
         return error
 
     async def accepted_again(self, refused: Connection, refusals: int, deadline: float) -> bool:
-        """Wait after a 401 and get new credentials; False if asking once more cannot help. `deadline` is monotonic.
+        """Wait after a 401 and get new credentials; False if asking once more cannot help.
+
+        `deadline` is by the event loop's clock.
 
         Tokens expire during long runs, and while one is rotated, the new one may not be valid yet. So the first refusal
         is followed by a renewal at once, and more of them by pauses. Credentials that were never accepted are wrong,
         however: for them, one renewal is enough.
         """
         pause = self.retry.pause_seconds(refusals - 1, None) if refusals > 1 else 0.0
-        if refusals > 1 and (not self._was_accepted or time.monotonic() + pause >= deadline):
+        if refusals > 1 and (not self._was_accepted or asyncio.get_running_loop().time() + pause >= deadline):
             return False
-        await asyncio.sleep(pause)
+        await self.reachability.pause(pause)
         return await self.renew_credentials(refused)
+
+    def refused(self, error: Unauthorized) -> Unauthorized:
+        """The error that names the credential that the API server does not accept."""
+        return error if self._credential is None else refused(self.connection.host, self._credential, error)
 
     async def renew_credentials(self, refused: Connection) -> bool:
         """Get new credentials after the API server answered 401 to those of `refused`; False if there is no way to.
@@ -401,14 +460,53 @@ class Cluster:
             ) from error
         return answer
 
+    async def _ask_whether_ready(self, seconds: float) -> None:
+        """Ask the server once, beside limits and traffic, whether it can do its work. Raises ClusterError if not.
+
+        It says so under /readyz. Where that is not to be had, such as through some gateways, its version will do.
+        """
+        connection = self.connection
+        try:
+            async with asyncio.timeout(seconds):
+                for path, decode in ((READY_PATH, prove_ready), ("/version", prove_version)):
+                    asked = _Asked("GET", path, self._url(path, None), None, "", None, decode, None, None, None)
+                    response = await self._send("GET", asked.url, None, "", None)
+                    try:
+                        self._judged(asked, response, await response.read())
+                    except (Forbidden, NotFound, TransientError) as error:
+                        # An API server that is not ready, or a gateway without one, is no reason to ask for more.
+                        if path != READY_PATH or error.status is None or is_retried(error.status):
+                            raise
+                    else:
+                        return
+        except Unauthorized:
+            await self.renew_credentials(connection)
+            raise
+        except ClusterError:
+            raise
+        except Exception as error:
+            mapped = self._mapped(error)
+            if isinstance(mapped, ClusterError):
+                raise mapped from error
+            raise TransientError(f"{self.connection.host}: {error!r}", cause="connection") from error
+
+    def _cut(self) -> None:
+        """Nothing is to be waited for any more: what is under way fails now."""
+        if self._session is not None:
+            self._cutting = asyncio.create_task(self._session.close())
+
     @contextlib.asynccontextmanager
-    async def stream(self, path: str, *, query: Mapping[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def stream(
+        self, path: str, *, query: Mapping[str, str], silence_seconds: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
         """One long GET, line by line. Not counted as in flight. Raises like request(), but does not retry.
 
-        The server ends it after the query's `timeoutSeconds`; silence for a minute longer means a dead connection.
+        A TransientError with cause "silent" means that nothing came for `silence_seconds`: the connection is dead.
         """
-        silence = float(query.get("timeoutSeconds", "300")) + 60.0
-        timeout = self._aiohttp.ClientTimeout(total=None, sock_connect=self.request_timeout_seconds, sock_read=silence)
+        timeout = self._aiohttp.ClientTimeout(
+            total=None, sock_connect=self.request_timeout_seconds, sock_read=silence_seconds
+        )
+        is_open = False
         try:
             async with self._session.get(
                 self._url(path, query),
@@ -424,61 +522,12 @@ class Cluster:
                     raise from_response(status, headers, body)
                 if status >= 300 or response.content_type == "text/html":
                     raise foreign(self._named("GET", f"{path} (watch)"), status, headers)
+                is_open = True
                 yield lines_of(response.content)
         except (ClusterError, asyncio.CancelledError, GeneratorExit):
             raise
         except Exception as error:
+            if is_open and isinstance(error, TimeoutError):
+                heard = f"{self._named('GET', path)} (watch): nothing was heard for {silence_seconds:g} s"
+                raise TransientError(heard, cause="silent") from error
             raise self._mapped(error) from error
-
-
-def import_aiohttp() -> Any:
-    """Import aiohttp without the system's certificate authorities. Raises ImportError.
-
-    aiohttp loads them twice for its default TLS contexts, which takes almost half of the import's time and 2 MB. A
-    Connection always brings its own context, or uses plain HTTP.
-    """
-    before = {name: os.environ.get(name) for name in _CA_VARIABLES}
-    os.environ.update(dict.fromkeys(_CA_VARIABLES, os.devnull))
-    try:
-        import aiohttp
-    finally:
-        for name, value in before.items():
-            del os.environ[name]
-            if value is not None:
-                os.environ[name] = value
-    return aiohttp
-
-
-def use_small_tls_buffers() -> None:
-    """Reduce asyncio's read buffer of 256 KiB per TLS connection: 12 MB for 50 connections with answers of 1 KB."""
-    if getattr(sslproto.SSLProtocol, "max_size", 0) > _TLS_BUFFER_BYTES:
-        sslproto.SSLProtocol.max_size = _TLS_BUFFER_BYTES
-
-
-def is_about_trust(aiohttp: Any, error: Exception) -> bool:
-    """Whether TLS refused a certificate. A handshake that broke off is an ordinary connection error."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return True
-    inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    broken_off = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
-    return isinstance(inner, ssl.SSLError) and not isinstance(inner, broken_off)
-
-
-async def lines_of(content: Any) -> AsyncIterator[bytes]:
-    """Lines of a stream, of up to MAX_LINE_BYTES (the limit of aiohttp's readline is far smaller)."""
-    rest: list[bytes] = []
-    size = 0
-    async for chunk in content.iter_any():
-        parts = chunk.split(b"\n")
-        rest.append(parts[0])
-        size += len(parts[0])
-        if size > MAX_LINE_BYTES:
-            raise ClusterError(f"a watch event larger than {MAX_LINE_BYTES} bytes")
-        for part in parts[1:]:
-            line = b"".join(rest)
-            rest, size = [part], len(part)
-            if line:
-                yield line
-    last = b"".join(rest)
-    if last:
-        yield last

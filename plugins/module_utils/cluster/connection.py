@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from ..libraries import KUBERNETES, MissingLibrary
 from ..machine.interpreter import import_without_parents
 from .child import run_in_child
 from .errors import ConfigurationError
@@ -140,10 +141,7 @@ async def _loaded(options: dict[str, Any]) -> Any:
             stubs={"kubernetes.aio.client.api_client": "ApiClient"},
         )
     except ImportError as error:
-        raise ConfigurationError(
-            f"the Python library kubernetes (36 or newer, with kubernetes.aio) is needed by the Python that runs this "
-            f"module: {error}"
-        ) from error
+        raise ConfigurationError(str(MissingLibrary([KUBERNETES], error))) from error
     configuration = configurations.Configuration()
     kubeconfig = options.get("kubeconfig")
     if isinstance(kubeconfig, str):
@@ -164,9 +162,14 @@ async def _loaded(options: dict[str, Any]) -> Any:
     return configuration
 
 
+def kubeconfig_paths(given: str | None = None) -> list[str]:
+    """The paths of the kubeconfigs that count: those of the option `given`, else of KUBECONFIG, else the default's."""
+    text = given or os.environ.get("KUBECONFIG") or "~/.kube/config"
+    return [os.path.expanduser(path) for path in text.split(os.pathsep) if path]
+
+
 def _default_kubeconfig_exists() -> bool:
-    candidates = os.environ.get("KUBECONFIG", "~/.kube/config").split(os.pathsep)
-    return any(os.path.isfile(os.path.expanduser(path)) for path in candidates if path)
+    return any(os.path.isfile(path) for path in kubeconfig_paths())
 
 
 def _explain(error: Exception, kubeconfig: Any, options: dict[str, Any]) -> str:
@@ -174,10 +177,13 @@ def _explain(error: Exception, kubeconfig: Any, options: dict[str, Any]) -> str:
     if isinstance(kubeconfig, str):
         missing = [path for path in kubeconfig.split(os.pathsep) if not os.path.isfile(path)]
         if missing:
-            return f"kubeconfig: no file at {missing[0]}"
+            named = os.environ.get(AUTH_ENVIRONMENT["kubeconfig"]) == options["kubeconfig"]
+            return f"{AUTH_ENVIRONMENT['kubeconfig'] if named else 'kubeconfig'}: no file at {missing[0]}"
         context = f" with context {options['context']!r}" if "context" in options else ""
         return f"kubeconfig {kubeconfig}{context} cannot be used: {text}"
     if kubeconfig is None and not _default_kubeconfig_exists():
+        if os.environ.get("KUBECONFIG"):
+            return f"KUBECONFIG: no file at {', '.join(kubeconfig_paths())}"
         return (
             "no API server is given: set kubeconfig (K8S_AUTH_KUBECONFIG or KUBECONFIG), or host and api_key; "
             f"~/.kube/config does not exist and this is not a pod ({text})"

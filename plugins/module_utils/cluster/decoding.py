@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from .errors import ConfigurationError
+from ..libraries import MSGSPEC, MissingLibrary
 from .proof import Unproven
 
 T = TypeVar("T")
@@ -20,16 +20,14 @@ T = TypeVar("T")
 def decoder(kind: type[T]) -> Callable[[bytes], T]:
     """A function that makes a `kind` (a TypedDict or a dataclass) of a JSON body, and drops every other field.
 
-    The function raises Unproven for a body that does not fit. Raises ConfigurationError where msgspec is missing;
+    The function raises Unproven for a body that does not fit. Raises MissingLibrary where msgspec is missing;
     it is imported here, so that only what decodes typed needs it.
     """
     try:
         from msgspec import DecodeError, ValidationError
         from msgspec.json import Decoder
     except ImportError as error:
-        raise ConfigurationError(
-            f"the Python library msgspec (0.20 or newer) is needed by the Python that runs this module: {error}"
-        ) from error
+        raise MissingLibrary([MSGSPEC], error) from error
     decode = Decoder(kind).decode
 
     def decoded(body: bytes) -> T:

@@ -21,19 +21,27 @@ _AGGREGATED = (
     "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,"
     "application/json"
 )
+#: What a CustomResourceDefinition lets the server do.
+_VERBS_OF_CUSTOM_KINDS = frozenset({"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"})
+#: Seconds between two questions whether a new kind is served.
+_SERVED_POLL_SECONDS = 0.2
 #: Timeout for one group: an extension server behind an APIService may never answer.
 _GROUP_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One kind. `plural` is its name in paths; `verbs` are those that the server supports."""
+    """One kind. `plural` is its name in paths; `verbs` are those that the server supports.
+
+    `has_status`: its status is written by itself, through the subresource of that name; only `Discovery` looks for it.
+    """
 
     api_version: str
     kind: str
     plural: str
     namespaced: bool
     verbs: frozenset[str]
+    has_status: bool = True
 
     def path(self, namespace: str | None = None, name: str | None = None) -> str:
         """The path of the collection, or with `name` that of one object. Without a namespace: all namespaces."""
@@ -47,16 +55,56 @@ class Discovery:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self._expected: dict[tuple[str, str], Resource] = {}
         self._groups: dict[str, dict[str, Resource]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def resource(self, api_version: str, kind: str) -> Resource:
-        """The resource of a kind. Raises Invalid if the server does not have it."""
-        kinds = await self._kinds(api_version)
+        """The resource of a kind. Raises Invalid if the server neither has it nor is expected to have it later."""
+        expected = self._expected.get((api_version, kind))
+        try:
+            kinds = await self._kinds(api_version)
+        except Invalid:
+            if expected is None:
+                raise
+            return expected
         if kind not in kinds:
+            if expected is not None:
+                return expected
             served = ", ".join(sorted(kinds)[:12]) or "nothing"
             raise Invalid(f"the API server has no {kind} in {api_version} (it has {served})", reason="UnknownKind")
         return kinds[kind]
+
+    def expect(self, api_version: str, kind: str, *, plural: str, namespaced: bool) -> None:
+        """The server will have this kind: what defines it is among what is going to be sent."""
+        resource = Resource(api_version, kind, plural, namespaced, _VERBS_OF_CUSTOM_KINDS)
+        self._expected.setdefault((api_version, kind), resource)
+
+    async def is_served(self, api_version: str, kind: str) -> bool:
+        """Whether the server has the kind already; known kinds are not asked for again."""
+        if (api_version, kind) not in self._expected:
+            return True
+        try:
+            return kind in await self._kinds(api_version)
+        except Invalid:
+            return False
+
+    async def until_served(self, api_version: str, kind: str, *, timeout_seconds: float) -> None:
+        """Return when the server has an expected kind, asking again and again; at once for any other kind.
+
+        A definition that is Established is served a moment later. Raises Invalid after the time.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout_seconds
+        while not await self.is_served(api_version, kind):
+            self._groups.pop(api_version, None)
+            if loop.time() >= until:
+                raise Invalid(
+                    f"the API server does not serve {kind} in {api_version}, {timeout_seconds:g} s after it was first "
+                    "needed; see the CustomResourceDefinition that defines it",
+                    reason="UnknownKind",
+                )
+            await asyncio.sleep(_SERVED_POLL_SECONDS)
 
     async def _kinds(self, api_version: str) -> dict[str, Resource]:
         async with self._locks.setdefault(api_version, asyncio.Lock()):
@@ -66,9 +114,15 @@ class Discovery:
                     document = await self._cluster.get(path)
                 except NotFound as error:
                     raise Invalid(f"the API server does not serve {api_version}", reason="UnknownKind") from error
+                names = {entry["name"] for entry in document["resources"]}
                 self._groups[api_version] = {
                     entry["kind"]: Resource(
-                        api_version, entry["kind"], entry["name"], entry["namespaced"], frozenset(entry["verbs"])
+                        api_version,
+                        entry["kind"],
+                        entry["name"],
+                        entry["namespaced"],
+                        frozenset(entry["verbs"]),
+                        has_status=f"{entry['name']}/status" in names,
                     )
                     for entry in document["resources"]
                     if "/" not in entry["name"]

@@ -6,7 +6,8 @@
 ClusterError
  ├── ConfigurationError    the connection options or the kubeconfig cannot be used
  ├── TransientError        may succeed when retried: 429, 500, 502, 503, 504, connection, timeout, etcd leader change,
- │                         an answer that is incomplete or not the API server's (proof.py)
+ │    │                    an answer that is incomplete or not the API server's (proof.py)
+ │    └── Unreachable      nobody has answered for so long that nothing is sent any more (reachability.py)
  └── PermanentError        the same request will fail again
       ├── TrustError       the server's certificate is not trusted
       ├── Unauthorized     401
@@ -31,6 +32,8 @@ from ..errors import KubestressError
 
 _TRANSIENT_STATUS = frozenset({429, 500, 502, 503, 504})
 _ETCD_SIGNS = ("etcdserver: leader changed", "etcdserver: request timed out", "etcdserver: no leader")
+
+_NOT_READY = "not yet ready to handle request"
 
 
 class ClusterError(KubestressError):
@@ -58,8 +61,9 @@ class TransientError(ClusterError):
     """The same request may succeed later.
 
     `cause` is what retries are counted by: "429", "500", "502", "503", "504", "connection", "timeout", "etcd",
-    "conflict", "quota" (its usage is not known yet), "interrupted" (the body is no whole JSON) or "foreign" (something
-    that is no API server has answered). `retry_after_seconds` is what the server asked for, or None.
+    "conflict", "quota" (its usage is not known yet), "starting" (the server is not ready yet), "interrupted" (the body
+    is no whole JSON) or "foreign" (something that is no API server has answered). `retry_after_seconds` is what the
+    server asked for, or None.
     """
 
     def __init__(
@@ -76,6 +80,10 @@ class TransientError(ClusterError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class Unreachable(TransientError):
+    """An outage has lasted longer than is allowed. `cause` is that of the failure by which it began."""
+
+
 class PermanentError(ClusterError):
     """The same request would fail again."""
 
@@ -90,6 +98,12 @@ class Unauthorized(PermanentError):
 
 class Forbidden(PermanentError):
     """403: refused by RBAC or an admission plug-in."""
+
+
+def name_namespaces(refusal: Forbidden, options: str) -> Forbidden:
+    """The refusal of the whole cluster, with the options by which a user of some namespaces names these."""
+    text = f"{refusal}; a user with rights in some namespaces only names them in {options}"
+    return Forbidden(text, status=refusal.status, reason=refusal.reason)
 
 
 class QuotaExceeded(Forbidden):
@@ -131,11 +145,14 @@ _PERMANENT_BY_STATUS: dict[int, type[PermanentError]] = {
 def failure_cause(error: Exception, method: str) -> str | None:
     """The cause by which a failed attempt is counted; None for answers that are no failure.
 
-    These are 409 for an object that exists already, and 404 on GET and DELETE.
+    These are 409 for an object that exists already, 404 on GET and DELETE, and 403 on GET: whoever may not read is told
+    so in words, and looks where reading is allowed.
     """
     if isinstance(error, TransientError):
         return error.cause
     if isinstance(error, AlreadyExists) or (isinstance(error, NotFound) and method in ("GET", "DELETE")):
+        return None
+    if isinstance(error, Forbidden) and method == "GET":
         return None
     if isinstance(error, ClusterError):
         return str(error.status) if error.status is not None else error.reason
@@ -168,6 +185,9 @@ def from_response(status: int, headers: Mapping[str, str], body: bytes) -> Clust
     if status == 403 and "status unknown for quota" in message:
         # A new quota: its controller has not computed the usage yet.
         return TransientError(message, cause="quota", status=status, reason=reason)
+    if status == 403 and _NOT_READY in message:
+        # Right after its start, when admission has not read what it needs.
+        return TransientError(message, cause="starting", status=status, reason=reason)
     if status == 403 and "exceeded quota" in message:
         return QuotaExceeded(message, status=status, reason="QuotaExceeded")
     kind = _PERMANENT_BY_STATUS.get(status, PermanentError)

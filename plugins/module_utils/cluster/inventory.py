@@ -1,28 +1,24 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read what a cluster has and permits: whole lists, permissions, kubelet configuration and statistics."""
+"""Read what a cluster has: whole lists, API groups, kubelet configuration and statistics."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .access import Access
 from .client import Cluster
 from .errors import ClusterError, Forbidden, Gone, NotFound
-from .proof import Unproven, document_of, page_of
+from .proof import page_of
 from .watch import list_pages
 
 #: Timeout for one kubelet, so that a node that hangs does not hold up the caller.
 _KUBELET_SECONDS = 3.0
-#: Namespaces in which one permission is asked for at most.
-_ASKED_NAMESPACES = 10
-_REVIEW_PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,47 +29,6 @@ class KubeletFacts:
     configuration: Mapping[str, Any] = field(default_factory=dict)
     statistics: Mapping[str, Any] = field(default_factory=dict)
     cause: str | None = None
-
-
-async def missing_access(cluster: Cluster, needed: Iterable[Access], *, within: Sequence[str] = ()) -> list[Access]:
-    """The permissions that the user of this connection lacks, in the order given. Raises ClusterError.
-
-    Permissions are asked for in all namespaces. `within`: what is created and read by name may be permitted in these
-    namespaces alone; the first ten are asked about.
-    """
-    # A cluster administrator needs only this one request.
-    if await _allowed(cluster, Access("*", "*", "*")):
-        return []
-    needed = list(needed)
-    answers = await asyncio.gather(
-        *(_allowed_anywhere(cluster, access, within[:_ASKED_NAMESPACES]) for access in needed)
-    )
-    return [access for access, allowed in zip(needed, answers, strict=True) if not allowed]
-
-
-async def _allowed_anywhere(cluster: Cluster, access: Access, namespaces: Sequence[str]) -> bool:
-    if await _allowed(cluster, access):
-        return True
-    if not namespaces or access.verb not in ("create", "get"):
-        return False
-    return all(await asyncio.gather(*(_allowed(cluster, access, namespace) for namespace in namespaces)))
-
-
-async def _allowed(cluster: Cluster, access: Access, namespace: str = "") -> bool:
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": {**access._asdict(), **({"namespace": namespace} if namespace else {})}},
-    }
-    reply = await cluster.request("POST", _REVIEW_PATH, body=json.dumps(review).encode(), decode=_verdict)
-    return bool(reply.document)
-
-
-def _verdict(body: bytes) -> bool:
-    status = document_of(body).get("status")
-    if not isinstance(status, dict) or not isinstance(status.get("allowed"), bool):
-        raise Unproven("a review of access was asked for")
-    return bool(status["allowed"])
 
 
 async def serves_group(cluster: Cluster, group: str) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 from ..measure.client import ClientLoad, PodCounts, Timeline
 from ..measure.latency import Attempts, bucket_of
 from ..measure.recorder import now_rfc3339
-from .client import Traffic
+from .traffic import Traffic
 
 #: Seconds between samples of the event loop's lag; ten per second take less than a thousandth of a core.
 _SAMPLE_SECONDS = 0.1

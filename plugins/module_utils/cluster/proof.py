@@ -20,10 +20,13 @@ from .errors import TransientError, is_retried
 #: How an answer to a creation begins. The API server writes the metadata of all kinds in this order.
 _STORED = re.compile(
     rb'\{"kind":"[^"\\]+","apiVersion":"[^"\\]+","metadata":\{"name":"([^"\\]+)",'
-    rb'(?:"namespace":"([^"\\]+)",)?"uid":"[^"\\]+"'
+    rb'(?:"namespace":"([^"\\]+)",)?"uid":"([^"\\]+)","resourceVersion":"([^"\\]+)"'
 )
 #: What an API server says of a path that it does not serve, such as the group of a CRD that is gone.
 _NO_SUCH_PATH = b"404 page not found"
+
+#: What the API server says of itself when it can do its work, etcd included; everybody may ask.
+READY_PATH, _READY = "/readyz", b"ok"
 
 
 class Unproven(ValueError):
@@ -95,8 +98,8 @@ def object_of(body: bytes) -> dict[str, Any]:
     return document
 
 
-def prove_stored(name: str, namespace: str, body: bytes) -> None:
-    """The body is that of the object of this name (`namespace`: "" for cluster-wide kinds). Raises Unproven.
+def prove_stored(name: str, namespace: str, body: bytes) -> tuple[str, str]:
+    """Uid and version of the object of this name (`namespace`: "" for cluster-wide kinds). Raises Unproven.
 
     This is done for every object that is created. A search takes a third of the time that parsing needs; what the
     search does not recognize, such as the answer of a server that knows no PartialObjectMetadata, is parsed.
@@ -104,11 +107,14 @@ def prove_stored(name: str, namespace: str, body: bytes) -> None:
     begin = _STORED.match(body)
     if begin is not None and body.endswith((b"}\n", b"}")):
         found = (begin[1].decode(), (begin[2] or b"").decode())
+        stored = (begin[3].decode(), begin[4].decode())
     else:
         metadata = object_of(body)["metadata"]
         found = (metadata["name"], metadata.get("namespace") or "")
+        stored = (metadata["uid"], metadata.get("resourceVersion") or "")
     if found != (name, namespace):
         raise Unproven(f"it is about {'/'.join(filter(None, reversed(found)))}")
+    return stored
 
 
 def prove_deletion(body: bytes) -> None:
@@ -118,6 +124,18 @@ def prove_deletion(body: bytes) -> None:
         return
     if not document.get("kind") or not isinstance(document.get("metadata"), dict):
         raise Unproven("a Status or what was deleted was asked for")
+
+
+def prove_ready(body: bytes) -> None:
+    """The body is what the API server says when it is ready. Raises Unproven."""
+    if body.strip() != _READY:
+        raise Unproven(f"{_READY.decode()!r} was asked for")
+
+
+def prove_version(body: bytes) -> None:
+    """The body is the version of an API server. Raises Unproven."""
+    if "gitVersion" not in document_of(body):
+        raise Unproven("a version was asked for")
 
 
 def is_foreign(status: int, body: bytes, *, must_prove: bool) -> bool:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .client import Cluster
+from .clock import Sight
 from .discovery import Resource
 from .errors import ClusterError, Gone, TransientError, Unauthorized
 from .proof import page_of, versioned_page_of
@@ -23,6 +23,9 @@ from .proof import page_of, versioned_page_of
 PAGE_SIZE = 500
 #: Seconds after which the server ends a watch and we start the next from the same version.
 WATCH_SECONDS = 300
+#: A watch that hears nothing for so long, bookmarks included, is dead. The API server sends each watch a bookmark about
+#: once a minute (defaultBookmarkFrequency in k8s.io/apiserver/pkg/storage/cacher); half of that is for its being late.
+QUIET_SECONDS = 90.0
 _TYPES = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
 #: A watch that ends sooner without an event was broken, not ended by the server's timeout (as in client-go).
 _SHORT_WATCH_SECONDS = 1.0
@@ -35,12 +38,18 @@ class Event:
     """A change. `type` is ADDED, MODIFIED, DELETED, or SYNCED.
 
     SYNCED has no object: it follows a list that was delivered as ADDED events, and `names` has the (namespace, name) of
-    all its objects. Known objects that are not in it were deleted while no watch was open.
+    all its objects. Known objects that are not in it were deleted while no watch was open. `namespace`: the only one
+    that was listed, if it was not the whole cluster (see scopes.py).
     """
 
     type: str
     object: dict[str, Any]
     names: frozenset[tuple[str, str]] = frozenset()
+    namespace: str | None = None
+
+    def forgets(self, key: tuple[str, str]) -> bool:
+        """Whether this SYNCED event means that a known object is gone."""
+        return key not in self.names and self.namespace in (None, key[0])
 
 
 def key_of(obj: Mapping[str, Any]) -> tuple[str, str]:
@@ -76,7 +85,8 @@ async def list_pages(
 class ListWatch:
     """The objects of one resource, by label or field selector, in one namespace or in all.
 
-    `broken` counts the causes of watches that ended early, for the run's validity statement.
+    A watch that hears nothing for `quiet_seconds` is opened again: behind a load balancer a connection may be gone
+    without a word. `broken` counts the causes of watches that ended early, for the run's validity statement.
     """
 
     def __init__(
@@ -87,14 +97,19 @@ class ListWatch:
         label_selector: str = "",
         field_selector: str = "",
         namespace: str | None = None,
+        quiet_seconds: float = QUIET_SECONDS,
     ) -> None:
         self._cluster = cluster
+        self._quiet_seconds = quiet_seconds
         self.resource = resource
         self._path = resource.path(namespace)
         self._selectors = {
             key: value for key, value in (("labelSelector", label_selector), ("fieldSelector", field_selector)) if value
         }
         self.broken: Counter[str] = Counter()
+        #: Is told when the watch is closed and open again; set it before the first event.
+        self.sight: Sight | None = None
+        self._is_closed = False
 
     async def now(self, **arguments_of_request: Any) -> str:
         """The collection's current resource version, so that `events` can start there without fetching what exists.
@@ -107,16 +122,17 @@ class ListWatch:
         version: str = page["metadata"]["resourceVersion"]
         return version
 
-    async def events(self, *, version: str = "") -> AsyncIterator[Event]:
+    async def events(self, *, version: str = "") -> AsyncGenerator[Event]:
         """Endless. Raises a PermanentError if no retry can help (no permission, no such kind).
 
         Starts with a list, or after the resource version `version`; if the server has forgotten it, with a list.
         """
         failures = refusals = 0
         refused_until = math.inf
+        reach, now = self._cluster.reachability, asyncio.get_running_loop().time
         while True:
             retry_after_seconds = None
-            connection, began = self._cluster.connection, time.monotonic()
+            connection, began = self._cluster.connection, now()
             try:
                 if not version:
                     async for event in self._list():
@@ -124,28 +140,41 @@ class ListWatch:
                             version = event.object["resourceVersion"]
                         yield event
                 async for event in self._watch(version):
+                    reach.heard()
                     failures, refusals, refused_until, began = 0, 0, math.inf, 0.0
                     version = event.object["metadata"]["resourceVersion"]
                     if event.type != "BOOKMARK":
                         yield event
-                if time.monotonic() - began >= _SHORT_WATCH_SECONDS:
+                if now() - began >= _SHORT_WATCH_SECONDS:
                     failures, refusals, refused_until = 0, 0, math.inf
                     continue  # the server's timeout: start the next watch from the same version
                 cause = "short"
             except (Gone, _NoEvent) as error:
                 # After a line that is no event, it is open what else was not heard.
                 cause, version = "gone" if isinstance(error, Gone) else "garbled", ""
-            except Unauthorized:
+            except Unauthorized as error:
                 cause, refusals = "401", refusals + 1
+                reach.failed(error, now())
                 # From the first refusal on.
-                refused_until = min(refused_until, time.monotonic() + self._cluster.retry.deadline_seconds)
-                if not await self._cluster.accepted_again(connection, refusals, refused_until):
-                    raise
+                refused_until = min(refused_until, now() + self._cluster.retry.deadline_seconds)
+                accepted = await self._cluster.accepted_again(connection, refusals, refused_until)
+                if not accepted and not await reach.decided():
+                    raise self._cluster.refused(error) from error
             except TransientError as error:
                 cause, retry_after_seconds = error.cause, error.retry_after_seconds
+                reach.failed(error, now())
             self.broken[cause] += 1
-            failures = 1 if time.monotonic() - began >= _SHORT_WATCH_SECONDS else failures + 1
-            await asyncio.sleep(self._cluster.retry.pause_seconds(failures, retry_after_seconds))
+            self._set_closed(True)
+            failures = 1 if now() - began >= _SHORT_WATCH_SECONDS else failures + 1
+            await reach.pause(self._cluster.retry.pause_seconds(failures, retry_after_seconds))
+
+    def _set_closed(self, is_closed: bool) -> None:
+        self._is_closed = is_closed
+        if self.sight is not None:
+            if is_closed:
+                self.sight.closed(self.resource.kind, self, self.broken)
+            else:
+                self.sight.opened(self.resource.kind, self)
 
     async def _list(self) -> AsyncIterator[Event]:
         names: set[tuple[str, str]] = set()
@@ -170,9 +199,17 @@ class ListWatch:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(WATCH_SECONDS),
         }
-        async with self._cluster.stream(self._path, query=query) as lines:
-            async for line in lines:
-                yield _event(line)
+        async with self._cluster.stream(self._path, query=query, silence_seconds=self._quiet_seconds) as lines:
+            # One that is broken off at once was not open; one that stays is, however little happens.
+            opened = asyncio.get_running_loop().call_later(_SHORT_WATCH_SECONDS, self._set_closed, False)
+            try:
+                async for line in lines:
+                    event = _event(line)
+                    if self._is_closed:
+                        self._set_closed(False)
+                    yield event
+            finally:
+                opened.cancel()
 
 
 class _NoEvent(Exception):
@@ -180,7 +217,7 @@ class _NoEvent(Exception):
 
 
 def _event(line: bytes) -> Event:
-    """The event of a line. Raises ClusterError for one that tells of an error or ends early, and _NoEvent."""
+    """The event of a line. Raises ClusterError for one that reports an error or ends early, and _NoEvent."""
     try:
         document = _decoded(line)
     except ValueError as error:

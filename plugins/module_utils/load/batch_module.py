@@ -15,16 +15,23 @@ from ..cluster.arguments import auth_options, check_limits
 from ..cluster.inventory import is_openshift
 from ..errors import KubestressError, ModuleFailed
 from ..machine.progress import write_table
+from ..measure.recorder import DEPENDENCY_FAILED
 from ..observe.arguments import Intervals
-from ..plan.arguments import context_of, fragments_of, namespaces_of
-from ..plan.fragment import Fragment, PlanError
+from ..plan.arguments import check_namespaces, context_of, fragments_of, namespaces_of
+from ..plan.errors import PlanError
+from ..plan.fragment import Fragment
 from ..plan.names import check_names
+from ..preflight.kinds import resources_of
 from ..preflight.preflight import Planned, Question, kept_of, preflight, result_of, table_of
 from ..results.folder import RunFolder
+from ..results.table import MESSAGE, brief, shortened
 from ..settings.roles.build_jobs import ROLE as BUILD_JOBS
 from ..settings.roles.namespaces import ROLE as NAMESPACES
 from ..settings.setting import Range
-from .batch import Batch, BatchSettings, OpenedCluster, opened_cluster
+from .batch import Batch
+from .foresight import MISSING, foreseen
+from .measurements import measurements
+from .opened import BatchSettings, OpenedCluster, opened_cluster
 
 #: Rows of a list that go back to Ansible: AWX keeps results in memory, and everything is in the files.
 RETURNED_ROWS = 20
@@ -44,31 +51,60 @@ def run_module(params: dict[str, Any], *, check_mode: bool, warn: Callable[[str]
         raise
     except (KubestressError, OSError) as error:
         raise ModuleFailed(str(error)) from error
-    if document is None:
-        return {**_planned(settings, fragments), **found}
     for text in document["warnings"]:
         warn(text)
     result = {**_bounded(document), **found}
     reasons = failure_reasons(document)
     if reasons:
-        raise ModuleFailed("; ".join(reasons), result)
+        short = [
+            shortened(reason, MESSAGE // 2) if len(reasons) > 1 else shortened(reason, MESSAGE) for reason in reasons
+        ]
+        raise ModuleFailed(brief(short, rest="all in the results"), result)
     return result
 
 
 async def _run(
     params: dict[str, Any], settings: BatchSettings, fragments: list[Fragment], question: Question
-) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """The measurements, None in check mode; and what preflight found. Raises ModuleFailed if that stops the run."""
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The measurements, in check mode as foreseen, and what preflight found. Raises ModuleFailed if that stops it."""
     async with opened_cluster(settings) as opened:
-        if await is_openshift(opened.cluster):
+        if openshift := await is_openshift(opened.cluster):
             context = replace(context_of(params), openshift=True)
             fragments = fragments_of(params, context)
-        for kind in sorted({kind for fragment in fragments for kind in fragment.kinds}):
-            await opened.discovery.resource(*kind)
-        found = await _judged(params, settings, fragments, question, opened=opened)
+        await resources_of(opened.discovery, fragments)
+        found = await _judged(params, settings, fragments, question, opened=opened, openshift=openshift)
         if question.check_mode:
-            return None, found
+            return await _foreseen(opened, settings, fragments), found
         return await Batch(settings, fragments, **await opened.parts_for(fragments)).run(), found
+
+
+async def _foreseen(opened: OpenedCluster, settings: BatchSettings, fragments: list[Fragment]) -> dict[str, Any]:
+    """The measurements of a batch that sends nothing: what it would do. Nothing of it is waited for."""
+    parts = await opened.parts_for(fragments)
+    batch = Batch(replace(settings, wait=False), fragments, **parts)
+    results = await foreseen(
+        opened.cluster,
+        parts["resources"],
+        fragments,
+        unserved=parts["unserved"],
+        run_id=settings.run_id,
+        namespaces=settings.numbered_namespaces,
+        existing=settings.existing,
+        state=settings.state,
+        ledger=batch.records.ledger,
+    )
+    missing = []
+    for kind, namespace, name, result in results:
+        batch.recorder.outcome(kind=kind, result="patched" if result == MISSING else result)
+        if result == MISSING:
+            missing.append(f"{kind} {namespace}/{name}")
+    batch.records.close()
+    document = measurements(batch, partial=False)
+    document["rate"]["objects_per_second"] = None
+    if missing:
+        known = f"{len(missing):,} objects to patch do not exist, first {missing[0]}"
+        document["warnings"].append(f"{known}: the run fails unless they are made first")
+    return document
 
 
 async def _judged(
@@ -78,6 +114,7 @@ async def _judged(
     question: Question,
     *,
     opened: OpenedCluster,
+    openshift: bool,
 ) -> dict[str, Any]:
     """Hold the plan against the cluster, show the table, and keep it with the run's files; as the module returns it.
 
@@ -90,6 +127,7 @@ async def _judged(
         fragments=fragments,
         namespaces=settings.numbered_namespaces,
         existing=settings.existing,
+        openshift=openshift,
     )
     answer = await preflight(opened.cluster, opened.discovery, planned, question)
     found = {"preflight": result_of(answer, planned, question)}
@@ -109,14 +147,13 @@ def batch_settings(params: dict[str, Any]) -> tuple[BatchSettings, list[Fragment
     intervals = Intervals.of(params["observe"], prefix="observe.")
     numbered = namespaces_of(params)
     fragments = fragments_of(params, context_of(params))
+    check_namespaces(fragments, numbered)
     if params["state"] == "present":
         check_names(fragments, numbered)
     gated = [fragment.role for fragment in fragments if fragment.active]
     if gated and not params["wait"] and params["state"] == "present":
         raise PlanError(f"wait: false, but role {gated[0]} has active, and its gate opens only while the batch waits")
-    results_dir = Path(params["results_dir"]) if params["results_dir"] else None
-    if results_dir is not None and not results_dir.is_dir():
-        raise PlanError(f"results_dir: {results_dir} is not a folder")
+    results_dir = _made_folder(params["results_dir"])
     settings = BatchSettings(
         auth=auth_options(params),
         run_id=params["run_id"],
@@ -131,6 +168,7 @@ def batch_settings(params: dict[str, Any]) -> tuple[BatchSettings, list[Fragment
         burst=params["burst"],
         request_timeout_seconds=params["request_timeout"],
         retry_deadline_seconds=params["retry_deadline"],
+        outage_limit_seconds=params["outage_limit"],
         wait=params["wait"],
         wait_timeout_seconds=params["wait_timeout"],
         observe=intervals if params["observe"]["enabled"] else None,
@@ -141,18 +179,23 @@ def batch_settings(params: dict[str, Any]) -> tuple[BatchSettings, list[Fragment
     return settings, fragments
 
 
+def _made_folder(results_dir: str | None) -> Path | None:
+    """The folder of the results, made if it is not there. Raises PlanError."""
+    if not results_dir:
+        return None
+    try:
+        Path(results_dir).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PlanError(f"results_dir: the folder {results_dir} cannot be made: {error.strerror or error}") from error
+    return Path(results_dir)
+
+
 def _check_ranges(params: dict[str, Any]) -> None:
     check_limits(params)
     NAMESPACES["namespaces_parallel"].check("namespaces_parallel", params["namespaces_parallel"])
     NAMESPACES["namespaces_total"].check("namespace_total", params["namespace_total"])
     BUILD_JOBS["build_jobs_wait_timeout"].check("wait_timeout", params["wait_timeout"])
     _FIRST_NUMBERS.check("namespace_first", params["namespace_first"])
-
-
-def _planned(settings: BatchSettings, fragments: list[Fragment]) -> dict[str, Any]:
-    requested = settings.demand(fragments).objects
-    objects = {kind: {"requested": number} for kind, number in sorted(requested.items())}
-    return {"changed": bool(objects), "objects": objects}
 
 
 def _bounded(document: dict[str, Any]) -> dict[str, Any]:
@@ -172,14 +215,21 @@ def _without_histograms(value: Any) -> Any:
 
 
 def failure_reasons(document: dict[str, Any]) -> list[str]:
-    """Why a batch did not do what was asked for; empty if it did. One clause for each cause, first object named."""
+    """Why a batch did not do what was asked for; empty if it did. One clause for each cause, first object named.
+
+    Objects that were not sent, because something that they need has failed, are only counted.
+    """
     reasons = []
     if document["aborted"]:
         reasons.append(f"aborted: {document['aborted']}")
     failed = sum(row["failed"] for row in document["objects"].values())
     if failed:
         requested = sum(row["requested"] for row in document["objects"].values())
-        reasons.append(f"{failed} of {requested} objects failed, {_first_of(document['first_failures'])}")
+        text = f"{failed} of {requested} objects failed, {_first_of(document['first_failures'])}"
+        effects = document["failures"]["by_reason"].get(DEPENDENCY_FAILED)
+        reasons.append(
+            text + (f" ({effects} of them not sent, because something they need has failed)" if effects else "")
+        )
     if document["not_ready"]:
         first = document["not_ready"][0]
         where = f" in {first['namespace']}" if first["namespace"] else ""

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..cluster.clock import HeldClock
 from ..plan.fragment import Fragment
 from .object_states import ObjectStates
 from .role_progress import RoleProgress
@@ -34,7 +34,9 @@ class Overdue:
 
 
 class Deadlines:
-    """The limits of a batch's fragments, by the running event loop's clock. `namespaces` is their number.
+    """The limits of a batch's fragments, by a clock that stands still while nobody can see what becomes of them.
+
+    `namespaces` is their number.
 
     `stall_timeout` counts from the moment when something of the role last came forward, and only while objects of the
     role are stored and unfinished; until a role begins, it cannot stand still.
@@ -51,7 +53,9 @@ class Deadlines:
         scheduler: Scheduler,
         states: ObjectStates,
         progress: RoleProgress,
+        clock: HeldClock | None = None,
     ) -> None:
+        self._clock = clock or HeldClock()
         self._fragments = [fragment for fragment in fragments if fragment.ready and not fragment.makes_namespace]
         self._namespaces = namespaces
         self._scheduler = scheduler
@@ -59,10 +63,12 @@ class Deadlines:
         self._progress = progress
         self._ended: set[str] = set()
         self._began = 0.0
+        #: Stored Namespaces in that order: when their time is over, name, and how long it was.
+        self._namespaces_until: deque[tuple[float, str, float]] = deque()
 
     def begin(self) -> None:
         """The batch starts now."""
-        self._began = asyncio.get_running_loop().time()
+        self._began = self._clock.time()
 
     def end(self, role: str) -> None:
         """No more members of this role are sent: only those that were can be waited for."""
@@ -72,30 +78,43 @@ class Deadlines:
         """Whether `end` was called for the role."""
         return role in self._ended
 
+    def namespace_stored(self, name: str, seconds: float) -> None:
+        """A Namespace is stored; it has so many seconds to become ready."""
+        self._namespaces_until.append((self._clock.time() + seconds, name, seconds))
+
+    def overdue_namespaces(self) -> dict[str, float]:
+        """The Namespaces whose time is over since the last call, with its length in seconds; ready or not."""
+        now = self._clock.time()
+        found = {}
+        while self._namespaces_until and self._namespaces_until[0][0] <= now:
+            _until, name, seconds = self._namespaces_until.popleft()
+            found[name] = seconds
+        return found
+
     def unsent(self, fragment: Fragment) -> int:
         """How many of the fragment's members have not begun."""
-        return fragment.count * self._namespaces - self._scheduler.members_begun[fragment.role]
+        places = 1 if fragment.once else self._namespaces
+        return fragment.count * places - self._scheduler.members_begun[fragment.role]
+
+    def is_a_namespace_overdue(self) -> bool:
+        """Whether the time of one is over, ready or not."""
+        return bool(self._namespaces_until) and self._clock.time() >= self._namespaces_until[0][0]
 
     def seconds_to_next(self) -> float:
         """Until the next limit is reached; 1 where none is running."""
-        now = asyncio.get_running_loop().time()
-        return max(0.0, min((deadline - now for deadline, _overdue in self._limits()), default=1.0))
+        now = self._clock.time()
+        limits = [deadline for deadline, _overdue in self._limits()]
+        limits += [until for until, _name, _seconds in list(self._namespaces_until)[:1]]
+        return max(0.0, min(limits, default=now + 1.0) - now)
 
     def overdue(self) -> list[Overdue]:
         """The fragments whose time is over, each with the limit that was reached first."""
-        now = asyncio.get_running_loop().time()
+        now = self._clock.time()
         found: dict[str, Overdue] = {}
         for deadline, overdue in sorted(self._limits(), key=lambda limit: limit[0]):
             if now >= deadline:
                 found.setdefault(overdue.fragment.role, overdue)
         return list(found.values())
-
-    def is_any_halfway_to_a_stall(self) -> bool:
-        """Whether nothing of some role has come forward for half of its stall timeout."""
-        now = asyncio.get_running_loop().time()
-        return any(
-            overdue.stalled and now >= deadline - overdue.limit_seconds / 2 for deadline, overdue in self._limits()
-        )
 
     def _limits(self) -> Iterator[tuple[float, Overdue]]:
         """The limits that are running, each with the time at which it is reached."""

@@ -10,27 +10,39 @@ import contextlib
 from collections import defaultdict
 
 from ..cluster.client import Cluster
+from ..cluster.clock import HeldClock, timeout_by
 from ..cluster.discovery import Discovery
 from ..cluster.errors import ClusterError
 from ..cluster.labels import run_selector
-from ..cluster.watch import ListWatch, key_of
+from ..cluster.scopes import ScopedWatch, Scopes
+from ..cluster.watch import key_of
 
 Deleted = tuple[str, str, str, str]
 
 
 async def wait_until_deleted(
-    cluster: Cluster, discovery: Discovery, deleted: set[Deleted], *, run_id: str, timeout_seconds: float
+    cluster: Cluster,
+    discovery: Discovery,
+    deleted: set[Deleted],
+    scopes: Scopes,
+    *,
+    run_id: str,
+    timeout_seconds: float,
+    clock: HeldClock,
 ) -> list[dict[str, str]]:
-    """Wait for (apiVersion, kind, namespace, name) to vanish; rows of kind, namespace, name and cause for the rest."""
+    """Wait for (apiVersion, kind, namespace, name) to vanish; rows of kind, namespace, name and cause for the rest.
+
+    The time is by `clock`, which stands still during an outage.
+    """
     by_kind: dict[tuple[str, str], dict[tuple[str, str], str]] = defaultdict(dict)
     for api_version, kind, namespace, name in deleted:
         resource = await discovery.resource(api_version, kind)
         by_kind[api_version, kind][namespace if resource.namespaced else "", name] = "it still exists"
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(timeout_seconds), asyncio.TaskGroup() as group:
+        async with timeout_by(clock, timeout_seconds), asyncio.TaskGroup() as group:
             for (api_version, kind), left in by_kind.items():
                 resource = await discovery.resource(api_version, kind)
-                watch = ListWatch(cluster, resource, label_selector=run_selector(run_id))
+                watch = ScopedWatch(cluster, resource, scopes, label_selector=run_selector(run_id))
                 group.create_task(_wait_for_kind(watch, left))
     return [
         {"kind": kind, "namespace": namespace, "name": name, "cause": cause}
@@ -39,7 +51,7 @@ async def wait_until_deleted(
     ]
 
 
-async def _wait_for_kind(watch: ListWatch, left: dict[tuple[str, str], str]) -> None:
+async def _wait_for_kind(watch: ScopedWatch, left: dict[tuple[str, str], str]) -> None:
     try:
         await _follow(watch, left)
     except ClusterError as error:
@@ -47,10 +59,10 @@ async def _wait_for_kind(watch: ListWatch, left: dict[tuple[str, str], str]) -> 
             left[key] = f"whether it is gone cannot be watched: {error}"
 
 
-async def _follow(watch: ListWatch, left: dict[tuple[str, str], str]) -> None:
+async def _follow(watch: ScopedWatch, left: dict[tuple[str, str], str]) -> None:
     async for event in watch.events():
         if event.type == "SYNCED":
-            for key in [key for key in left if key not in event.names]:
+            for key in [key for key in left if event.forgets(key)]:
                 del left[key]
         else:
             key = key_of(event.object)

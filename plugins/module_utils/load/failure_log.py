@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..measure.pods import FailedPod
 from ..measure.recorder import Recorder
+from ..measure.service_checks import words_of
 from .object_states import Key
 from .scheduler import Outcome
 
@@ -37,11 +38,15 @@ class FailureLog:
 
     def pod(self, pod: FailedPod, role: str) -> None:
         """A pod that failed."""
-        self._record("run", "Pod", (pod.namespace, pod.name), role, pod.reason, pod.message)
+        self._record("run", "Pod", (pod.namespace, pod.name), role, pod.reason, words_of(pod.message))
 
     def not_ready(self, kind: str, key: Key, role: str, cause: str) -> None:
         """An object that will not be ready."""
         self._record("become ready", kind, key, role, "NotReady", cause)
+
+    def missing(self, kind: str, key: Key, role: str, cause: str) -> None:
+        """An object that was stored, and is not there at the end."""
+        self._record("become ready", kind, key, role, "Missing", cause)
 
     def _record(self, operation: str, kind: str, key: Key, role: str, reason: str, message: str) -> None:
         self._recorder.failure(

@@ -13,10 +13,14 @@ from typing import Any, Protocol
 from ..cluster.limits import Limits
 from ..cluster.meter import Meter
 from ..measure.recorder import Recorder, now_rfc3339
+from ..measure.service_checks import ROLE as CHECK_ROLE
 from ..observe.observer import Observer
 from ..plan.fragment import Fragment
+from ..results.evidence import STILL_AT_WORK
 from ..results.folder import write_json
+from .lookout import Lookout
 from .object_states import ObjectStates
+from .stored import StoredNames
 from .tracker import Tracker
 
 SCHEMA = 1
@@ -34,6 +38,10 @@ class MeasuredSettings(Protocol):
         """Their names, in order."""
 
     @property
+    def state(self) -> str:
+        """What was to become of the objects: present, patched or absent."""
+
+    @property
     def max_concurrent(self) -> int:
         """The cap on requests in flight."""
 
@@ -46,13 +54,16 @@ class Measured(Protocol):
     fragments: list[Fragment]
     requested: Counter[str]
     most_active_pods: int
+    watching: bool
     limits: Limits
     meter: Meter
     states: ObjectStates
     tracker: Tracker
     observer: Observer
+    lookout: Lookout
     phases: dict[str, list[float]]
     not_ready: list[dict[str, str]]
+    stored: StoredNames
 
     @property
     def settings(self) -> MeasuredSettings:
@@ -78,10 +89,11 @@ def measurements(batch: Measured, *, partial: bool) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "run_id": settings.run_id,
+        "state": settings.state,
         "roles": [fragment.role for fragment in batch.fragments],
         "started": batch.started,
         "finished": None if partial else now_rfc3339(),
-        "aborted": "still at work when this was written" if partial else batch.aborted,
+        "aborted": batch.aborted or (STILL_AT_WORK if partial else None),
         "objects": _objects(batch),
         "requests": batch.meter.attempts.table(),
         "rate": {
@@ -96,18 +108,15 @@ def measurements(batch: Measured, *, partial: bool) -> dict[str, Any]:
             "limit_wait_seconds": batch.limits.waited_seconds(),
             "watch_breaks": dict(tracker.watch_breaks),
         },
+        "outages": batch.lookout.outages(),
+        "controllers": batch.lookout.controllers(),
         "client": batch.meter.client(),
         "timeline": batch.meter.timeline(),
-        "jobs": {
-            "complete": tracker.jobs.complete.total(),
-            "failed": tracker.jobs.failed.total(),
-            "peak_active_pods": tracker.pods.peak_active_job_pods,
-            "ceiling_active_pods": batch.most_active_pods,
-            **tracker.jobs.times.figures(),
-        },
+        "jobs": _jobs(batch),
         "pods": _pods(batch),
         "statefulsets": tracker.pods.stateful_figures() if tracker.sees_pods else None,
-        "namespaces": [_namespace(batch, name) for name in settings.namespaces] if batch.requested["Job"] else [],
+        "connectivity": _connectivity(batch),
+        "namespaces": [_namespace(batch, name) for name in settings.namespaces] if batch.watching else [],
         # What the phases count from: connecting and the first lists come before it.
         "began": batch.began_at,
         "phases": [
@@ -118,7 +127,7 @@ def measurements(batch: Measured, *, partial: bool) -> dict[str, Any]:
         "not_ready": batch.not_ready,
         "failures": {"total": recorder.failures.total(), "by_reason": dict(recorder.failures)},
         "first_failures": recorder.first_failures,
-        "warnings": [*tracker.warnings, *batch.observer.warnings],
+        "warnings": [*tracker.warnings, *batch.stored.warnings, *batch.observer.warnings],
     }
 
 
@@ -130,17 +139,29 @@ def _sending_seconds(batch: Measured) -> float:
     return max(end for _begin, end in batch.phases.values()) - begin
 
 
-def _objects(batch: Measured) -> dict[str, dict[str, int]]:
+def _objects(batch: Measured) -> dict[str, dict[str, int | None]]:
     requested = batch.requested
-    table = {}
+    table = dict[str, dict[str, int | None]]()
     for kind in sorted(set(requested) | set(batch.recorder.by_kind)):
         counts = batch.recorder.by_kind[kind]
-        row = {"requested": requested[kind]}
+        row: dict[str, int | None] = {"requested": requested[kind]}
         row.update({word: counts[word] for word in ("created", "unchanged", "failed")})
         row.update({word: counts[word] for word in ("patched", "deleted") if counts[word]})
-        row["ready"] = batch.states.ready[kind]
+        row["ready"] = batch.states.ready[kind] if batch.watching else None
         table[kind] = row
     return table
+
+
+def _jobs(batch: Measured) -> dict[str, Any]:
+    tracker = batch.tracker
+    figures = {
+        "complete": tracker.jobs.complete.total(),
+        "failed": tracker.jobs.failed.total(),
+        "peak_active_pods": tracker.pods.peak_active_job_pods,
+        "ceiling_active_pods": batch.most_active_pods,
+        **tracker.jobs.times.figures(),
+    }
+    return figures if batch.watching else dict.fromkeys(figures)
 
 
 def _pods(batch: Measured) -> dict[str, Any]:
@@ -155,6 +176,15 @@ def _pods(batch: Measured) -> dict[str, Any]:
         "succeeded": max(pods.succeeded, jobs.pods_succeeded.total()),
         "failed": max(pods.failed, jobs.pods_failed.total()),
     }
+
+
+def _connectivity(batch: Measured) -> dict[str, Any] | None:
+    """What the check of the Services measured; None for a batch that made none."""
+    is_made = batch.settings.state == "present" and any(fragment.role == CHECK_ROLE for fragment in batch.fragments)
+    if not is_made:
+        return None
+    cause = None if batch.tracker.sees_pods else "pods were not watched"
+    return {"cause": cause, **batch.tracker.checks.figures()}
 
 
 def _namespace(batch: Measured, name: str) -> dict[str, Any]:

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..cluster.labels import LABEL_ROLE
 from ..cluster.watch import Event
-from ..measure.pod_status import controller_of, has_started
+from ..measure.pod_status import controller_of, has_ended_once, has_started
 from ..readiness.state import State
 from .role_progress import RoleProgress
 from .scheduler import Scheduler
@@ -25,11 +24,13 @@ Key = tuple[str, str]
 class ObjectState:
     """One object. `state` is READY, WAITING or FAILED.
 
-    `stored`: the API has accepted it from us; events may arrive before that answer. `settled_once`: it has been ready
-    or failed before. `pods_ended`: of a Job, the most pods that its status has counted as succeeded or failed.
+    `uid` distinguishes it from others that had its name before or get it later. `stored`: the API has accepted it from
+    us; events may arrive before that answer. `settled_once`: it has been ready or failed before. `pods_ended`: of a
+    Job, the most pods that its status has counted as succeeded or failed.
     """
 
     role: str
+    uid: str = ""
     state: State = State.WAITING
     cause: str = "no status yet"
     stored: bool = False
@@ -82,13 +83,24 @@ class ObjectStates:
             known = self._known[kind][key] = ObjectState(role)
         return known
 
-    def stored(self, kind: str, key: Key, role: str) -> None:
+    def stored(self, kind: str, key: Key, role: str, uid: str = "") -> ObjectState:
         """The API has accepted the object: from now on it is waited for."""
         known = self.find_or_add(kind, key, role)
+        if uid and known.uid and uid != known.uid and not known.stored:
+            # What was heard until now was about an object that had this name before.
+            self.forget(kind, key)
+            known = self.find_or_add(kind, key, role)
+        known.uid = uid or known.uid
         if not known.stored:
             known.stored = True
             if known.state is State.WAITING:
                 self._count((key[0] or key[1], role), +1)
+        return known
+
+    def forget(self, kind: str, key: Key) -> None:
+        """An object that is not stored by us is gone."""
+        known = self._known[kind].pop(key)
+        self.ready[kind] -= known.state is State.READY
 
     def set(self, kind: str, key: Key, known: ObjectState, state: State, cause: str) -> None:
         """Take in an object's state as it is now."""
@@ -165,12 +177,16 @@ class ObjectStates:
 
 
 class CrashingSets:
-    """StatefulSets of fragments with `expect: restarts`: ready once each of their pods has run, however it ended."""
+    """StatefulSets of fragments with `expect: restarts`: ready once a container of each of their pods has ended.
+
+    That is what they are for. How a container ended is counted elsewhere (measure/pods.py).
+    """
 
     def __init__(self, states: ObjectStates) -> None:
         self._states = states
         self._replicas: dict[Key, int] = {}
         self._ran: dict[Key, set[str]] = defaultdict(set)
+        self._ended: dict[Key, set[str]] = defaultdict(set)
 
     def set_event(self, key: Key, obj: Mapping[str, Any]) -> None:
         """A set as it is now."""
@@ -180,22 +196,31 @@ class CrashingSets:
     def pod_event(self, pod: Mapping[str, Any]) -> None:
         """A pod as it is now."""
         owner = controller_of(pod)
-        if owner is None or owner[0] != "StatefulSet" or not has_started(pod):
+        if owner is None or owner[0] != "StatefulSet":
             return
-        key = (pod["metadata"]["namespace"], owner[1])
-        if pod["metadata"]["name"] not in self._ran[key]:
-            self._ran[key].add(pod["metadata"]["name"])
-            self._judge(key)
+        key, name = (pod["metadata"]["namespace"], owner[1]), pod["metadata"]["name"]
+        if name in self._ended[key]:
+            return
+        if has_started(pod):
+            self._ran[key].add(name)
+        if has_ended_once(pod):
+            self._ended[key].add(name)
+        self._judge(key)
 
     def _judge(self, key: Key) -> None:
         known = self._states.find("StatefulSet", key)
         if known is None or key not in self._replicas:
             return
-        ran, wanted = len(self._ran[key]), self._replicas[key]
-        if ran >= wanted:
+        ended, ran, wanted = len(self._ended[key]), len(self._ran[key]), self._replicas[key]
+        if ended >= wanted:
             self._states.set("StatefulSet", key, known, State.READY, "")
-        else:
+        elif ran < wanted:
             known.cause = f"{ran} of {wanted} pods have run"
+        else:
+            known.cause = (
+                f"all {wanted} pods run, but only {ended} have been killed or restarted: they need more memory than "
+                "their limit, and a node that enforces it (simulated ones do only what their Stages say)"
+            )
 
 
 class NamespaceStates:
@@ -204,16 +229,15 @@ class NamespaceStates:
     `uids` are those of the run's namespaces, by name.
     """
 
-    def __init__(self, states: ObjectStates, scheduler: Scheduler, *, roles: frozenset[str]) -> None:
+    def __init__(self, states: ObjectStates, scheduler: Scheduler) -> None:
         self.uids: dict[str, str] = {}
         self._states = states
         self._scheduler = scheduler
-        self._roles = roles
         self._accounts: set[str] = set()
         self._active: set[str] = set()
         self._needs_accounts = True
 
-    def account_event(self, _kind: str, event: Event, _from_list: bool) -> None:
+    def account_event(self, event: Event) -> None:
         """An event of the ServiceAccount `default` of any namespace."""
         if event.type != "DELETED":
             namespace = event.object["metadata"]["namespace"]
@@ -221,18 +245,14 @@ class NamespaceStates:
             if namespace in self._active:
                 self._ready(namespace)
 
-    def namespace_event(self, kind: str, event: Event, _from_list: bool) -> None:
+    def namespace_event(self, known: ObjectState, event: Event) -> None:
         """An event of one of the run's Namespaces."""
         obj = event.object
         name = obj["metadata"]["name"]
-        role = (obj["metadata"].get("labels") or {}).get(LABEL_ROLE, "")
-        if role not in self._roles:
-            return
-        known = self._states.find_or_add(kind, ("", name), role)
         self.uids[name] = obj["metadata"]["uid"]
         phase = obj.get("status", {}).get("phase")
         if event.type == "DELETED" or phase == "Terminating":
-            self._states.set(kind, ("", name), known, State.FAILED, "it is being deleted by somebody else")
+            self._states.set("Namespace", ("", name), known, State.FAILED, "it is being deleted by somebody else")
             self._scheduler.namespace_failed(name, f"Namespace {name} is being deleted")
         elif phase == "Active":
             self._active.add(name)
@@ -246,6 +266,11 @@ class NamespaceStates:
         self._needs_accounts = False
         for namespace in list(self._active):
             self._ready(namespace)
+
+    def is_awaited(self, name: str) -> bool:
+        """Whether a namespace is not ready yet, and has not failed."""
+        known = self._states.find("Namespace", ("", name))
+        return known is not None and known.state is State.WAITING
 
     def give_up(self, name: str, seconds: float) -> None:
         """A namespace that is still not ready after its time has failed: nothing more is sent there."""

@@ -9,17 +9,20 @@ or an object that is ready and not ready in turn, does not keep a run waiting fo
 
 from __future__ import annotations
 
-import asyncio
+import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..cluster.clock import HeldClock
 from ..measure.pod_status import group_of
 
 
 @dataclass(slots=True)
 class _LivePod:
+    namespace: str
+    name: str
     role: str
     #: Its controller makes a limited number of pods: it is a Job.
     of_job: bool
@@ -27,9 +30,10 @@ class _LivePod:
 
 
 class RoleProgress:
-    """Times are seconds of the running event loop's clock."""
+    """Times are those of `clock`, which stands still while nobody can see whether anything comes forward."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: HeldClock | None = None) -> None:
+        self._clock = clock or HeldClock()
         self._moved: dict[str, float] = {}
         self._live: dict[str, _LivePod] = {}
         self._running: Counter[str] = Counter()
@@ -37,7 +41,7 @@ class RoleProgress:
 
     def moved(self, role: str) -> None:
         """Something of the role has come forward."""
-        self._moved[role] = asyncio.get_running_loop().time()
+        self._moved[role] = self._clock.time()
 
     def last_moved(self, role: str) -> float | None:
         """When something of the role last came forward; None if nothing ever has."""
@@ -61,7 +65,9 @@ class RoleProgress:
             return
         live = self._live.get(uid)
         if live is None:
-            live = self._live[uid] = _LivePod(role, of_job=group_of(pod) == "job")
+            metadata = pod["metadata"]
+            namespace = sys.intern(metadata["namespace"])
+            live = self._live[uid] = _LivePod(namespace, metadata["name"], role, of_job=group_of(pod) == "job")
         if phase == "Running" and not live.running:
             live.running = True
             self._running[role] += 1
@@ -73,6 +79,14 @@ class RoleProgress:
     def running(self, role: str) -> int:
         """How many pods of the role are running."""
         return self._running[role]
+
+    def living_pods(self, selects: Callable[[tuple[str, str]], bool]) -> list[tuple[dict[str, Any], str]]:
+        """The living pods whose (namespace, name) is selected: what of them is known, and their role."""
+        return [
+            ({"metadata": {"uid": uid, "namespace": live.namespace, "name": live.name}}, live.role)
+            for uid, live in self._live.items()
+            if selects((live.namespace, live.name))
+        ]
 
     def pending(self, role: str) -> list[str]:
         """The uids of the role's pods that have not run yet."""

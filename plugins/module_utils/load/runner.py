@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from ..cluster.client import Cluster, Reply
-from ..cluster.discovery import Resource
+from ..cluster.discovery import Discovery, Resource
 from ..cluster.errors import AlreadyExists, ClusterError, Conflict, Invalid, NotFound
 from ..cluster.labels import LABEL_MANAGED_BY, LABEL_RUN_ID, MANAGED_BY
 from ..cluster.proof import object_of, prove_deletion, prove_stored
-from .scheduler import Operation, Outcome, Scheduler
+from ..measure.recorder import DEPENDENCY_FAILED
+from .scheduler import Operation, Outcome, Result, Scheduler
 
 #: Accept header of a creation. Nobody reads the created object, and writing all of it costs the API server 5–10 % of a
 #: creation, and us the reading. A server that does not know this form answers in full; errors stay as they are.
@@ -35,7 +36,7 @@ class Runner:
 
     `is_finished(operation)`: the object has finished already, so the gate of unfinished members need not wait for an
     event that has passed. `finished_earlier(operation)`: it finished in an earlier attempt of the run and is not to be
-    made again.
+    made again. `unserved` are kinds that objects of the plan define, and that the server may not have yet.
     """
 
     def __init__(
@@ -45,6 +46,8 @@ class Runner:
         *,
         run_id: str,
         resources: Mapping[tuple[str, str], Resource],
+        discovery: Discovery,
+        unserved: Iterable[tuple[str, str]] = (),
         on_outcome: Callable[[Outcome], None],
         is_finished: Callable[[Operation], bool],
         finished_earlier: Callable[[Operation], bool],
@@ -56,6 +59,8 @@ class Runner:
         self._scheduler = scheduler
         self._run_id = run_id
         self._resources = resources
+        self._discovery = discovery
+        self._unserved = set(unserved)
         self._on_outcome = on_outcome
         self._is_finished = is_finished
         self._finished_earlier = finished_earlier
@@ -83,7 +88,7 @@ class Runner:
     async def _outcome(self, operation: Operation) -> Outcome:
         if operation.skipped_because:
             message = f"not sent, because something it needs has failed: {operation.skipped_because}"
-            return Outcome(operation, "failed", reason="DependencyFailed", message=message)
+            return Outcome(operation, "failed", reason=DEPENDENCY_FAILED, message=message)
         if self._finished_earlier(operation):
             return Outcome(operation, "unchanged")
         try:
@@ -93,6 +98,8 @@ class Runner:
 
     async def _create(self, operation: Operation) -> Outcome:
         resource = self._resource(operation)
+        if (operation.api_version, operation.kind) in self._unserved:
+            await self._served(operation)
         try:
             path = resource.path(operation.namespace)
             reply = await self._cluster.request(
@@ -104,12 +111,19 @@ class Runner:
                 decode=partial(prove_stored, operation.name, operation.namespace if resource.namespaced else ""),
                 measured_as=("create", operation.kind),
             )
-            return Outcome(operation, "created", attempts=reply.attempts, seconds=reply.seconds)
+            return self._done(operation, "created", reply, *reply.document)
         except AlreadyExists as error:
             found = await self._found(operation)
             self._refuse_foreign(operation, found)
-            result = "created" if error.maybe_done_before else "unchanged"
-            return Outcome(operation, result, attempts=error.attempts)  # type: ignore[arg-type]
+            result: Result = "created" if error.maybe_done_before else "unchanged"
+            uid, version = _identity(found)
+            return Outcome(operation, result, attempts=error.attempts, uid=uid, version=version)
+
+    async def _served(self, operation: Operation) -> None:
+        """Wait until the kind is served that another object of the plan defines. Raises Invalid after the deadline."""
+        kind = (operation.api_version, operation.kind)
+        await self._discovery.until_served(*kind, timeout_seconds=self._cluster.retry.deadline_seconds)
+        self._unserved.discard(kind)
 
     async def _patch(self, operation: Operation) -> Outcome:
         found = await self._found(operation)
@@ -130,7 +144,7 @@ class Runner:
             measured_as=("patch", operation.kind),
         )
         same = reply.document["metadata"].get("resourceVersion") == found["metadata"].get("resourceVersion")
-        return self._done(operation, "unchanged" if same else "patched", reply)
+        return self._done(operation, "unchanged" if same else "patched", reply, *_identity(reply.document))
 
     async def _delete(self, operation: Operation) -> Outcome:
         try:
@@ -158,8 +172,8 @@ class Runner:
         """The object as it is stored."""
         return await self._cluster.get(self._path(operation), decode=object_of, measured_as=("get", operation.kind))
 
-    def _done(self, operation: Operation, result: Any, reply: Reply) -> Outcome:
-        return Outcome(operation, result, attempts=reply.attempts, seconds=reply.seconds)
+    def _done(self, operation: Operation, result: Result, reply: Reply, uid: str = "", version: str = "") -> Outcome:
+        return Outcome(operation, result, attempts=reply.attempts, seconds=reply.seconds, uid=uid, version=version)
 
     def _path(self, operation: Operation) -> str:
         resource = self._resource(operation)
@@ -188,3 +202,9 @@ class Runner:
             reason="NotOurs",
             status=409,
         )
+
+
+def _identity(found: Mapping[str, Any]) -> tuple[str, str]:
+    """Uid and version of a stored object, as an Outcome has them."""
+    metadata = found["metadata"]
+    return metadata["uid"], metadata.get("resourceVersion") or ""

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Decides the order: the next operation that may be sent now, rendered only when a worker asks for it.
 
-Each namespace has one lane per fragment. A lane hands out its members in order; `Lane.hold` says what keeps it from
+Each namespace has one lane per fragment; fragments that are made once have theirs in a place of their own, the run's,
+which is no namespace and takes no slot. A lane hands out its members in order; `Lane.hold` says what keeps it from
 handing out the next one. A namespace that can go on is awake, one that waits for an event sleeps. So an idle namespace
 costs nothing, and memory grows with the namespaces at work, not with the objects.
 
@@ -19,7 +20,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..cluster.clock import HeldClock
 from ..plan.fragment import Fragment
+from ..plan.scope import OF_THE_RUN
 
 
 class Hold(enum.Enum):
@@ -98,9 +101,13 @@ class NamespaceWork:
     holds_slot: bool = False
     done: bool = False
     unfinished_in: Callable[[str, str], int] = field(default=lambda _namespace, _role: 0)
+    #: Where the fragments are that are made once; None in that place itself.
+    of_run: NamespaceWork | None = None
 
     def role_done(self, role: str) -> bool:
-        """Whether all members of a role were sent here, and none of them is still waited for."""
+        """Whether all members of a role were sent here or once for the run, and none of them is still waited for."""
+        if self.of_run is not None and not self.of_run.role_done(role):
+            return False
         lanes = [lane for lane in self.lanes if lane.fragment.role == role]
         sent = all(lane.exhausted and not lane.in_progress for lane in lanes)
         return sent and not self.unfinished_in(self.name, role)
@@ -111,7 +118,10 @@ Result = Literal["created", "unchanged", "patched", "deleted", "failed"]
 
 @dataclass(slots=True)
 class Operation:
-    """One object to create, patch or delete. The `namespace` of a Namespace is its own name."""
+    """One object to create, patch or delete.
+
+    The `namespace` of a Namespace is its own name; that of what is made once for the run is "".
+    """
 
     api_version: str
     kind: str
@@ -129,7 +139,8 @@ class Outcome:
     """The result of an operation; exactly one per operation.
 
     `seconds` is the time of the request that was answered, without pauses and earlier attempts; 0 where nothing was
-    sent. `reason` is a stable word for counting, `message` the whole text; only failures have them.
+    sent. `reason` is a stable word for counting, `message` the whole text; only failures have them. `uid` and `version`
+    are those of the object as it is stored; empty where it is not.
     """
 
     operation: Operation
@@ -138,6 +149,8 @@ class Outcome:
     seconds: float = 0.0
     reason: str = ""
     message: str = ""
+    uid: str = ""
+    version: str = ""
 
 
 class Scheduler:
@@ -158,8 +171,9 @@ class Scheduler:
         existing: frozenset[str] = frozenset(),
         assume_namespaces_ready: bool = False,
         unfinished_in: Callable[[str, str], int] = lambda _namespace, _role: 0,
+        clock: HeldClock | None = None,
     ) -> None:
-        self._fragments = fragments
+        self._fragments = [fragment for fragment in fragments if not fragment.once]
         self._coming: Iterator[tuple[int, str]] = iter(namespaces)
         self._parallel = parallel
         self._existing = existing
@@ -177,10 +191,18 @@ class Scheduler:
         self._all_begun = False
         self._stopped = False
         self._stopped_roles: set[str] = set()
-        #: When a role's newest member was stored.
+        self._clock = clock or HeldClock()
+        #: When a role's newest member was stored, by the clock of the deadlines.
         self.last_stored: dict[str, float] = {}
         #: Members begun, by role.
         self.members_begun: Counter[str] = Counter()
+        index, name = OF_THE_RUN
+        self._of_run = NamespaceWork(name, index, stored=True, ready=True, unfinished_in=unfinished_in)
+        self._of_run.lanes = [Lane(self._of_run, fragment) for fragment in fragments if fragment.once]
+        if self._of_run.lanes:
+            self._works[name] = self._of_run
+            self._open += 1
+            self._awaken(self._of_run)
 
     # -- for the runner ----------------------------------------------------------------------------------------------
 
@@ -275,7 +297,11 @@ class Scheduler:
                 self._awaken(work)
 
     def recheck(self, namespace: str) -> None:
-        """Something that lanes of the namespace may wait for has changed."""
+        """Something that lanes of the namespace, or with the run's own place all lanes, may wait for has changed."""
+        if namespace == self._of_run.name:
+            for any_work in self._works.values():
+                self._awaken(any_work)
+            return
         work = self._works.get(namespace)
         if work is not None:
             self._awaken(work)
@@ -311,6 +337,7 @@ class Scheduler:
         ready = known or self._assume_namespaces_ready or name in self._ready_early
         self._ready_early.discard(name)
         work = NamespaceWork(name, index, stored=known, ready=ready, holds_slot=True, unfinished_in=self._unfinished_in)
+        work.of_run = self._of_run
         work.lanes = [
             Lane(work, fragment)
             for fragment in self._fragments
@@ -392,11 +419,13 @@ class Scheduler:
     def _unit_done(self, unit: Unit, name: str, *, finished: bool) -> None:
         lane = unit.lane
         lane.in_progress -= 1
-        self.last_stored[lane.fragment.role] = asyncio.get_running_loop().time()
+        self.last_stored[lane.fragment.role] = self._clock.time()
         if lane.fragment.active and not unit.failed and not finished:
             lane.unfinished.add(name)
         if lane.fragment.makes_namespace and not unit.failed:
             lane.namespace.stored = True
+        if lane.fragment.once and lane.exhausted and not lane.in_progress:
+            self.recheck(self._of_run.name)
 
     def _rest(self, work: NamespaceWork) -> None:
         """Nothing of this namespace can go on now: free its slot where it would only wait for its members."""

@@ -4,7 +4,8 @@
 """Follows the objects that were sent: one list+watch per kind, selected by the run's label.
 
 The tracker knows whether each object is ready, waiting or failed, lets the scheduler open its gates, and feeds the pod
-book. It sends nothing but lists, watches and, after a broken watch, single gets.
+book. It sends nothing but lists, watches and, after a broken watch, single gets. What a watch repeats, or tells too
+late, is dropped; and before anything is given up, `look_again` lists its kind once more.
 """
 
 from __future__ import annotations
@@ -12,16 +13,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..cluster.client import Cluster
+from ..cluster.clock import Sight
 from ..cluster.discovery import Discovery
 from ..cluster.errors import ClusterError, Forbidden, NotFound
 from ..cluster.labels import LABEL_ROLE, run_selector
-from ..cluster.watch import Event, ListWatch, key_of
+from ..cluster.scopes import ScopedWatch, Scopes
+from ..cluster.versions import Versions
+from ..cluster.watch import Event, key_of
 from ..measure.job_times import job_end
+from ..measure.pod_status import controller_of
 from ..measure.pods import PodBook
+from ..measure.service_checks import ROLE as CHECK_ROLE
+from ..measure.service_checks import ServiceChecks
 from ..plan.fragment import Fragment
 from ..plan.kinds import POD_MAKERS
 from ..readiness.registry import has_predicate, readiness_of
@@ -29,6 +37,7 @@ from ..readiness.state import Readiness, State
 from .failure_log import FailureLog
 from .ledger import FinishedJob, JobBook, Ledger
 from .object_states import CrashingSets, Key, NamespaceStates, ObjectState, ObjectStates
+from .planned import Planned, maker_of
 from .role_progress import RoleProgress
 from .scheduler import Operation, Outcome, Scheduler
 
@@ -38,8 +47,22 @@ def _state_of(answer: Readiness) -> State:
     return State.READY if answer.is_ready else answer.state
 
 
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """A Job that has ended, and how."""
+
+    known: ObjectState
+    answer: Readiness
+    finished: FinishedJob
+
+
 class Tracker:
-    """See the module's text. `broken` is the error that ended a watch which the run cannot do without."""
+    """See the module's text. `broken` is the error that ended a watch which the run cannot do without.
+
+    `namespaces`: those of the batch, as (index, name). What lies in others is another load generator's. `scopes`: where
+    to look if not all namespaces may be watched at once. Without `makes_namespaces`, all of the batch's namespaces
+    exist and are ready, and are not watched.
+    """
 
     def __init__(
         self,
@@ -51,11 +74,17 @@ class Tracker:
         *,
         run_id: str,
         fragments: list[Fragment],
+        namespaces: Iterable[tuple[int, str]],
         ledger: Ledger,
         failures: FailureLog,
+        scopes: Scopes | None = None,
+        makes_namespaces: bool = True,
+        sight: Sight | None = None,
     ) -> None:
         self._cluster = cluster
         self._discovery = discovery
+        self._scopes = scopes or Scopes()
+        self._makes_namespaces = makes_namespaces
         self._scheduler = scheduler
         self._states = states
         self._progress = progress
@@ -64,15 +93,27 @@ class Tracker:
         self._needed_by_others = {role for fragment in fragments for role in fragment.after}
         self._ledger = ledger
         self._failures = failures
+        self._sight = sight or Sight()
         self.pods = PodBook()
+        self.checks = ServiceChecks()
         #: Whether the figures of `pods` are measured; without permission to watch pods, 0 would be made up.
         self.sees_pods = False
         self.jobs = JobBook()
         self.warnings: list[str] = []
-        self.namespaces = NamespaceStates(states, scheduler, roles=frozenset(self._fragments))
+        self.namespaces = NamespaceStates(states, scheduler)
         self._crashing_sets = CrashingSets(states)
         self._cluster_wide = {"Namespace"}
-        self._watches: list[ListWatch] = []
+        self._watches: dict[str, ScopedWatch] = {}
+        self._versions: dict[str, Versions] = {}
+        #: By role the kinds whose objects are waited for. Others are only looked at, such as the pods of a Job.
+        self._judged: dict[str, set[str]] = {}
+        self._planned = Planned(fragments, namespaces)
+        #: (kind, namespace, name) of what was there before and carries our labels, but is not what this batch makes.
+        self._strangers: set[tuple[str, str, str]] = set()
+        #: Gated Jobs that have ended while pods of theirs have not.
+        self._ending: dict[Key, _Ending] = {}
+        #: Which object was deleted by somebody else, the first one; nothing more is sent then.
+        self.disturbed: str | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._synced: dict[str, asyncio.Event] = {}
         self._changed = asyncio.Event()
@@ -85,7 +126,14 @@ class Tracker:
     async def start(self) -> None:
         """Begin to watch every kind that can be waited for, and return when each was listed once."""
         kinds = {kind for fragment in self._fragments.values() if fragment.ready for kind in fragment.kinds}
-        watched = {(version, kind) for version, kind in kinds if has_predicate(kind) or kind == "Namespace"}
+        resources = {kind: await self._discovery.resource(*kind) for kind in kinds}
+        watched = {kind for kind in kinds if has_predicate(*kind, has_status=resources[kind].has_status)}
+        if not self._makes_namespaces:
+            watched.discard(("v1", "Namespace"))
+        # What the run itself defines cannot be watched yet; stored is all that it has to be.
+        watched = {kind for kind in watched if await self._discovery.is_served(*kind)}
+        for role, fragment in self._fragments.items():
+            self._judged[role] = {kind for version, kind in watched & set(fragment.kinds)} if fragment.ready else set()
         if any(kind in POD_MAKERS for _version, kind in kinds):
             watched.add(("v1", "Pod"))
             self.sees_pods = True
@@ -95,31 +143,32 @@ class Tracker:
             await self._watch(api_version, kind, label_selector=run_selector(self._run_id))
         for event in self._synced.values():
             await event.wait()
+        self._planned.forget_names()
 
-    async def _watch(self, api_version: str, kind: str, **selectors: str) -> None:
+    async def _watch(self, api_version: str, kind: str, *, label_selector: str = "", field_selector: str = "") -> None:
         resource = await self._discovery.resource(api_version, kind)
-        watch = ListWatch(self._cluster, resource, **selectors)
-        self._watches.append(watch)
+        self._watches[kind] = ScopedWatch(
+            self._cluster, resource, self._scopes, label_selector=label_selector, field_selector=field_selector
+        )
+        self._watches[kind].sight = self._sight
+        self._versions[kind] = Versions()
         if not resource.namespaced:
             self._cluster_wide.add(kind)
         self._synced[kind] = asyncio.Event()
-        handler = {
-            "Pod": self._pod_event,
-            "ServiceAccount": self.namespaces.account_event,
-            "Namespace": self.namespaces.namespace_event,
-        }
-        self._tasks.append(asyncio.create_task(self._follow(kind, watch, handler.get(kind, self._object_event))))
+        self._tasks.append(asyncio.create_task(self._follow(kind)))
 
-    async def _follow(self, kind: str, watch: ListWatch, handle: Callable[[str, Event, bool], None]) -> None:
+    async def _follow(self, kind: str) -> None:
         synced = self._synced[kind]
         try:
-            async for event in watch.events():
+            async for event in self._watches[kind].events():
                 if event.type == "SYNCED":
                     if synced.is_set():
-                        await self._find_vanished(kind, watch, event.names)
+                        await self._find_vanished(kind, event)
+                        if kind == "Pod":
+                            self._forget_pods(event)
                     synced.set()
                 else:
-                    handle(kind, event, not synced.is_set())
+                    self._take(kind, event, from_list=not synced.is_set())
         except asyncio.CancelledError:
             raise
         except Forbidden as error:
@@ -127,6 +176,7 @@ class Tracker:
         except BaseException as error:
             self.broken = error
         finally:
+            self._sight.forget(kind)
             synced.set()
             self._changed.set()
 
@@ -141,6 +191,70 @@ class Tracker:
         else:
             self.broken = error
 
+    def _take(self, kind: str, event: Event, *, from_list: bool) -> None:
+        """Take in an event of an object of this batch, if it tells something new."""
+        metadata = event.object["metadata"]
+        namespace, name = metadata.get("namespace", ""), metadata["name"]
+        if (namespace or (name if kind == "Namespace" else "")) not in self._planned.namespaces:
+            return  # another load generator's
+        if not self._versions[kind].is_news(event):
+            return
+        if kind == "ServiceAccount":
+            self.namespaces.account_event(event)
+            return
+        role = (metadata.get("labels") or {}).get(LABEL_ROLE, "")
+        if role not in self._fragments:
+            return  # another batch's
+        is_first_list = not self._synced[kind].is_set()
+        if (self._strangers or is_first_list) and self._is_strange(kind, role, event.object, is_new=is_first_list):
+            return  # of an earlier attempt that made more
+        if not namespace and kind != "Namespace" and not self._planned.has(role, kind, "", name):
+            return  # in no namespace, so that only its name tells it from another load generator's
+        # A kind is watched for all roles that make it, and some of these may not be waited for.
+        is_judged = kind in self._judged[role]
+        if kind == "Pod":
+            self._pod_event(event, role, from_list=from_list)
+            is_judged = is_judged and controller_of(event.object) is None
+        if is_judged:
+            self._object_event(kind, (namespace, name), role, event)
+
+    def _is_strange(self, kind: str, role: str, obj: Mapping[str, Any], *, is_new: bool) -> bool:
+        """Whether an object, or what its pod was made for, was there before, but is not what this batch makes."""
+        namespace, name = key_of(obj)
+        maker = maker_of(obj) if kind == "Pod" else (kind, name)
+        if not self._planned.makes_kind(role, maker[0]):
+            return False
+        if is_new and not self._planned.has(role, maker[0], namespace, maker[1]):
+            self._strangers.add((maker[0], namespace, maker[1]))
+        return (maker[0], namespace, maker[1]) in self._strangers
+
+    async def look_again(self, fragments: Iterable[Fragment]) -> None:
+        """The last look, before objects of these fragments are given up: list their kinds, and judge by that.
+
+        A watch may be open and hear nothing, and what it told may have been out of date.
+        """
+        kinds = {kind for fragment in fragments for _version, kind in fragment.kinds}
+        if "Namespace" in kinds:
+            kinds.add("ServiceAccount")
+        if any(fragment.expect == "restarts" for fragment in fragments):
+            kinds.add("Pod")
+        await asyncio.gather(*(self._look_again(kind) for kind in sorted(kinds) if kind in self._watches))
+
+    async def _look_again(self, kind: str) -> None:
+        try:
+            async with (
+                asyncio.timeout(self._cluster.retry.deadline_seconds),
+                contextlib.aclosing(self._watches[kind].events()) as events,
+            ):
+                async for event in events:
+                    if event.type == "SYNCED":
+                        await self._find_vanished(kind, event)
+                        return
+                    self._take(kind, event, from_list=True)
+        except (ClusterError, TimeoutError) as error:
+            cause = str(error) or "no answer in time"
+            self.warnings.append(f"{kind}: could not be listed once more before some were given up: {cause}")
+
     async def stop(self) -> None:
         """End all watches."""
         for task in self._tasks:
@@ -148,9 +262,16 @@ class Tracker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
+    def in_vain(self) -> str | None:
+        """Why going on is in vain; None while it is not."""
+        if self.broken is not None:
+            return f"the state of the objects can no longer be watched: {self.broken}"
+        return self.disturbed
+
+    @property
     def watch_breaks(self) -> Counter[str]:
         """How often watches broke, by cause."""
-        return sum((watch.broken for watch in self._watches), Counter())
+        return sum((watch.broken for watch in self._watches.values()), Counter())
 
     # -- for the runner and the batch --------------------------------------------------------------------------------
 
@@ -162,20 +283,28 @@ class Tracker:
         """The API has an object of ours: created now, or earlier by this run."""
         operation = outcome.operation
         self._progress.moved(operation.role)
-        if self._waits_for(operation):
-            self._states.stored(operation.kind, self._key(operation), operation.role)
-        else:
+        if not self.waits_for(operation):
             self._states.ready[operation.kind] += 1
+            return
+        key = self._key(operation)
+        known = self._states.stored(operation.kind, key, operation.role, outcome.uid)
+        if outcome.uid:
+            versions = self._versions[operation.kind]
+            if versions.is_gone(outcome.uid) and known.state is State.WAITING:
+                self._deleted(operation.kind, key, known, by_event=False)
+            else:
+                versions.stored(outcome.uid, outcome.version)
 
-    def _waits_for(self, operation: Operation) -> bool:
-        return operation.kind in self._synced and self._fragments[operation.role].ready
+    def waits_for(self, operation: Operation) -> bool:
+        """Whether the object of an operation is watched until it is ready."""
+        return operation.kind in self._judged.get(operation.role, ())
 
     def _key(self, operation: Operation) -> Key:
         return ("" if operation.kind in self._cluster_wide else operation.namespace, operation.name)
 
     def is_finished(self, operation: Operation) -> bool:
         """Whether the object of an operation is settled already, or is not waited for at all."""
-        if not self._waits_for(operation):
+        if not self.waits_for(operation):
             return True
         known = self._states.find(operation.kind, self._key(operation))
         return known is not None and known.state is not State.WAITING
@@ -238,77 +367,133 @@ class Tracker:
 
     # -- events ------------------------------------------------------------------------------------------------------
 
-    def _object_event(self, kind: str, event: Event, _from_list: bool) -> None:
+    def _object_event(self, kind: str, key: Key, role: str, event: Event) -> None:
         obj = event.object
-        key = key_of(obj)
-        role = (obj["metadata"].get("labels") or {}).get(LABEL_ROLE, "")
-        # A kind is watched for all roles that make it, and some of these may not be waited for.
-        if role not in self._fragments or not self._fragments[role].ready:
-            return
         known = self._states.find_or_add(kind, key, role)
-        if kind == "StatefulSet" and self._fragments[role].expect == "restarts":
+        uid = obj["metadata"]["uid"]
+        if known.uid and known.uid != uid:
+            self._event_of_another(kind, key, known, event)
+            return
+        known.uid = uid
+        if kind == "Namespace":
+            self.namespaces.namespace_event(known, event)
+            if known.state is State.FAILED and known.stored:
+                self._disturb(kind, key)
+        elif kind == "Job":
+            self._job_event(key, known, event)
+        elif event.type == "DELETED" or (known.stored and obj["metadata"].get("deletionTimestamp")):
+            self._deleted(kind, key, known)
+        elif kind == "StatefulSet" and self._fragments[role].expect == "restarts":
             self._crashing_sets.set_event(key, obj)
-            return
-        answer = readiness_of(obj)
-        if kind == "Job":
-            self._job_event(key, known, obj, answer)
-        if event.type == "DELETED":
-            self._deleted(kind, key, known, answer)
         else:
+            answer = readiness_of(obj)
             self._states.set(kind, key, known, _state_of(answer), answer.cause)
 
-    def _deleted(self, kind: str, key: Key, known: ObjectState, answer: Readiness) -> None:
-        if known.state is State.WAITING and answer.state is State.WAITING:
-            self._states.set(kind, key, known, State.FAILED, "it was deleted while the run waited for it")
-        elif kind != "Job":
-            self._states.set(kind, key, known, State.FAILED, "it was deleted during the run")
-        elif known.state is State.WAITING:
-            # Its TTL removed it, and this event is the first to show how it ended.
-            self._states.set(kind, key, known, _state_of(answer), answer.cause)
-
-    def _job_event(self, key: Key, known: ObjectState, job: Mapping[str, Any], answer: Readiness) -> None:
-        status = job.get("status") or {}
-        succeeded, failed = status.get("succeeded") or 0, status.get("failed") or 0
-        self._states.count_ended_pods(known, succeeded + failed)
-        if known.state is not State.WAITING or answer.state is State.WAITING:
+    def _event_of_another(self, kind: str, key: Key, known: ObjectState, event: Event) -> None:
+        """An event of an object of this name with another uid: of one before it, unless it was written later."""
+        is_newer = self._versions[kind].is_newer(event.object["metadata"], known.uid)
+        if event.type == "DELETED" or not is_newer or known.state is State.FAILED:
             return
-        end = job_end(job)
-        finished = FinishedJob(
+        self._deleted(kind, key, known)
+
+    def _deleted(self, kind: str, key: Key, known: ObjectState, *, by_event: bool = True) -> None:
+        """An object is gone, or going, that nobody but somebody else has deleted."""
+        if not known.stored and by_event:
+            self._states.forget(kind, key)  # of an earlier attempt, and not yet asked for by this one
+            return
+        when = "while the run waited for it" if known.state is State.WAITING else "during the run"
+        self._disturb(kind, key)
+        self._states.set(kind, key, known, State.FAILED, f"it was deleted by somebody else {when}")
+
+    def _disturb(self, kind: str, key: Key) -> None:
+        """Nothing more is sent: no gate opens because somebody else deletes what the run waits for."""
+        if self.disturbed is None:
+            place = "/".join(part for part in key if part)
+            self.disturbed = f"{kind} {place} was deleted by somebody else during the run"
+            self._scheduler.stop()
+            self._changed.set()
+
+    # -- Jobs --------------------------------------------------------------------------------------------------------
+
+    def _job_event(self, key: Key, known: ObjectState, event: Event) -> None:
+        job = event.object
+        answer = readiness_of(job)
+        status = job.get("status") or {}
+        self._states.count_ended_pods(known, (status.get("succeeded") or 0) + (status.get("failed") or 0))
+        if known.state is not State.WAITING:
+            return  # it has ended; its TTL removes it
+        if answer.state is State.WAITING:
+            if event.type == "DELETED" or (known.stored and job["metadata"].get("deletionTimestamp")):
+                self._deleted("Job", key, known)
+            else:
+                known.cause = answer.cause
+            return
+        ending = _Ending(known, answer, self._finished(key, job, answer))
+        pods = self.pods.active_pods_of_job(key)
+        if pods and self._fragments[known.role].active and self.sees_pods:
+            # Where a Job fails, its pods may go on for their grace period, and still count for the ceiling.
+            self._ending[key] = ending
+            known.cause = f"it has ended, but {pods} of its pods have not"
+        else:
+            self._job_ended(key, ending)
+
+    def _finished(self, key: Key, job: Mapping[str, Any], answer: Readiness) -> FinishedJob:
+        status, end = job.get("status") or {}, job_end(job)
+        return FinishedJob(
             namespace=key[0],
             namespace_uid=self.namespaces.uids.get(key[0], ""),
             name=key[1],
             complete=answer.is_ready,
-            succeeded=succeeded,
-            failed=failed,
+            succeeded=status.get("succeeded") or 0,
+            failed=status.get("failed") or 0,
             cause=answer.cause,
             seconds=end.seconds if end else None,
             retried=end.retried if end else 0,
         )
-        self.jobs.add(finished)
-        self._ledger.add(finished)
 
-    def _pod_event(self, _kind: str, event: Event, from_list: bool) -> None:
+    def _job_ended(self, key: Key, ending: _Ending) -> None:
+        self._ending.pop(key, None)
+        self.jobs.add(ending.finished)
+        self._ledger.add(ending.finished)
+        self._states.set("Job", key, ending.known, _state_of(ending.answer), ending.answer.cause)
+
+    # -- pods --------------------------------------------------------------------------------------------------------
+
+    def _pod_event(self, event: Event, role: str, *, from_list: bool) -> None:
         pod = event.object
-        role = (pod["metadata"].get("labels") or {}).get(LABEL_ROLE, "")
-        fragment = self._fragments.get(role)
-        if fragment is None:
-            return  # of another batch of this run, which has counted it
         failure = self.pods.observe(event.type, pod, from_list=from_list)
         self._progress.pod_event(event.type, pod, role)
+        if role == CHECK_ROLE:
+            self.checks.take(pod)
         if self._catching_up:
             self._changed.set()
         if failure is not None:
             self._failures.pod(failure, role)
-        if fragment.expect == "restarts":
+        if self._fragments[role].expect == "restarts":
             self._crashing_sets.pod_event(pod)
+        if self._ending:
+            self._end_jobs()
 
-    async def _find_vanished(self, kind: str, watch: ListWatch, names: frozenset[Key]) -> None:
+    def _end_jobs(self) -> None:
+        """Jobs whose last pod has ended have ended themselves."""
+        over = [key for key in self._ending if not self.pods.active_pods_of_job(key)]
+        for key in over:
+            self._job_ended(key, self._ending[key])
+
+    async def _find_vanished(self, kind: str, synced: Event) -> None:
         """After a new list: an object that we waited for and that is not in it was deleted unseen, or is newer."""
-        missing = [(key, known) for key, known in self._states.waiting(kind) if key not in names]
+        missing = [(key, known) for key, known in self._states.waiting(kind) if synced.forgets(key)]
         for key, known in missing:
+            if key in self._ending:
+                continue  # its TTL has removed it; its pods are still awaited
             try:
-                await self._cluster.get(watch.resource.path(*key))
+                await self._cluster.get(self._watches[kind].resource.path(*key))
             except NotFound:
                 self._states.set(kind, key, known, State.FAILED, "it vanished while the watch was interrupted")
             except ClusterError as error:
                 self.warnings.append(f"{kind} {key[1]}: {error}")
+
+    def _forget_pods(self, synced: Event) -> None:
+        """After a new list of pods: those that are not in it have ended unseen."""
+        for pod, role in self._progress.living_pods(synced.forgets):
+            self._pod_event(Event("DELETED", pod), role, from_list=True)

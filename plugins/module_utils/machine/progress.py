@@ -84,8 +84,9 @@ class Progress:
             parts.append(f"{unready} not ready yet")
         if detail:
             parts.append(detail)
-        if rate and done < self.total:
-            parts.append(f"about {duration_text(round((self.total - done) / rate))} left")
+        # Less than a second is the rate of a first burst, before a gate or a wait holds up the rest.
+        if rate and done < self.total and (left := round((self.total - done) / rate)):
+            parts.append(f"about {duration_text(left)} left")
         return f"[{duration_text(round(elapsed))}] " + ", ".join(parts)
 
 

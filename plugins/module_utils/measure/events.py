@@ -25,11 +25,11 @@ _OTHERS = ("(others)", "")
 FORK_FAILED = "fork failed"
 # The messages of shells (busybox, dash, bash), Go programs (kubelet, containerd, runc, CNI plug-ins), the C library,
 # Java and Python. EAGAIN alone is not enough: reading from a socket may fail with it too.
-_FORK_FAILURE = re.compile(
+FORK_FAILURE = re.compile(
     r"can(?:'t|not) fork"
     r"|fork failed"
-    r"|\bfork: (?:retry: )?resource temporarily unavailable"
-    r"|fork/exec [^:]*: resource temporarily unavailable"
+    r"|\bfork: (?:retry: )?(?:resource temporarily unavailable|cannot allocate memory)"
+    r"|fork/exec [^:]*: (?:resource temporarily unavailable|cannot allocate memory)"
     r"|failed to create new os thread"
     r"|pthread_create failed"
     r"|unable to create (?:new )?native thread"
@@ -43,7 +43,7 @@ def fork_failure(text: str) -> str:
     lower = text.lower()
     if "fork" not in lower and "thread" not in lower:
         return ""  # true of nearly all events, of which there may be thousands per second
-    return next((line.strip() for line in reversed(text.splitlines()) if _FORK_FAILURE.search(line)), "")
+    return next((line.strip() for line in reversed(text.splitlines()) if FORK_FAILURE.search(line)), "")
 
 
 @dataclass(slots=True)

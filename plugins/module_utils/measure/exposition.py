@@ -17,11 +17,13 @@ _LABEL = re.compile(rb'(\w+)="((?:[^"\\]|\\.)*)"')
 _ESCAPED = re.compile(r'\\([\\"n])')
 
 
-def samples(body: bytes, *names: str) -> dict[Series, float]:
+def samples(body: bytes, *names: str, known: dict[Series, Series] | None = None) -> dict[Series, float]:
     """The samples of the metrics `names` (for a histogram, name_bucket). Of a repeated series the last one counts.
 
-    Values that are not numbers, NaN included, are left out. Timestamps are ignored.
+    Values that are not numbers, NaN included, are left out. Timestamps are ignored. `known`: the series of earlier
+    answers, which this call adds to. Answers that share it also share the text of their series, most of their memory.
     """
+    shared = {} if known is None else known
     text = body if body.startswith((b"#", b"\n")) else b"\n" + body
     found: dict[Series, float] = {}
     for name in names:
@@ -34,8 +36,39 @@ def samples(body: bytes, *names: str) -> dict[Series, float]:
             except (IndexError, ValueError):
                 continue
             if not math.isnan(value):
-                found[line[:end]] = value
+                series = line[:end]
+                found[shared.setdefault(series, series)] = value
     return found
+
+
+class Selection:
+    """Of a text that comes in pieces, only the samples of some metrics are kept.
+
+    An API server's metrics are megabytes, of a large cluster tens of them, and most are never looked at.
+    """
+
+    def __init__(self, *names: str) -> None:
+        self._names = [name.encode() for name in names]
+        self._kept: list[bytes] = []
+        #: The end of what has come, from its last line break on.
+        self._rest = b"\n"
+
+    def add(self, piece: bytes) -> None:
+        """The next piece of the text, which may begin and end anywhere."""
+        text = self._rest + piece
+        end = text.rfind(b"\n")
+        self._keep(text[:end])
+        self._rest = text[end:]
+
+    def text(self) -> bytes:
+        """What was kept of the whole text, in the same format; the samples of each metric in their order."""
+        self._keep(self._rest)
+        self._rest = b"\n"
+        return b"\n".join([b"", *self._kept, b""])
+
+    def _keep(self, lines: bytes) -> None:
+        for name in self._names:
+            self._kept.extend(_lines(lines, name))
 
 
 def labels_of(series: Series) -> dict[str, str]:

@@ -50,6 +50,14 @@ def has_started(pod: Mapping[str, Any]) -> bool:
     return True
 
 
+def has_ended_once(pod: Mapping[str, Any]) -> bool:
+    """Whether a container was killed, ended, or was started again; or the pod failed, as one that is evicted."""
+    status = pod.get("status") or {}
+    return status.get("phase") == "Failed" or any(
+        container.get("restartCount") or last_end(container) is not None for container in containers_of(pod)
+    )
+
+
 @lru_cache(maxsize=4096)  # pods are many, and few seconds are new
 def epoch(text: str | None) -> int | None:
     """Seconds since 1970 of a time as the API writes it; None where it is missing, no time, or the kubelet's zero."""

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .latency import LatencySketch
-from .pod_status import GROUPS, Counted, Restarts, epoch, failure_reason, group_of
+from .pod_status import GROUPS, Counted, Restarts, controller_of, epoch, failure_reason, group_of
 from .pod_times import PodStart, StartBook
 
 #: Failed pods kept by name per namespace; all of them are in failures.jsonl.
@@ -24,6 +24,8 @@ class _LivePod:
     """A pod that has not come to its end."""
 
     group: str
+    #: Of a Job's pod: the (namespace, name) of the Job.
+    job: tuple[str, str] | None = None
     #: Where it runs; None until it is scheduled.
     node: str | None = None
     running: bool = False
@@ -40,6 +42,13 @@ class FailedPod:
     message: str
 
 
+def _live_pod(pod: Mapping[str, Any]) -> _LivePod:
+    group = group_of(pod)
+    owner = controller_of(pod)
+    job = (sys.intern(pod["metadata"]["namespace"]), owner[1]) if owner and group == "job" else None
+    return _LivePod(group, job)
+
+
 class PodBook:
     """Fed with every pod event of the run; memory grows with the living pods, not with all.
 
@@ -52,6 +61,7 @@ class PodBook:
         self.failed = 0
         self.active_job_pods = 0
         self.peak_active_job_pods = 0
+        self._active_of_job: Counter[tuple[str, str]] = Counter()
         self.causes: Counter[str] = Counter()
         self.failed_pods: dict[str, list[FailedPod]] = defaultdict(list)
         self.failed_by_namespace: Counter[str] = Counter()
@@ -76,12 +86,14 @@ class PodBook:
         phase = (pod.get("status") or {}).get("phase", "Pending")
         ended = phase in ("Succeeded", "Failed")
         live = self._live.get(uid)
+        # One that a list shows when it has ended already, of an earlier attempt, was never active meanwhile.
+        was_over = live is None and ended and from_list
         if live is None:
             # A pod that has ended stays in the API for a while: its later events must not count it again. Hashes are
             # kept instead of the ids, because a run may have a hundred thousand pods.
             if hash(uid) in self._ended or (kind == "DELETED" and not ended):
                 return None
-            live = _LivePod(group_of(pod))
+            live = _live_pod(pod)
             if self._is_older(pod):
                 if ended:
                     self._ended.add(hash(uid))
@@ -91,7 +103,7 @@ class PodBook:
                 self._starting[uid] = self.starts.begin(pod, group=live.group, from_list=from_list)
             self._live[uid] = live
             self.namespaces.add(pod["metadata"]["namespace"])
-            self._count_active(live, +1)
+            self._count_active(live, 0 if was_over else +1)
         self._take_status(uid, live, pod)
         self._count_running(live, phase == "Running")
         if not ended and kind != "DELETED":
@@ -101,7 +113,7 @@ class PodBook:
         self._count_running(live, False)
         del self._live[uid]
         self._ended.add(hash(uid))
-        self._count_active(live, -1)
+        self._count_active(live, 0 if was_over else -1)
         self._leave_node(live)
         return self._end(pod, phase) if ended else None
 
@@ -175,6 +187,10 @@ class PodBook:
         live = self._live.get(uid)
         return live is not None and live.group == "job"
 
+    def active_pods_of_job(self, job: tuple[str, str]) -> int:
+        """How many pods of the Job (namespace, name) have not come to their end; those that are being deleted count."""
+        return self._active_of_job.get(job, 0)
+
     def nodes_of_job_pods(self) -> set[str]:
         """The nodes that the active Job pods are on."""
         return set(self._on_nodes[True])
@@ -202,9 +218,12 @@ class PodBook:
             self._running += 1 if running else -1
 
     def _count_active(self, live: _LivePod, step: int) -> None:
-        if live.group == "job":
+        if live.job is not None:
             self.active_job_pods += step
             self.peak_active_job_pods = max(self.peak_active_job_pods, self.active_job_pods)
+            self._active_of_job[live.job] += step
+            if not self._active_of_job[live.job]:
+                del self._active_of_job[live.job]
 
     def _take_status(self, uid: str, live: _LivePod, pod: Mapping[str, Any]) -> None:
         if live.node is None and (node := (pod.get("spec") or {}).get("nodeName")):

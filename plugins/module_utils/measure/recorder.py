@@ -13,6 +13,8 @@ from typing import Any, TextIO
 
 #: Failures returned to Ansible and kept in memory; all are in failures.jsonl.
 KEPT_FAILURES = 20
+#: Reason of what was not sent because something it needs has failed: an effect, whose cause is another failure.
+DEPENDENCY_FAILED = "DependencyFailed"
 #: Results by which the cluster is another than before.
 _CHANGES = ("created", "patched", "deleted")
 
@@ -73,7 +75,8 @@ class Recorder:
             "attempts": attempts,
         }
         self.failures[reason] += 1
-        if len(self.first_failures) < KEPT_FAILURES:
+        # One failed namespace has thousands of effects, which would leave no room for other causes.
+        if reason != DEPENDENCY_FAILED and len(self.first_failures) < KEPT_FAILURES:
             self.first_failures.append(entry)
         if self._folder is not None:
             if self._file is None:

@@ -34,6 +34,8 @@ _RESIDENT = "process_resident_memory_bytes"
 _STARTED = "process_start_time_seconds"
 _STORAGE = "apiserver_storage_size_bytes"
 _COUNTERS = (SLI, ETCD, WAIT, REJECTED, CPU)
+#: All that parse_scrape reads.
+METRICS_READ = (*_COUNTERS, _INFLIGHT, _QUEUED, _EXECUTING, *_OBJECTS, _RESIDENT, _STARTED, _STORAGE)
 _COLUMNS = ("cpu_share", "resident_bytes", "inflight_mutating", "inflight_read_only", "rejected")
 
 #: What counters of one process grew by.
@@ -70,8 +72,8 @@ class Scrape:
         return sum(value for series, value in self.counters.items() if is_of(series, REJECTED))
 
 
-def parse_scrape(body: bytes, *, at_seconds: float, taken: float) -> Scrape:
-    """Read an answer of /metrics. Raises Unreadable where it is none of an API server."""
+def parse_scrape(body: bytes, *, at_seconds: float, taken: float, known: dict[Series, Series] | None = None) -> Scrape:
+    """Read an answer of /metrics. Raises Unreadable where it is none of an API server. `known` as of `samples`."""
     started = next(iter(samples(body, _STARTED).values()), None)
     if started is None:
         raise Unreadable(f"no metrics of a process: without {_STARTED}")
@@ -82,7 +84,7 @@ def parse_scrape(body: bytes, *, at_seconds: float, taken: float) -> Scrape:
         at_seconds=at_seconds,
         taken=taken,
         started=started,
-        counters=samples(body, *_COUNTERS),
+        counters=samples(body, *_COUNTERS, known=known),
         resident_bytes=next(iter(samples(body, _RESIDENT).values()), None),
         storage_bytes=max(samples(body, _STORAGE).values(), default=None),
         inflight=_summed(inflight, "request_kind"),

@@ -22,6 +22,10 @@ _MANY_RETRIES = 0.05
 _SATURATED_SHARE, _BUSY_PART = 0.9, 0.05
 #: Milliseconds by which the generator may be late at its work, in 99 of 100 cases.
 _LAG_NOTICED_MS, _LAG_LARGE_MS = 50, 500
+#: Seconds of load: in less, rates and percentiles rest on little, and nodes and API server are read once or never.
+_SHORT_SECONDS = 5.0
+#: Kinds that run pods.
+_RUN_PODS = frozenset({"Pod", "ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job", "ReplicationController"})
 #: Part of the run's time that its requests, one after the other, waited for the rate that the settings allow.
 _HELD_BACK = 0.1
 #: Milliseconds: pods' own times have whole seconds, so less skew than that is not seen in them.
@@ -47,16 +51,20 @@ def validity_of(
     server, nodes = summary.get("api_server"), summary.get("nodes")
     statements = [
         _measurements(summary, broken),
+        *_length(summary.get("client")),
         _client(summary.get("client")),
         _own_limits(summary["rate"], summary.get("client")),
         _retries(summary),
         _watches(summary),
+        *_outages(summary.get("outages")),
+        *_controllers(summary.get("controllers")),
         *_server(server),
         _etcd(summary["rate"]),
         _kubelets(nodes),
         _events(summary.get("events")),
         _skew(summary.get("skew")),
         *_nodes_clocks(summary["pods"].get("clock_backwards")),
+        *_service_checks(summary.get("connectivity")),
         *simulated_statement(summary, kinds=kinds),
         *(_said("warning", LIMITED, text) for text in warnings),
     ]
@@ -84,6 +92,17 @@ def _measurements(summary: Mapping[str, Any], broken: Sequence[str]) -> Statemen
     if not summary["objects"] and not summary.get("api_server") and not summary.get("nodes"):
         return _said(about, POOR, "Nothing was measured")
     return _said(about, GOOD, "All that measured came to its end, and all of it was read")
+
+
+def _length(client: Part) -> Iterator[Statement]:
+    """How long the load took, where that is known."""
+    seconds = (client or {}).get("wall_seconds")
+    if seconds is None:
+        return
+    text = f"The load took {seconds:,.1f} s"
+    if seconds < _SHORT_SECONDS:
+        text += f", less than {_SHORT_SECONDS:g} s: rates and percentiles of so short a time say little"
+    yield _said("length", LIMITED if seconds < _SHORT_SECONDS else GOOD, text)
 
 
 def _client(client: Part) -> Statement:
@@ -145,6 +164,35 @@ def _watches(summary: Mapping[str, Any]) -> Statement:
     return _said(
         about, LIMITED, text + ": what happened in between was seen late, or not at all where pods came and went"
     )
+
+
+def _outages(outages: Part) -> Iterator[Statement]:
+    if outages is None:
+        return
+    about, number = "outages", outages["number"] or 0
+    held = outages.get("held_seconds") or 0
+    if not number:
+        yield _said(about, GOOD, "The API server could be reached all the time")
+        return
+    text = (
+        f"The API server could not be reached {'once' if number == 1 else f'{number:,} times'}, for "
+        f"{outages['seconds']:,.0f} s in all; it was waited for, and no deadline ran for {held:,.0f} s"
+    )
+    yield _said(about, LIMITED, text + ": times and rates include the waiting")
+
+
+def _controllers(controllers: Part) -> Iterator[Statement]:
+    if controllers is None:
+        return
+    about, rows = "controllers", controllers["silences"]
+    if controllers["source"] == "none":
+        yield _said(about, NO_DATA, f"Whether the controllers were alive is not known: {controllers['cause']}")
+        return
+    if not rows:
+        yield _said(about, GOOD, "The controllers that hold a lease in kube-system renewed it all the time")
+        return
+    silent = ", ".join(f"{row['controller']} for {row['seconds']:,.0f} s" for row in rows)
+    yield _said(about, LIMITED, f"Not all controllers renewed their lease: {silent}; what they look after stood still")
 
 
 def _server(server: Part) -> Iterator[Statement]:
@@ -233,6 +281,20 @@ def _nodes_clocks(backwards: int | None) -> Iterator[Statement]:
         yield _said("clocks of nodes", LIMITED, text + ", and such a stage counts as 0 s")
 
 
+def _service_checks(checks: Part) -> Iterator[Statement]:
+    """At most one statement; none where no Services were checked."""
+    if checks is None:
+        return
+    about = "times of Services"
+    told, pods = checks["told"] or 0, checks["pods"] or 0
+    if checks["source"] == "none":
+        yield _said(about, NO_DATA, f"There are no times of requests to Services: {checks['cause']}")
+    elif told < pods:
+        yield _said(about, LIMITED, f"Of the {pods:,} pods that checked Services {told:,} told their times")
+    else:
+        yield _said(about, GOOD, f"Pods that checked Services: {pods:,}; all told their times")
+
+
 def simulated_statement(summary: Mapping[str, Any], *, kinds: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """At most one statement, about the pods of this run; none if no pod was on a simulated node.
 
@@ -249,7 +311,13 @@ def has_pods(summary: Mapping[str, Any]) -> bool:
     """Whether the run had pods of its own, by what is known of them."""
     pods, nodes = summary["pods"], summary.get("nodes") or {}
     counted = (pods.get("succeeded"), pods.get("failed"), pods.get("startup_p50_s"), nodes.get("seen"))
-    return any(value for value in counted) or bool(pods.get("worst")) or pods.get("startup_p50_s") is not None
+    # In a short run nobody may have seen a pod of what was made.
+    made = any(
+        (row.get("created") or 0) + (row.get("unchanged") or 0)
+        for kind, row in (summary.get("objects") or {}).items()
+        if kind in _RUN_PODS
+    )
+    return any(value for value in counted) or bool(pods.get("worst")) or pods.get("startup_p50_s") is not None or made
 
 
 def _text(nodes: Mapping[str, Any], kinds: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
@@ -274,7 +342,7 @@ def _text(nodes: Mapping[str, Any], kinds: Sequence[Mapping[str, Any]]) -> tuple
         return f"{seen_as}: their pods {_NOT_REAL}.", "limited"
     if of_cluster == {True, False} and (unknown or not seen):
         text = (
-            "The cluster has simulated nodes beside real ones, and which of them this run's pods were on is not known."
+            "The cluster has simulated nodes beside real ones, and which of them this run's pods were on is not known"
         )
-        return text, "no data"
+        return f"{text}: some of them may have run nothing.", "limited"
     return "", ""

@@ -10,11 +10,13 @@ refusal they are not read again. These requests pass the load's limits but are n
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 import threading
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -22,8 +24,9 @@ from ..cluster.client import Cluster, Reply
 from ..cluster.connection import Connection
 from ..cluster.errors import ClusterError, Forbidden, NotFound, PermanentError, TransientError, Unauthorized
 from ..cluster.node_proxy import OneTry
+from ..measure.exposition import Selection, Series
 from ..measure.kubelet import Unreadable
-from ..measure.server_metrics import Scrape, ServerFigures, parse_scrape
+from ..measure.server_metrics import METRICS_READ, Scrape, ServerFigures, parse_scrape
 
 METRICS = "/metrics"
 _SERVERS = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes"
@@ -122,6 +125,7 @@ class ApiServerPart:
         self._refused = False
         self._connections = 1
         self._figures = ServerFigures(origin=started)
+        self._known_series: dict[Series, Series] = {}
         self._document = self._figures.document()
         #: The thread of a cancelled read may still run when the last read begins.
         self._adding = threading.Lock()
@@ -141,16 +145,21 @@ class ApiServerPart:
 
     async def run(self) -> None:
         """Read once per interval, and in between send the requests that measure the skew of the clock."""
-        if not self._interval_seconds or self._refused:
+        if not self._interval_seconds:
             return
-        await asyncio.gather(self._read_regularly(), self._measure_skew())
+        if not self._refused:
+            await asyncio.gather(self._read_regularly(), self._measure_skew())
+            return
+        # The dates of other answers tell the clock's skew, also to who may not read the metrics.
+        await self._ask_for_date()
+        await self._measure_skew()
 
     async def end(self) -> None:
         """Read once more."""
         if not self._open:
             return
         try:
-            if not self._refused:
+            if not self._refused and not self._cluster.reachability.given_up:
                 await self._read()
         finally:
             await self._observer.__aexit__(None, None, None)
@@ -168,15 +177,17 @@ class ApiServerPart:
     async def _read_regularly(self) -> None:
         while True:
             await asyncio.sleep(self._interval_seconds)
-            await self._read()
+            if not self._cluster.reachability.is_outage:
+                await self._read()
 
     async def _measure_skew(self) -> None:
         while True:
             await asyncio.sleep(self._skew.pause_seconds(time.time()))
-            try:
-                await self._ask("/version", timeout_seconds=_SHORT_TIMEOUT_SECONDS)
-            except ClusterError:
-                continue  # the figures have the number of answers
+            await self._ask_for_date()
+
+    async def _ask_for_date(self) -> None:
+        with contextlib.suppress(ClusterError):  # the figures have the number of answers
+            await self._ask("/version", timeout_seconds=_SHORT_TIMEOUT_SECONDS)
 
     async def _read(self) -> None:
         """One round: as many concurrent reads as there are servers."""
@@ -193,11 +204,13 @@ class ApiServerPart:
 
     async def _scrape(self) -> Scrape | None:
         try:
-            reply, date = await self._ask(METRICS, timeout_seconds=_TIMEOUT_SECONDS)
+            reply, date = await self._ask(METRICS, timeout_seconds=_TIMEOUT_SECONDS, read=_selected)
             at_seconds, taken = time.monotonic(), time.time()
             if self._figures.began is None:
                 self._figures.began = date
-            return await asyncio.to_thread(parse_scrape, reply.body, at_seconds=at_seconds, taken=taken)
+            return await asyncio.to_thread(
+                parse_scrape, reply.body, at_seconds=at_seconds, taken=taken, known=self._known_series
+            )
         except (ClusterError, Unreadable) as error:
             self._failed[_cause(error)] += 1
             if not self._figures.scrapes:
@@ -213,17 +226,24 @@ class ApiServerPart:
         except (ClusterError, ValueError, TypeError, KeyError):
             return None
 
-    async def _ask(self, path: str, *, timeout_seconds: float) -> tuple[Reply, float | None]:
-        """One GET with the date of its answer in seconds since 1970. Raises ClusterError."""
+    async def _ask(self, path: str, *, timeout_seconds: float, **arguments: Any) -> tuple[Reply, float | None]:
+        """One GET with the date of its answer in seconds since 1970; `arguments` as of request. Raises ClusterError."""
         # The load's client renews its credentials; use the current ones.
         self._observer.connection = self._cluster.connection
-        reply = await self._observer.request("GET", path, deadline_seconds=timeout_seconds)
+        reply = await self._observer.request("GET", path, deadline_seconds=timeout_seconds, **arguments)
         received = time.time()
         return reply, self._skew.observe(reply.date, sent=received - reply.seconds, received=received)
 
     async def _renewed(self) -> Connection:
         await self._cluster.renew_credentials(self._observer.connection)
         return self._cluster.connection
+
+
+async def _selected(pieces: AsyncIterator[bytes]) -> bytes:
+    selection = Selection(*METRICS_READ)
+    async for piece in pieces:
+        selection.add(piece)
+    return selection.text()
 
 
 def _is_final(error: Exception) -> bool:

@@ -11,7 +11,8 @@ from typing import Any
 from ..cluster.client import Cluster
 from ..cluster.discovery import Resource
 from ..cluster.errors import ClusterError, Forbidden
-from ..cluster.watch import Event, ListWatch
+from ..cluster.scopes import ScopedWatch, Scopes
+from ..cluster.watch import Event
 from ..measure.events import EventBook
 from ..measure.recorder import now_rfc3339
 
@@ -25,11 +26,18 @@ Names = Callable[[], Set[str]]
 class EventPart:
     """The Part with `events`. Events from before the observation are not counted.
 
-    One watch covers all namespaces, because a run may have hundreds. Like all watches it ignores the load's limits.
+    One watch covers all namespaces, because a run may have hundreds; where that is refused, those that `scopes` names
+    have one each, and nothing is known of nodes. Like all watches they ignore the load's limits.
     """
 
     def __init__(
-        self, cluster: Cluster, *, namespaces: Names | None = None, nodes: Names | None = None, wanted: bool = True
+        self,
+        cluster: Cluster,
+        scopes: Scopes | None = None,
+        *,
+        namespaces: Names | None = None,
+        nodes: Names | None = None,
+        wanted: bool = True,
     ) -> None:
         """`namespaces` and `nodes` are called for each event; None counts the events of all.
 
@@ -38,7 +46,8 @@ class EventPart:
         self._cluster = cluster
         self._namespaces = namespaces
         self._nodes = nodes
-        self._watch = ListWatch(cluster, _EVENTS, field_selector="type=Warning")
+        self._scopes = scopes or Scopes()
+        self._watch = ScopedWatch(cluster, _EVENTS, self._scopes, field_selector="type=Warning")
         self._book = EventBook()
         self._version = ""
         self._started = ""
@@ -58,7 +67,7 @@ class EventPart:
         try:
             self._version = await self._watch.now(deadline_seconds=_BEGIN_SECONDS)
         except ClusterError as error:
-            self._cause = _cause(error)
+            self._cause = self._why(error)
 
     async def run(self) -> None:
         """Until cancelled, or until the API server refuses."""
@@ -73,7 +82,7 @@ class EventPart:
                 self._received = True
                 self._take(event)
         except ClusterError as error:
-            self._cause = _cause(error)
+            self._cause = self._why(error)
             # A watch that failed before its first event may never have worked, so a total of 0 would be wrong.
             self._watched = self._received
             if self._watched:
@@ -105,7 +114,7 @@ class EventPart:
         return {
             "events": {
                 "source": "watch" if self._watched else "none",
-                "cause": self._cause,
+                "cause": self._cause or self._unwatched(),
                 "total": self._book.total if self._watched else None,
                 "warnings": rows,
                 "left_off": self._book.groups - len(rows),
@@ -113,8 +122,17 @@ class EventPart:
             }
         }
 
+    @property
+    def _is_narrow(self) -> bool:
+        return self._scopes.of(_EVENTS) != (None,)
 
-def _cause(error: ClusterError) -> str:
-    if isinstance(error, Forbidden):
-        return "the user may not list and watch events in all namespaces"
-    return " ".join(str(error).split())[:200]
+    def _unwatched(self) -> str | None:
+        if not self._is_narrow:
+            return None
+        return "none of nodes: the user may watch events only in the run's namespaces"
+
+    def _why(self, error: ClusterError) -> str:
+        if isinstance(error, Forbidden):
+            everywhere = "the user may not list and watch events in all namespaces"
+            return f"{everywhere}, nor in each of the run's" if self._is_narrow else everywhere
+        return " ".join(str(error).split())[:200]

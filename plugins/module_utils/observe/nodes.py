@@ -134,6 +134,8 @@ class NodePart:
         async with self._proxy() as proxy:
             while True:
                 await asyncio.sleep(self._interval_seconds)
+                if self._cluster.reachability.is_outage:
+                    continue  # else the kubelets would pass for silent
                 self._round += 1
                 budget, before = self._budget(), proxy.requests
                 if any(node.has_data for node in self._nodes.values()):
@@ -147,7 +149,7 @@ class NodePart:
         """Read the Nodes again, those under pressure first."""
         nodes = [node for node in self._nodes.values() if node.load.conditions.were_read and not node.simulated]
         nodes.sort(key=lambda node: (not node.load.conditions.are_bad, node.read_at))
-        if nodes:
+        if nodes and not self._cluster.reachability.given_up:
             async with self._proxy() as proxy:
                 await asyncio.gather(*(self._read_node(proxy, node) for node in nodes[:_READ_AT_END]))
 

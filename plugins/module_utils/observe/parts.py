@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 
 from ..cluster.client import Cluster
+from ..cluster.scopes import Scopes
 from ..measure.pods import PodBook
 from .api_server import ApiServerPart
 from .arguments import Intervals
@@ -17,15 +18,21 @@ from .observer import Part
 
 
 def standard_parts(
-    cluster: Cluster, pods: PodBook, *, intervals: Intervals, started: float, namespaces: Callable[[], Set[str]]
+    cluster: Cluster,
+    pods: PodBook,
+    scopes: Scopes,
+    *,
+    intervals: Intervals,
+    started: float,
+    namespaces: Callable[[], Set[str]],
 ) -> list[Part]:
     """The parts in the order of their keys.
 
-    `pods` decides which nodes are read, and `namespaces`, called for each event, which events count. `started` is the
-    origin of the series' times, by the monotonic clock.
+    `scopes`: where events are watched if not in all namespaces. `pods` decides which nodes are read, and `namespaces`,
+    called for each event, which events count. `started` is the origin of the series' times, by the monotonic clock.
     """
     return [
         ApiServerPart(cluster, interval_seconds=intervals.api_seconds, started=started),
         NodePart(cluster, pods, interval_seconds=intervals.node_seconds, started=started),
-        EventPart(cluster, namespaces=namespaces, nodes=pods.nodes_of_pods, wanted=intervals.events),
+        EventPart(cluster, scopes, namespaces=namespaces, nodes=pods.nodes_of_pods, wanted=intervals.events),
     ]

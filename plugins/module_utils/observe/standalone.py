@@ -14,10 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..cluster.client import Cluster, RetryPolicy
-from ..cluster.discovery import Discovery, Resource
-from ..cluster.errors import ClusterError
+from ..cluster.discovery import Discovery
+from ..cluster.errors import ClusterError, Forbidden, name_namespaces
 from ..cluster.labels import run_selector
-from ..cluster.watch import Event, ListWatch
+from ..cluster.scopes import FEW_NAMESPACES, ScopedWatch, Scopes
+from ..cluster.watch import Event
 from ..measure.client import POD_SERIES, Timeline
 from ..measure.job_times import JobTimes
 from ..measure.pods import PodBook
@@ -26,8 +27,6 @@ from .arguments import Intervals
 from .observer import ObservationFile, Observer
 from .parts import standard_parts
 
-#: Up to this many namespaces are watched one by one; for more, all are watched and the others ignored.
-_MAX_NAMESPACE_WATCHES = 20
 #: Seconds between samples of the counts: the length of a bin of the timeline.
 _SAMPLE_SECONDS = 1.0
 #: Timeout of one request, and how long it is retried.
@@ -58,9 +57,16 @@ async def observe(
         await cluster.version()
         began = time.monotonic()
         pods = PodBook(created_since=time.time())
-        watching = Watching(cluster, pods, run_id=run_id, namespaces=namespaces)
+        scopes = Scopes(namespaces, few=FEW_NAMESPACES)
+        watching = Watching(cluster, pods, scopes, run_id=run_id, namespaces=namespaces)
+        # Events are watched everywhere where that is allowed: those of nodes lie in no namespace of the run.
         parts = standard_parts(
-            cluster, pods, intervals=intervals, started=began, namespaces=lambda: watching.namespaces
+            cluster,
+            pods,
+            Scopes(namespaces),
+            intervals=intervals,
+            started=began,
+            namespaces=lambda: watching.namespaces,
         )
         observer = Observer([*parts, watching], run_id=run_id, name=name, intervals=intervals, file=file)
         await watching.list_all()
@@ -76,8 +82,11 @@ async def observe(
 class Watching:
     """The Part with `pods`, `jobs`, `statefulsets` and `timeline`. Call `list_all` before anything else."""
 
-    def __init__(self, cluster: Cluster, pods: PodBook, *, run_id: str, namespaces: Sequence[str]) -> None:
+    def __init__(
+        self, cluster: Cluster, pods: PodBook, scopes: Scopes, *, run_id: str, namespaces: Sequence[str]
+    ) -> None:
         self._cluster = cluster
+        self._scopes = scopes
         self._pods = pods
         self._jobs: JobTimes | None = None
         self._only = frozenset(namespaces)
@@ -85,7 +94,7 @@ class Watching:
         self.namespaces = set(namespaces)
         self._selector = "" if namespaces else run_selector(run_id)
         self._tasks: list[asyncio.Task[None]] = []
-        self._watches: list[ListWatch] = []
+        self._watches: list[ScopedWatch] = []
         self._started = now_rfc3339()
         self._timeline = Timeline(time.monotonic(), cpu_seconds=time.process_time, pod_counts=pods.counts)
         self.warnings: list[str] = []
@@ -95,8 +104,10 @@ class Watching:
         discovery = Discovery(self._cluster)
         try:
             await self._list(discovery, "v1", "Pod", self._take_pod)
-        except BaseException:
+        except BaseException as error:
             await self.end()
+            if isinstance(error, Forbidden) and not self._only:
+                raise name_namespaces(error, "namespaces (observe_namespaces of the role)") from error
             raise
         jobs = JobTimes(ended_since=time.time())
 
@@ -118,20 +129,15 @@ class Watching:
         return True
 
     async def _list(self, discovery: Discovery, api_version: str, kind: str, take: Take) -> None:
-        resource = await discovery.resource(api_version, kind)
-        one_by_one = 0 < len(self._only) <= _MAX_NAMESPACE_WATCHES
-        scopes: list[str | None] = [*sorted(self._only)] if one_by_one else [None]
-        await asyncio.gather(*(self._follow(resource, scope, take) for scope in scopes))
-
-    async def _follow(self, resource: Resource, namespace: str | None, take: Take) -> None:
         """Return after the first list; raises if it cannot be read."""
-        watch = ListWatch(self._cluster, resource, label_selector=self._selector, namespace=namespace)
+        resource = await discovery.resource(api_version, kind)
+        watch = ScopedWatch(self._cluster, resource, self._scopes, label_selector=self._selector)
         self._watches.append(watch)
         synced: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks.append(asyncio.create_task(self._take_events(watch, take, synced)))
         await synced
 
-    async def _take_events(self, watch: ListWatch, take: Take, synced: asyncio.Future[None]) -> None:
+    async def _take_events(self, watch: ScopedWatch, take: Take, synced: asyncio.Future[None]) -> None:
         try:
             async for event in watch.events():
                 if event.type == "SYNCED":

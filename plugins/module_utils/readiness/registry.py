@@ -61,11 +61,9 @@ def _group_of(api_version: str) -> str:
     return group if slash else ""
 
 
-def has_predicate(kind: str, api_version: str | None = None) -> bool:
-    """Whether there is more to being ready than being stored. Without `api_version`: of any group of Kubernetes."""
-    if api_version is None:
-        return kind in _BY_KIND
-    return (_group_of(api_version), kind) in _PREDICATES
+def has_predicate(api_version: str, kind: str, *, has_status: bool = True) -> bool:
+    """Whether there is more to being ready than being stored. `has_status` as of predicate_for()."""
+    return predicate_for(api_version, kind, has_status=has_status) is not kinds.exists
 
 
 def finishes(api_version: str, kind: str) -> bool:
@@ -73,13 +71,18 @@ def finishes(api_version: str, kind: str) -> bool:
     return (_group_of(api_version), kind) in _FINISHING
 
 
-def predicate_for(api_version: str, kind: str) -> Predicate:
-    """The predicate of a kind: look it up once per watch, call it per event."""
+def predicate_for(api_version: str, kind: str, *, has_status: bool = True) -> Predicate:
+    """The predicate of a kind: look it up once per watch, call it per event.
+
+    `has_status`: its objects have a status of their own, as discovery says. A custom kind without one has nobody who
+    could say that an object is ready; it is when it is stored.
+    """
     group = _group_of(api_version)
     found = _PREDICATES.get((group, kind))
     if found is not None:
         return found
-    return kinds.exists if group in _OWN_GROUPS or group.endswith(".k8s.io") else kinds.by_condition
+    is_own = group in _OWN_GROUPS or group.endswith(".k8s.io")
+    return kinds.exists if is_own or not has_status else kinds.by_condition
 
 
 def readiness_of(obj: Mapping[str, Any], *, api_version: str = "", kind: str = "") -> Readiness:

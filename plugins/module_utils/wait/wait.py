@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..cluster.arguments import auth_options
+from ..cluster.arguments import OUTAGE_LIMIT, auth_options
 from ..cluster.client import Cluster
 from ..cluster.errors import ClusterError
 from ..cluster.labels import run_selector
@@ -19,7 +19,8 @@ from ..errors import ModuleFailed
 from ..machine.progress import Progress, shown
 from ..readiness.registry import finishes
 from ..readiness.state import State
-from ..settings.setting import WEEK_SECONDS, Range
+from ..settings.setting import WEEK_SECONDS, Range, SettingError
+from ..syntax import DNS_LABEL_RULE, is_dns_label
 from .waiter import Goal, Waiter, Wanted
 
 #: Rows per list in the module's result, which also has the totals.
@@ -42,8 +43,15 @@ def _wanted(params: Mapping[str, Any]) -> list[Wanted]:
     """Check what the argument spec cannot. Raises ModuleFailed naming the option, its value and what is allowed."""
     if problem := _TIMEOUTS.problem("wait_timeout", params["wait_timeout"]):
         raise ModuleFailed(problem)
+    try:
+        OUTAGE_LIMIT.check("outage_limit", params["outage_limit"])
+    except SettingError as error:
+        raise ModuleFailed(str(error)) from error
     if not params["run_id"] and not params["label_selector"]:
         raise ModuleFailed("run_id, label_selector: both are empty; give one of them")
+    for name in params["namespaces"]:
+        if not is_dns_label(name):
+            raise ModuleFailed(f"namespaces: {name!r} is no namespace's name; {DNS_LABEL_RULE}")
     if not params["kinds"]:
         raise ModuleFailed("kinds: the list is empty; name at least one kind")
     wanted = [Wanted(api_version=row["api_version"], kind=row["kind"], count=row["count"]) for row in params["kinds"]]
@@ -70,7 +78,7 @@ async def _run(params: Mapping[str, Any], wanted: list[Wanted], *, once: bool) -
         Path(params["progress_file"]) if params["progress_file"] else None, total=0, what=f"objects {params['state']}"
     )
 
-    cluster = await Cluster.open(auth_options(dict(params)))
+    cluster = await Cluster.open(auth_options(dict(params)), outage_limit_seconds=params["outage_limit"])
     async with cluster:
         await cluster.version()
         waiter = Waiter(

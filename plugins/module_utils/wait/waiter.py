@@ -20,13 +20,13 @@ from ..cluster.client import Cluster
 from ..cluster.discovery import Discovery, Resource
 from ..cluster.errors import Forbidden
 from ..cluster.explainer import Explainer
-from ..cluster.watch import Event, ListWatch, key_of
+from ..cluster.scopes import FEW_NAMESPACES, ScopedWatch, Scopes
+from ..cluster.versions import Versions
+from ..cluster.watch import Event, key_of
 from ..readiness.pods import is_hopeless
 from ..readiness.registry import predicate_for
 from ..readiness.state import Predicate, Readiness, State, waiting
 
-#: Up to this many namespaces are watched one by one; for more, one watch of all namespaces is cheaper.
-_MAX_NAMESPACE_WATCHES = 20
 #: Kinds whose pods can show that they will never be ready.
 _POD_MAKERS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"})
 #: Minimum seconds between checks of pods that cannot start: while many pods start, events are frequent.
@@ -67,15 +67,33 @@ class Wanted:
 
 @dataclass
 class Watched:
-    """The states of the objects of one kind. `synced`: how many of its watches have delivered their first list."""
+    """The states of the objects of one kind. `synced`: their first list was delivered."""
 
     wanted: Wanted
     resource: Resource
     predicate: Predicate
     goal: Goal
     states: dict[Key, Readiness] = field(default_factory=dict)
+    uids: dict[Key, str] = field(default_factory=dict)
+    versions: Versions = field(default_factory=Versions)
     tally: Counter[State] = field(default_factory=Counter)
-    synced: int = 0
+    synced: bool = False
+
+    def take(self, event: Event) -> None:
+        """Take in an event, unless it is out of date."""
+        if not self.versions.is_news(event):
+            return
+        metadata, key = event.object["metadata"], key_of(event.object)
+        uid, known = metadata.get("uid", ""), self.uids.get(key, "")
+        is_another = bool(known) and known != uid
+        if is_another and (event.type == "DELETED" or not self.versions.is_newer(metadata, known)):
+            return  # of an object that had this name before
+        self.uids[key] = uid
+        answer = self.predicate(event.object)
+        if event.type == "DELETED":
+            self.gone(key, answer)
+        else:
+            self.put(key, answer)
 
     def put(self, key: Key, answer: Readiness) -> None:
         """Record the state of an object."""
@@ -132,13 +150,13 @@ class Waiter:
         self._wanted = wanted
         self._selector = label_selector
         self._namespaces = namespaces
+        self._scopes = Scopes(namespaces, few=FEW_NAMESPACES)
         self._goal = goal
         self._explainer = Explainer(cluster)
         #: Namespaces with a pod that can never start.
         self._suspects: set[str] = set()
         self._checked = 0.0
         self._changed = asyncio.Event()
-        self._sources = 0
         self.kinds: list[Watched] = []
         self.warnings: list[str] = []
         self.outcome = "timeout"
@@ -151,12 +169,11 @@ class Waiter:
         discovery = Discovery(self._cluster)
         for wanted in self._wanted:
             resource = await discovery.resource(wanted.api_version, wanted.kind)
-            self.kinds.append(Watched(wanted, resource, predicate_for(wanted.api_version, wanted.kind), self._goal))
-        watches = [self._follow(watched, scope) for watched in self.kinds for scope in self._scopes(watched.resource)]
-        self._sources = len(watches)
+            predicate = predicate_for(wanted.api_version, wanted.kind, has_status=resource.has_status)
+            self.kinds.append(Watched(wanted, resource, predicate, self._goal))
+        watches = [self._follow(watched) for watched in self.kinds]
         if self._goal is Goal.READY and any(wanted.kind in _POD_MAKERS for wanted in self._wanted):
-            pod = await discovery.resource("v1", "Pod")
-            watches += [self._follow_pods(pod, scope) for scope in self._scopes(pod)]
+            watches.append(self._follow_pods(await discovery.resource("v1", "Pod")))
         await self._until_settled(watches, timeout_seconds=timeout_seconds, once=once)
 
     async def _until_settled(
@@ -165,7 +182,7 @@ class Waiter:
         tasks = [asyncio.create_task(watch) for watch in watches]
         verdict = asyncio.create_task(self._decide(once))
         try:
-            async with asyncio.timeout(timeout_seconds):
+            async with self._cluster.reachability.timeout(timeout_seconds):
                 # Watches end only by failing, except the optional one of pods.
                 pending = {verdict, *tasks}
                 while not verdict.done():
@@ -179,47 +196,32 @@ class Waiter:
                 task.cancel()
             await asyncio.gather(verdict, *tasks, return_exceptions=True)
 
-    def _scopes(self, resource: Resource) -> list[str | None]:
-        if not resource.namespaced or not self._namespaces or len(self._namespaces) > _MAX_NAMESPACE_WATCHES:
-            return [None]
-        return list(self._namespaces)
-
     # -- watching ----------------------------------------------------------------------------------------------------
 
-    async def _follow(self, watched: Watched, namespace: str | None) -> None:
-        watch = ListWatch(self._cluster, watched.resource, label_selector=self._selector, namespace=namespace)
-        listed = False
+    async def _follow(self, watched: Watched) -> None:
+        watch = ScopedWatch(self._cluster, watched.resource, self._scopes, label_selector=self._selector)
         async for event in self._events_of(watch):
             if event.type == "SYNCED":
-                self._forget_missing(watched, namespace, event)
-                watched.synced += not listed
-                listed = True
+                self._forget_missing(watched, event)
+                watched.synced = True
             else:
-                self._record(watched, event)
+                watched.take(event)
             self._changed.set()
 
-    async def _events_of(self, watch: ListWatch) -> AsyncIterator[Event]:
+    async def _events_of(self, watch: ScopedWatch) -> AsyncIterator[Event]:
         """Events of the wanted namespaces."""
         wanted = frozenset(self._namespaces) if watch.resource.namespaced else frozenset()
         async for event in watch.events():
             if event.type == "SYNCED" or not wanted or event.object["metadata"].get("namespace") in wanted:
                 yield event
 
-    def _forget_missing(self, watched: Watched, namespace: str | None, event: Event) -> None:
-        for key in [key for key in watched.states if namespace in (None, key[0]) and key not in event.names]:
+    def _forget_missing(self, watched: Watched, event: Event) -> None:
+        for key in [key for key in watched.states if event.forgets(key)]:
             watched.gone(key)
 
-    def _record(self, watched: Watched, event: Event) -> None:
-        key = key_of(event.object)
-        answer = watched.predicate(event.object)
-        if event.type == "DELETED":
-            watched.gone(key, answer)
-        else:
-            watched.put(key, answer)
-
-    async def _follow_pods(self, resource: Resource, namespace: str | None) -> None:
+    async def _follow_pods(self, resource: Resource) -> None:
         """Pods are not waited for; one that can never start makes its namespace suspect."""
-        watch = ListWatch(self._cluster, resource, label_selector=self._selector, namespace=namespace)
+        watch = ScopedWatch(self._cluster, resource, self._scopes, label_selector=self._selector)
         try:
             async for event in self._events_of(watch):
                 if event.type in ("ADDED", "MODIFIED") and is_hopeless(event.object):
@@ -234,7 +236,7 @@ class Waiter:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            if sum(watched.synced for watched in self.kinds) < self._sources:
+            if not all(watched.synced for watched in self.kinds):
                 continue
             if not any(watched.unsettled for watched in self.kinds):
                 self.outcome = "done"

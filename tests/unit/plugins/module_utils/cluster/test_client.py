@@ -1,23 +1,18 @@
-"""Requests over real HTTP to a server that misbehaves: what is retried and how it is counted; and loading aiohttp."""
+"""Requests over real HTTP to a server that misbehaves: what is retried and how it is counted."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 import time
-from asyncio import sslproto
 from collections import Counter
+from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import (
     Cluster,
     RetryPolicy,
-    import_aiohttp,
-    use_small_tls_buffers,
 )
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import Connection
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import (
@@ -302,7 +297,7 @@ async def test_a_redirection_is_neither_followed_nor_taken_for_success(status_co
         with pytest.raises(TransientError, match=f"HTTP {status_code} to /elsewhere"):
             await cluster.request("POST", "/x", body=b"{}")
         with pytest.raises(TransientError, match=f"HTTP {status_code} to /elsewhere"):
-            async with cluster.stream("/y", query={"watch": "1"}):
+            async with cluster.stream("/y", query={"watch": "1"}, silence_seconds=5):
                 pass
     assert set(paths) == {"/x", "/y"}
 
@@ -313,6 +308,20 @@ async def test_a_path_that_the_api_server_does_not_serve_is_not_found():
         with pytest.raises(NotFound):
             await cluster.get("/apis/gone.example.com")
     assert len(asked) == 1
+
+
+async def test_only_a_success_is_read_in_pieces():
+    busy, ok = status(503), web.Response(body=b"x" * 100_000)
+    handler, asked = answering(busy, ok)
+    pieces: list[int] = []
+
+    async def read(content: AsyncIterator[bytes]) -> bytes:
+        pieces.extend([len(piece) async for piece in content])
+        return b"read"
+
+    async with cluster_on(handler) as cluster:
+        reply = await cluster.request("GET", "/metrics", read=read)
+    assert (reply.body, sum(pieces), len(asked)) == (b"read", 100_000, 2)
 
 
 async def test_only_the_expected_status_of_success_counts():
@@ -388,28 +397,3 @@ async def test_a_handshake_that_only_breaks_off_is_a_broken_connection():
             with pytest.raises(TransientError) as failure:
                 await cluster.request("GET", "/x")
     assert failure.value.cause == "connection"
-
-
-@pytest.mark.parametrize("value", [None, "/some/ca.crt"])
-def test_the_users_authorities_are_named_as_before(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
-    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    if value is not None:
-        monkeypatch.setenv("SSL_CERT_FILE", value)
-    assert import_aiohttp().ClientSession
-    assert os.environ.get("SSL_CERT_FILE") == value
-
-
-def test_no_system_authorities_are_loaded() -> None:
-    script = (
-        "from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import import_aiohttp\n"
-        "import_aiohttp()\n"
-        "from aiohttp import connector\n"
-        "assert connector._SSL_CONTEXT_VERIFIED.cert_store_stats()['x509'] == 0\n"
-    )
-    subprocess.run([sys.executable, "-c", script], check=True)
-
-
-def test_a_connection_over_tls_has_a_small_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sslproto.SSLProtocol, "max_size", 256 * 1024)
-    use_small_tls_buffers()
-    assert sslproto.SSLProtocol.max_size == 32 * 1024

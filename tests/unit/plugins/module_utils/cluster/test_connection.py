@@ -204,3 +204,12 @@ def test_the_process_stays_small(tmp_path: Path, pki: Pki) -> None:
         "assert not [name for name in sys.modules if name.startswith(('kubernetes', 'pydantic'))]\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+async def test_a_kubeconfig_of_the_environment_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/nowhere/config")
+    with pytest.raises(ConfigurationError, match=r"KUBECONFIG: no file at /nowhere/config$"):
+        await open_connection({})
+    monkeypatch.setenv("K8S_AUTH_KUBECONFIG", "/nowhere/other")
+    with pytest.raises(ConfigurationError, match=r"K8S_AUTH_KUBECONFIG: no file at /nowhere/other$"):
+        await open_connection({"kubeconfig": "/nowhere/other"})

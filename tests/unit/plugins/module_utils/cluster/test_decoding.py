@@ -7,8 +7,8 @@ from typing import TypedDict
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.decoding import decoder
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import ConfigurationError
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.proof import Unproven
+from ansible_collections.kubestress.core.plugins.module_utils.libraries import MissingLibrary
 
 
 class Size(TypedDict, total=False):
@@ -28,5 +28,5 @@ def test_a_body_of_another_form_proves_nothing(body):
 
 def test_without_the_library_it_is_named_in_one_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "msgspec", None)
-    with pytest.raises(ConfigurationError, match=r"^the Python library msgspec \(0.20 or newer\) is needed by .*$"):
+    with pytest.raises(MissingLibrary, match=r"^Failed to import .*msgspec.* -m pip install 'msgspec>=0"):
         decoder(Size)

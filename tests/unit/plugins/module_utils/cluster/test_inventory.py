@@ -12,9 +12,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.cluster.client imp
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import Connection
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import TransientError
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.inventory import (
-    Access,
     kubelet_facts,
-    missing_access,
     read_each,
     serves_group,
 )
@@ -41,33 +39,6 @@ async def answering(handler: Callable) -> AsyncIterator[Cluster]:
 def forbidden(text: str) -> web.Response:
     document = {"kind": "Status", "reason": "Forbidden", "message": text, "code": 403}
     return web.json_response(document, status=403)
-
-
-async def test_permissions_are_asked_one_by_one_unless_everything_is_allowed():
-    asked = []
-
-    async def handler(request):
-        attributes = json.loads(await request.read())["spec"]["resourceAttributes"]
-        asked.append((attributes["group"], attributes["resource"], attributes["verb"]))
-        return web.json_response({"status": {"allowed": attributes["verb"] == "get"}}, status=201)
-
-    needed = [Access("", "pods", "get"), Access("apps", "deployments", "create"), Access("batch", "jobs", "get")]
-    async with answering(handler) as cluster:
-        assert await missing_access(cluster, needed) == [Access("apps", "deployments", "create")]
-    assert asked[0] == ("*", "*", "*")
-    assert sorted(asked[1:]) == sorted(tuple(access) for access in needed)
-
-
-async def test_one_question_does_for_who_may_do_everything():
-    asked = []
-
-    async def handler(request):
-        asked.append(request.path)
-        return web.json_response({"status": {"allowed": True}}, status=201)
-
-    async with answering(handler) as cluster:
-        assert await missing_access(cluster, [Access("", "pods", "get")]) == []
-    assert len(asked) == 1
 
 
 def pages(count: int, *, size: int = 3) -> Callable:

@@ -1,14 +1,15 @@
-"""Leases: what two readings show, whatever the controllers' clocks say."""
+"""Leases: what readings show, whatever the controllers' clocks say."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.leases import (
     Lease,
+    LeaseBook,
     LeaseReading,
-    lease_text,
     read_leases,
 )
 from helpers.memory_api import MemoryApi, MemoryCluster, failure
@@ -24,6 +25,12 @@ def reading(at: float, *, manager: str = OLD, scheduler: str = OLD, holder: str 
     return LeaseReading(at, {} if error else leases, error)
 
 
+def taken(*readings: LeaseReading, unseen_until: float = -math.inf) -> tuple[LeaseBook, list[str]]:
+    """A book that has taken these readings, and the lines by which it told of something new."""
+    book = LeaseBook()
+    return book, [line for reading in readings for line in book.take(reading, unseen_until=unseen_until)]
+
+
 SILENT_95_S = "has not renewed its lease for at least 95 s"
 
 
@@ -33,9 +40,8 @@ SILENT_95_S = "has not renewed its lease for at least 95 s"
         (reading(0), reading(95, scheduler=NEW), f"likely cause: {MANAGER} {SILENT_95_S}"),
         (reading(0), reading(95), f"likely cause: {MANAGER} {SILENT_95_S}, {SCHEDULER} {SILENT_95_S}"),
         (reading(0), reading(95, manager=NEW, scheduler=NEW), f"{MANAGER} and {SCHEDULER} renew their leases"),
-        # Too soon to expect a renewal.
-        (reading(0), reading(3), ""),
-        (reading(0), reading(3, manager=NEW), f"{MANAGER} renews its lease"),
+        # A lease holds for 15 s.
+        (reading(0), reading(14), f"{MANAGER} and {SCHEDULER} renew their leases"),
         (
             reading(0, holder=""),
             reading(9, holder="", scheduler=NEW),
@@ -47,8 +53,31 @@ SILENT_95_S = "has not renewed its lease for at least 95 s"
         (reading(0), reading(95, error="no"), "the leases of the controllers could not be read: no"),
     ],
 )
-def test_two_readings_show_who_is_silent(before: LeaseReading, after: LeaseReading, text: str):
-    assert lease_text(before, after) == text
+def test_readings_show_who_is_silent(before: LeaseReading, after: LeaseReading, text: str):
+    book, _lines = taken(before, after)
+    assert book.text(95) == text
+
+
+def test_a_silence_is_told_of_once_and_so_is_its_end():
+    book, lines = taken(*(reading(at, scheduler=f"{at}") for at in (0, 5, 10, 15, 20, 25)))
+    assert lines == [f"{MANAGER} has not renewed its lease for at least 15 s: what it looks after stands still"]
+    assert [(row["controller"], row["seconds"], row["over"]) for row in book.silences] == [(MANAGER, 25, False)]
+    assert book.take(reading(30, manager=NEW, scheduler="30")) == [f"{MANAGER} renews its lease again, after 30 s"]
+    assert [(row["seconds"], row["over"]) for row in book.figures()["silences"]] == [(30, True)]
+    assert (book.silent(30), book.figures()["source"]) == ([], "leases")
+
+
+def test_nobody_can_renew_a_lease_while_the_api_server_cannot_be_reached():
+    book, lines = taken(reading(0), reading(70), unseen_until=65)
+    assert lines == []
+    assert book.silences == []
+
+
+def test_what_may_not_be_read_is_said():
+    book, _lines = taken(LeaseReading(0, {}, "leases is forbidden"))
+    assert book.figures() == {"source": "none", "cause": "leases is forbidden", "silences": []}
+    book, _lines = taken(LeaseReading(0, {}))
+    assert "without leader election" in book.figures()["cause"]
 
 
 @in_virtual_time
@@ -69,4 +98,4 @@ async def test_leases_that_may_not_be_read_are_an_error_in_the_reading():
     api.refuse = lambda _method, _path: failure(403, "Forbidden", "leases is forbidden")
     async with MemoryCluster(api) as cluster:
         found = await read_leases(cluster)
-    assert (found.leases, found.error) == ({}, "leases is forbidden")
+    assert (found.leases, found.error, found.is_refused) == ({}, "leases is forbidden", True)

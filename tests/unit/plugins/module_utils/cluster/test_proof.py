@@ -21,7 +21,8 @@ def written(document: Any) -> bytes:
 def test_the_usual_answer_is_proof_without_parsing(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delattr(proof, "object_of")
     prove_stored("c-1", "n-1", written(PARTIAL))
-    prove_stored("n-1", "", written({**PARTIAL, "metadata": {"name": "n-1", "uid": "u"}}))
+    bare = {"name": "n-1", "uid": "u", "resourceVersion": "7"}
+    assert prove_stored("n-1", "", written({**PARTIAL, "metadata": bare})) == ("u", "7")
 
 
 @pytest.mark.parametrize(

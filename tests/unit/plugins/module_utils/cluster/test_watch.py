@@ -46,11 +46,15 @@ class Script:
         answer = self.watches.pop(0)
         if isinstance(answer, web.Response):
             return answer
+        if answer == "never":
+            await asyncio.sleep(30)
         data, how = answer
         response = web.StreamResponse()
         await response.prepare(request)
         if data:
             await response.write(data)
+        if how == "silent":
+            await asyncio.sleep(30)
         if how == "cut":
             assert request.transport is not None
             await asyncio.sleep(0.02)  # lets the bytes go out before the connection does
@@ -58,8 +62,10 @@ class Script:
         return response
 
 
-async def collected(cluster: Cluster, *, until: Callable[[list[Event]], bool]) -> tuple[list[Event], Counter[str]]:
-    watch = ListWatch(cluster, CONFIG_MAPS, label_selector="x=y", namespace="a")
+async def collected(
+    cluster: Cluster, *, until: Callable[[list[Event]], bool], quiet_seconds: float = 5.0
+) -> tuple[list[Event], Counter[str]]:
+    watch = ListWatch(cluster, CONFIG_MAPS, label_selector="x=y", namespace="a", quiet_seconds=quiet_seconds)
     found: list[Event] = []
     async with asyncio.timeout(5):
         async for event in watch.events():
@@ -230,6 +236,29 @@ async def test_a_page_token_that_expires_begins_the_list_anew():
 
     assert story(found) == ["ADDED one", "ADDED one", "ADDED two", "SYNCED"]
     assert found[-1].names == {("a", "one"), ("a", "two")}
+
+
+async def test_a_watch_that_hears_nothing_is_opened_again_from_where_it_was():
+    """A connection may be half open behind a load balancer; a bookmark shows that it is not."""
+    bookmark = {"metadata": {"resourceVersion": "50"}}
+    script = Script(
+        lists=[page(version=7)],
+        watches=[(events(("BOOKMARK", bookmark)), "silent"), (events(("ADDED", config_map("one", 51))), "end")],
+    )
+    async with cluster_on(script.answer) as cluster:
+        found, broken = await collected(cluster, until=lambda found: len(found) == 2, quiet_seconds=0.1)
+
+    assert story(found) == ["SYNCED", "ADDED one"]
+    assert [query["resourceVersion"] for query in script.asked[1:]] == ["7", "50"]
+    assert broken == {"silent": 1}
+
+
+async def test_a_watch_that_is_not_answered_is_asked_for_again():
+    script = Script(lists=[page(version=7)], watches=["never", (events(("ADDED", config_map("one", 8))), "end")])
+    async with cluster_on(script.answer) as cluster:
+        found, broken = await collected(cluster, until=lambda found: len(found) == 2, quiet_seconds=0.1)
+    assert story(found) == ["SYNCED", "ADDED one"]
+    assert broken == {"timeout": 1}
 
 
 async def test_a_watch_that_always_ends_at_once_is_not_asked_for_in_a_tight_loop():

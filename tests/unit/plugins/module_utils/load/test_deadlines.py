@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.clock import HeldClock
 from ansible_collections.kubestress.core.plugins.module_utils.load.deadlines import Deadlines, Overdue
 from ansible_collections.kubestress.core.plugins.module_utils.load.object_states import ObjectStates
 from ansible_collections.kubestress.core.plugins.module_utils.load.role_progress import RoleProgress
@@ -68,11 +69,11 @@ class Parts:
     progress: RoleProgress
 
 
-def parts_for(fragments: list[Fragment], *, namespaces: int = 1) -> Parts:
-    progress = RoleProgress()
+def parts_for(fragments: list[Fragment], *, namespaces: int = 1, clock: HeldClock | None = None) -> Parts:
+    progress = RoleProgress(clock)
     states = ObjectStates(progress)
-    scheduler = Scheduler(fragments, namespaces=[], parallel=1)
-    deadlines = Deadlines(fragments, namespaces, scheduler, states, progress)
+    scheduler = Scheduler(fragments, namespaces=[], parallel=1, clock=clock)
+    deadlines = Deadlines(fragments, namespaces, scheduler, states, progress, clock)
     deadlines.begin()
     return Parts(deadlines, scheduler, states, progress)
 
@@ -146,15 +147,23 @@ async def test_a_finished_role_has_no_limit_any_more():
 
 
 @in_virtual_time
-async def test_halfway_to_a_stall_is_known_before_it_comes():
-    parts = parts_for(fragments_of(Limit({"stall_timeout": 100, "ready_timeout": 10_000}, None)))
+async def test_limits_stand_still_while_the_clock_is_held():
+    clock = HeldClock()
+    parts = parts_for(fragments_of(Limit({"stall_timeout": 100, "ready_timeout": 10_000}, None)), clock=clock)
     parts.states.stored("Job", ("n-1", "j-1"), "jobs")
     parts.progress.moved("jobs")
-    for seconds, halfway in ((49, False), (2, True)):
-        await asyncio.sleep(seconds)
-        assert parts.deadlines.is_any_halfway_to_a_stall() is halfway
-    parts.progress.moved("jobs")
-    assert parts.deadlines.is_any_halfway_to_a_stall() is False
+    parts.deadlines.namespace_stored("n-1", 60)
+    await asyncio.sleep(50)
+    clock.hold("somebody")
+    await asyncio.sleep(1000)
+    assert (parts.deadlines.overdue(), parts.deadlines.overdue_namespaces()) == ([], {})
+    clock.let_go("somebody")
+    assert parts.deadlines.seconds_to_next() == 10
+    await asyncio.sleep(10.1)
+    assert parts.deadlines.overdue_namespaces() == {"n-1": 60}
+    assert parts.deadlines.overdue_namespaces() == {}
+    await asyncio.sleep(40)
+    assert [overdue.stalled for overdue in parts.deadlines.overdue()] == [True]
 
 
 # --- which limits a fragment has --------------------------------------------------------------------------------------

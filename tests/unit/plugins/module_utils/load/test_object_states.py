@@ -142,31 +142,39 @@ async def test_the_first_end_and_every_ended_pod_are_progress_but_nothing_twice(
     assert moves == ["web", "jobs", "jobs"]
 
 
-def stateful_pod(name: str, *, started: bool) -> dict[str, Any]:
-    state = {"terminated": {"reason": "OOMKilled"}} if started else {"waiting": {"reason": "ContainerCreating"}}
+def stateful_pod(name: str, state: dict[str, Any], **more: Any) -> dict[str, Any]:
     owner = {"kind": "StatefulSet", "name": "s-1", "controller": True}
     return {
         "metadata": {"name": name, "namespace": "n-1", "ownerReferences": [owner]},
-        "status": {"containerStatuses": [{"name": "main", "restartCount": 0, "state": state}]},
+        "status": {"containerStatuses": [{"name": "main", "restartCount": 0, "state": state, **more}]},
     }
+
+
+CREATING: dict[str, Any] = {"waiting": {"reason": "ContainerCreating"}}
+RUNS: dict[str, Any] = {"running": {}}
+KILLED: dict[str, Any] = {"terminated": {"reason": "OOMKilled"}}
 
 
 @pytest.mark.parametrize("set_first", [True, False])
 @in_virtual_time
-async def test_a_set_that_is_meant_to_crash_is_ready_when_each_of_its_pods_has_run(set_first: bool):
+async def test_a_set_that_is_meant_to_crash_is_ready_when_each_of_its_pods_was_killed_once(set_first: bool):
     states, _calls = states_and_calls()
     sets, key = CrashingSets(states), ("n-1", "s-1")
     states.stored("StatefulSet", key, "statefulsets")
     obj = {"spec": {"replicas": 2}}
     if set_first:
         sets.set_event(key, obj)
-    sets.pod_event(stateful_pod("s-1-0", started=True))
-    sets.pod_event(stateful_pod("s-1-0", started=True))
-    sets.pod_event(stateful_pod("s-1-1", started=False))
+    sets.pod_event(stateful_pod("s-1-0", KILLED))
+    sets.pod_event(stateful_pod("s-1-0", KILLED))
+    sets.pod_event(stateful_pod("s-1-1", CREATING))
     if not set_first:
         sets.set_event(key, obj)
     assert states.not_ready() == [("StatefulSet", key, "1 of 2 pods have run")]
-    sets.pod_event(stateful_pod("s-1-1", started=True))
+    sets.pod_event(stateful_pod("s-1-1", RUNS))
+    ((_kind, _key, cause),) = states.not_ready()
+    assert cause.startswith("all 2 pods run, but only 1 have been killed or restarted: they need more memory than")
+    # Between two events it was killed and runs again.
+    sets.pod_event(stateful_pod("s-1-1", RUNS, restartCount=1, lastState=KILLED))
     assert states.ready["StatefulSet"] == 1
 
 
@@ -176,7 +184,7 @@ async def test_pods_of_other_controllers_make_no_set_ready():
     sets = CrashingSets(states)
     states.stored("StatefulSet", ("n-1", "s-1"), "statefulsets")
     sets.set_event(("n-1", "s-1"), {"spec": {}})
-    pod = stateful_pod("x", started=True)
+    pod = stateful_pod("x", KILLED)
     pod["metadata"]["ownerReferences"][0]["kind"] = "ReplicaSet"
     sets.pod_event(pod)
     assert states.unfinished() == 1

@@ -53,7 +53,8 @@ CASES = {
 
 
 def pod(uid: str, phase: str, *, owner: str) -> dict[str, Any]:
-    metadata = {"uid": uid, "name": uid, "ownerReferences": [{"kind": owner, "name": "x", "controller": True}]}
+    owners = [{"kind": owner, "name": "x", "controller": True}]
+    metadata = {"uid": uid, "name": uid, "namespace": "n-1", "ownerReferences": owners}
     return {"metadata": metadata, "status": {"phase": phase}}
 
 

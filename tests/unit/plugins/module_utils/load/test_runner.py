@@ -61,6 +61,7 @@ async def run(
             cluster,
             Scheduler(fragments, namespaces=namespaces or NAMES, parallel=2, assume_namespaces_ready=True),
             run_id="r",
+            discovery=discovery,
             resources={kind: await discovery.resource(*kind) for kind in kinds},
             on_outcome=done.outcomes.append,
             is_finished=is_finished,

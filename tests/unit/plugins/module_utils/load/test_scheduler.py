@@ -80,6 +80,7 @@ class Simulated:
         self.working: Counter[str] = Counter()
         self.most_namespaces = 0
         self.gates = {fragment.role: fragment.active for fragment in plan}
+        self.once = {fragment.role for fragment in plan if fragment.once}
         self.waits = {fragment.role: fragment.after for fragment in plan}
         self.objects = {fragment.role: fragment.count * fragment.kinds.total() for fragment in plan}
 
@@ -128,7 +129,7 @@ class Simulated:
         if operation.skipped_because:
             return
         namespace = operation.namespace
-        if operation.kind != "Namespace":
+        if operation.kind != "Namespace" and operation.role not in self.once:
             assert (namespace, namespace) in self.stored or "namespaces" not in self.gates
         if operation.kind in ("Deployment", "Job"):
             assert namespace in self.ready or "namespaces" not in self.gates
@@ -136,8 +137,9 @@ class Simulated:
             needed = {f"{operation.name}-{letter}{number}" for letter in "cs" for number in (1, 2)}
             assert {name for name in needed if (namespace, name) in self.stored} == needed
         for role in self.waits[operation.role]:
-            assert not self.unfinished[namespace, role]
-            sent = [each for each in self.sent if (each.namespace, each.role) == (namespace, role)]
+            place = "" if role in self.once else namespace
+            assert not self.unfinished[place, role]
+            sent = [each for each in self.sent if (each.namespace, each.role) == (place, role)]
             assert len(sent) == self.objects[role]
 
     def store(self, operation: Operation) -> None:
@@ -400,3 +402,31 @@ async def test_namespaces_that_are_done_are_forgotten():
     finally:
         tracemalloc.stop()
     assert peak_bytes < 1_000_000
+
+
+# --- what is made once for the run -----------------------------------------------------------------------------------
+
+WIDE: dict[str, Any] = {"role": "wide", "count": 3, "scope": "run"}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_is_made_once_takes_no_slot_and_those_after_it_wait_for_it_in_every_namespace(seed: int) -> None:
+    plan = fragments(NAMESPACES, {**WIDE, "steps": [[one("Secret", "w{{ index }}")]]}, {**CONFIGS, "after": ["wide"]})
+    simulated = asyncio.run(Simulated(plan, namespaces=4, parallel=1, seed=seed).run())
+    made = Counter((namespace, kind) for namespace, _name, kind in simulated.outcomes.elements())
+    assert made["", "Secret"] == 3
+    assert all(made[f"n-{number}", "ConfigMap"] == 4 for number in range(1, 5))
+    assert len(made) == 1 + 2 * 4
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_its_readiness_is_waited_for_in_every_namespace(seed: int) -> None:
+    plan = fragments({**WIDE, "steps": [[one("Job", "w{{ index }}")]]}, {**CONFIGS, "after": ["wide"]})
+    simulated = asyncio.run(Simulated(plan, namespaces=3, parallel=2, seed=seed).run())
+    assert sum(simulated.outcomes.values()) == 3 + 3 * 4
+
+
+def test_it_needs_no_namespace_at_all() -> None:
+    plan = fragments({**WIDE, "steps": [[one("Secret", "w{{ index }}")]]})
+    simulated = asyncio.run(Simulated(plan, namespaces=0).run())
+    assert sum(simulated.outcomes.values()) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ class Tracked:
             self.progress,
             run_id="r",
             fragments=self.fragments,
+            namespaces=[(1, "n-1")],
             ledger=self.ledger,
             failures=FailureLog(self.recorder, state="present"),
         )
@@ -158,13 +160,23 @@ async def test_where_service_accounts_may_not_be_read_active_is_enough():
 
 
 @in_virtual_time
-async def test_a_namespace_that_is_deleted_by_somebody_else_fails_and_takes_the_rest_with_it():
+async def test_where_somebody_deletes_a_namespace_nothing_more_is_sent():
     async with tracking(NAMESPACES, jobs(2)) as run:
         await run.send_all()
         await run.change("Namespace", "n-1", status={"phase": "Terminating"})
         assert run.failed_objects == [("Namespace", ("", "n-1"), "it is being deleted by somebody else")]
-        operation = await run.scheduler.next()
-        assert operation.skipped_because == "Namespace n-1 is being deleted"
+        assert run.tracker.disturbed == "Namespace n-1 was deleted by somebody else during the run"
+        assert await run.scheduler.next() is None
+
+
+@in_virtual_time
+async def test_into_a_namespace_that_was_already_on_its_way_out_nothing_is_sent():
+    api = MemoryApi()
+    metadata = {"name": "n-1", "labels": run_labels("r", "namespaces")}
+    api.put("namespaces", {"metadata": metadata, "status": {"phase": "Terminating"}})
+    async with tracking(NAMESPACES, jobs(2), api=api) as run:
+        assert run.failed_objects == [("Namespace", ("", "n-1"), "it is being deleted by somebody else")]
+        assert run.tracker.disturbed is None
 
 
 @in_virtual_time
@@ -184,6 +196,20 @@ async def test_namespaces_of_another_batch_of_the_run_are_none_of_ours():
         run.store("Namespace", "n-9", role="other", status={"phase": "Terminating"})
         await settled()
         assert run.failed_objects == []
+
+
+@in_virtual_time
+async def test_of_what_lies_in_no_namespace_only_the_names_of_the_plan_count():
+    volumes = {"role": "volumes", "steps": [[obj("PersistentVolume", "v-{{ namespace }}")]]}
+    async with tracking(volumes) as run:
+        await run.send_all()
+        for name in ("v-n-1", "v-n-9"):
+            labels = run_labels("r", "volumes")
+            run.api.put(
+                "persistentvolumes", {"metadata": {"name": name, "labels": labels}, "status": {"phase": "Bound"}}
+            )
+        await settled()
+        assert run.states.ready["PersistentVolume"] == 1
 
 
 # --- gates ------------------------------------------------------------------------------------------------------------
@@ -236,6 +262,57 @@ async def test_what_has_no_readiness_is_ready_as_soon_as_it_is_stored():
         assert all(run.tracker.is_finished(operation) for operation in run.sent)
 
 
+@in_virtual_time
+async def test_a_job_whose_pods_are_still_ending_keeps_its_place():
+    """A Job that fails while its pods have their grace period: they still count for the ceiling."""
+    async with tracking(jobs(2, active=1)) as run:
+        await run.send_all()
+        for name in ("a", "b"):
+            run.api.put("pods", pod(name, "Running"))
+        await run.change("Job", "j-1", status=broken())
+        assert run.states.find("Job", ("n-1", "j-1")).cause == "it has ended, but 2 of its pods have not"
+        run.api.put("pods", pod("a", "Failed"))
+        await settled()
+        assert await run.send_all() == []
+        run.api.remove("pods", "b", "n-1")
+        await settled()
+        assert await run.send_all() == ["j-2"]
+        assert run.tracker.jobs.failed["n-1"] == 1
+        assert run.failed_objects == [("Job", ("n-1", "j-1"), "BackoffLimitExceeded")]
+
+
+@in_virtual_time
+async def test_a_gated_job_that_its_ttl_removes_waits_for_its_pods_as_well():
+    async with tracking(jobs(2, active=1)) as run:
+        await run.send_all()
+        run.api.put("pods", pod("a", "Running"))
+        await run.change("Job", "j-1", status=complete())
+        await run.remove("Job", "j-1")
+        assert await run.send_all() == []
+        run.api.put("pods", pod("a", "Succeeded"))
+        await settled()
+        assert await run.send_all() == ["j-2"]
+        assert run.tracker.disturbed is None
+
+
+@in_virtual_time
+async def test_pods_on_their_own_are_judged_by_their_own_state():
+    async with tracking({"role": "single", "count": 2, "steps": [[obj("Pod", "p-{{ index }}")]]}, jobs(1)) as run:
+        await run.send_all()
+        await run.change("Pod", "p-1", status={"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]})
+        await run.change("Pod", "p-2", status={"phase": "Succeeded"})
+        assert run.states.ready["Pod"] == 2
+
+
+@in_virtual_time
+async def test_service_accounts_of_the_plan_are_not_waited_for():
+    """Only those that the cluster itself makes are watched, for the namespaces' sake."""
+    async with tracking(NAMESPACES, {"role": "accounts", "steps": [[obj("ServiceAccount", "a")]]}) as run:
+        assert await run.send_all() == ["n-1", "a"]
+        assert run.states.ready["ServiceAccount"] == 1
+        assert run.states.unfinished("accounts") == 0
+
+
 # --- objects that vanish ----------------------------------------------------------------------------------------------
 
 
@@ -258,9 +335,9 @@ async def test_a_job_that_its_ttl_removes_is_counted_once_as_it_ended():
 @pytest.mark.parametrize(
     ("kind", "plan", "status", "cause"),
     [
-        ("Job", jobs(1), {"active": 1}, "it was deleted while the run waited for it"),
-        ("Deployment", deployments(1), {}, "it was deleted while the run waited for it"),
-        ("Deployment", deployments(1), AVAILABLE, "it was deleted during the run"),
+        ("Job", jobs(1), {"active": 1}, "it was deleted by somebody else while the run waited for it"),
+        ("Deployment", deployments(1), {}, "it was deleted by somebody else while the run waited for it"),
+        ("Deployment", deployments(1), AVAILABLE, "it was deleted by somebody else during the run"),
     ],
 )
 @in_virtual_time
@@ -272,6 +349,7 @@ async def test_what_somebody_deletes_has_failed(kind: str, plan: dict, status: d
         await run.remove(kind, name)
         assert run.failed_objects == [(kind, ("n-1", name), cause)]
         assert run.states.unfinished() == 0
+        assert run.tracker.disturbed == f"{kind} n-1/{name} was deleted by somebody else during the run"
 
 
 @in_virtual_time
@@ -297,8 +375,8 @@ async def test_an_object_that_the_new_list_does_not_have_yet_is_asked_for_before
         answers = [{"metadata": {"resourceVersion": "1"}, "items": []}]
         listed = run.api._list
 
-        def stale_list(plural: str, query: Any) -> Any:
-            found = listed(plural, query)
+        def stale_list(plural: str, *more: Any) -> Any:
+            found = listed(plural, *more)
             if plural == "jobs" and answers:
                 found.document = {**answers.pop(), "metadata": found.document["metadata"]}
             return found
@@ -310,6 +388,112 @@ async def test_an_object_that_the_new_list_does_not_have_yet_is_asked_for_before
         assert answers == []
         assert run.failed_objects == []
         assert run.states.unfinished() == 1
+
+
+# --- events that cannot be trusted ------------------------------------------------------------------------------------
+
+
+def event(kind: str, obj: dict[str, Any], version: int, **metadata: Any) -> bytes:
+    """A line of a watch, as a cache may bring it at any time."""
+    metadata = {**obj["metadata"], "resourceVersion": str(version), **metadata}
+    return json.dumps({"type": kind, "object": {**obj, "metadata": metadata}}).encode()
+
+
+async def hear(run: Tracked, plural: str, *lines: bytes) -> None:
+    """Let the watch of a kind bring these lines."""
+    for watcher in run.api._watchers:
+        if watcher.plural == plural:
+            for line in lines:
+                watcher.lines.put_nowait(line)
+    await settled()
+
+
+@in_virtual_time
+async def test_an_older_version_does_not_undo_what_is_known():
+    async with tracking(deployments(1)) as run:
+        await run.send_all()
+        stored = dict(run.api.objects["deployments"]["n-1", "d-1"])
+        await run.change("Deployment", "d-1", spec={"replicas": 1, "template": {}}, status=AVAILABLE)
+        assert run.states.ready["Deployment"] == 1
+        await hear(run, "deployments", event("MODIFIED", stored, int(stored["metadata"]["resourceVersion"])))
+        assert run.states.ready["Deployment"] == 1
+        assert run.states.unfinished() == 0
+
+
+@in_virtual_time
+async def test_the_end_of_an_object_that_had_the_name_before_is_not_the_end_of_ours():
+    async with tracking(jobs(1)) as run:
+        await run.send_all()
+        stored = run.api.objects["jobs"]["n-1", "j-1"]
+        version = int(stored["metadata"]["resourceVersion"])
+        for kind, status in (("MODIFIED", broken()), ("DELETED", {"active": 1})):
+            await hear(run, "jobs", event(kind, {**stored, "status": status}, version - 1, uid="earlier"))
+        assert run.failed_objects == []
+        assert run.tracker.disturbed is None
+        assert run.states.unfinished() == 1
+        await run.change("Job", "j-1", status=complete())
+        assert run.states.ready["Job"] == 1
+
+
+@in_virtual_time
+async def test_an_object_of_the_name_before_that_is_heard_of_before_our_answer_is_forgotten():
+    async with tracking(jobs(1, active=1)) as run:
+        operation = await run.scheduler.next()
+        earlier = run.store("Job", "j-1", role="jobs", status=complete())
+        await settled()
+        assert run.states.ready["Job"] == 1
+        run.tracker.stored(Outcome(operation, "created", uid="ours", version="1000"))
+        assert not run.tracker.is_finished(operation)
+        assert (run.states.ready["Job"], run.states.unfinished()) == (0, 1)
+        await hear(run, "jobs", event("DELETED", earlier, 900))
+        assert run.tracker.disturbed is None
+
+
+@in_virtual_time
+async def test_what_was_deleted_does_not_come_back():
+    async with tracking(jobs(1)) as run:
+        await run.send_all()
+        await run.change("Job", "j-1", status=complete())
+        stored = run.api.objects["jobs"]["n-1", "j-1"]
+        await run.remove("Job", "j-1")
+        await hear(run, "jobs", event("ADDED", {**stored, "status": {}}, 999), event("DELETED", stored, 1000))
+        assert run.states.ready["Job"] == 1
+        assert run.tracker.jobs.complete["n-1"] == 1
+        assert run.failed_objects == []
+
+
+@in_virtual_time
+async def test_an_object_that_somebody_replaced_counts_as_deleted():
+    async with tracking(deployments(1)) as run:
+        await run.send_all()
+        stored = run.api.objects["deployments"]["n-1", "d-1"]
+        await hear(run, "deployments", event("ADDED", stored, 999, uid="another"))
+        assert run.tracker.disturbed == "Deployment n-1/d-1 was deleted by somebody else during the run"
+
+
+@in_virtual_time
+async def test_versions_that_are_no_numbers_are_taken_as_they_come():
+    async with tracking(deployments(1)) as run:
+        await run.send_all()
+        stored = run.api.objects["deployments"]["n-1", "d-1"]
+        ready = {**stored, "spec": {"replicas": 1, "template": {}}, "status": AVAILABLE}
+        ready["metadata"] = {**ready["metadata"], "resourceVersion": "b-7"}
+        await hear(run, "deployments", json.dumps({"type": "MODIFIED", "object": ready}).encode())
+        assert run.states.ready["Deployment"] == 1
+
+
+@in_virtual_time
+async def test_pods_that_vanish_while_no_watch_is_open_have_ended():
+    async with tracking(jobs(1)) as run:
+        for each in (pod("a", "Running"), pod("b", "Running")):
+            run.api.put("pods", each)
+        await settled()
+        assert run.tracker.pods.active_job_pods == 2
+        run.api.break_watches()
+        run.api.remove("pods", "a", "n-1")
+        await settled()
+        assert run.tracker.pods.active_job_pods == 1
+        assert run.progress.running("jobs") == 1
 
 
 # --- resuming ---------------------------------------------------------------------------------------------------------
@@ -391,6 +575,23 @@ async def test_pods_are_counted_and_their_failures_reported_but_not_those_of_oth
 
 
 @in_virtual_time
+async def test_pods_of_the_check_of_services_tell_their_times_and_only_these():
+    empty = ",".join("0" * 12)
+    counts = "requests=2 failed=1 codes=200:1,none:1"
+    words = f"kubestress-timings-1 {counts} name_lookup=- connect=- first_byte=- total=1,0,{empty}"
+    async with tracking({**jobs(1), "role": "connectivity"}, jobs(1)) as run:
+        for name, role in (("a", "connectivity"), ("b", "jobs")):
+            each = pod(name, "Failed", role=role)
+            each["status"]["containerStatuses"][0]["state"]["terminated"]["message"] = f"it failed\n{words}"
+            run.api.put("pods", each)
+        await settled()
+        figures = run.tracker.checks.figures()
+        assert (figures["pods"], figures["requests"], figures["failed"]) == (1, 2, 1)
+        # People read the failures.
+        assert {row["message"] for row in run.recorder.first_failures} == {"it failed"}
+
+
+@in_virtual_time
 async def test_catching_up_ends_when_the_last_pod_is_known_to_run_or_after_its_time():
     loop = asyncio.get_running_loop()
     async with tracking(jobs(1)) as run:
@@ -416,4 +617,10 @@ async def test_a_set_that_is_meant_to_crash_is_ready_although_its_status_never_s
         assert run.states.unfinished() == 1
         run.api.put("pods", pod("a", "Running", role="sets", owner="StatefulSet"))
         await settled()
+        assert run.states.unfinished() == 1
+        killed = pod("a", "Running", role="sets", owner="StatefulSet")
+        killed["status"]["containerStatuses"][0]["state"] = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+        run.api.put("pods", killed)
+        await settled()
         assert run.states.ready["StatefulSet"] == 1
+        assert run.tracker.pods.oom_kills == 1

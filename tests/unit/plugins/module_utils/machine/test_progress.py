@@ -63,6 +63,15 @@ def test_a_line_tells_what_is_done_failed_waited_for_and_left(clock: Clock, tmp_
         assert words in line
 
 
+def test_what_a_first_burst_would_leave_is_not_told(clock: Clock, tmp_path: Path):
+    """A gate or a wait holds up the last objects, so that "0 s left" would be wrong for as long as that takes."""
+    path = tmp_path / "progress"
+    progress = Progress(path, total=44, what="objects")
+    clock.now += 2
+    progress.show(done=40, failed=0, retries=0, unready=0)
+    assert "left" not in path.read_text()
+
+
 def test_without_a_file_there_is_silence(clock: Clock):
     progress = Progress(None, total=1, what="objects")
     clock.now += 1000

@@ -147,6 +147,8 @@ fork failed: resource temporarily unavailable: phase compile, starting a sleeper
         "runtime/cgo: pthread_create failed: Resource temporarily unavailable",
         "java.lang.OutOfMemoryError: unable to create native thread: possibly out of memory",
         "RuntimeError: can't start new thread",
+        "bash: fork: Cannot allocate memory",
+        "fork/exec /usr/bin/runc: cannot allocate memory",
     ],
 )
 def test_told(text: str) -> None:

@@ -6,6 +6,7 @@ from math import inf
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.measure.exposition import (
+    Selection,
     bucket_of,
     count,
     grouped,
@@ -70,6 +71,25 @@ def test_the_first_and_the_last_line_need_no_neighbours():
         b'calls_total{a="1"}': 1.0,
         b'calls_total{a="2"}': 2.0,
     }
+
+
+@pytest.mark.parametrize("size", [1, 7, 40, len(TEXT)])
+@pytest.mark.parametrize("text", [TEXT, TEXT.rstrip(), b"\n" + TEXT, b"", b"no line break"])
+def test_a_selection_of_pieces_has_the_same_samples(text: bytes, size: int) -> None:
+    names = ["calls_total", "seconds_bucket", "plain", "stamped", "broken"]
+    selection = Selection(*names)
+    for at in range(0, len(text), size):
+        selection.add(text[at : at + size])
+    for name in names:
+        assert samples(selection.text(), name) == samples(text, name)
+    assert b"calls_total_of_another" not in selection.text()
+
+
+def test_answers_that_share_their_series_hold_each_text_once() -> None:
+    known: dict[bytes, bytes] = {}
+    first, second = (samples(TEXT, "seconds_bucket", known=known) for _answer in range(2))
+    assert first == second
+    assert [id(series) for series in first] == [id(series) for series in second]
 
 
 def test_a_metric_is_told_from_one_whose_name_is_longer():

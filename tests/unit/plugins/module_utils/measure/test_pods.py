@@ -163,6 +163,14 @@ def test_pods_found_by_a_list_have_no_start_up_time():
     assert book.startup.count == 0
 
 
+def test_a_pod_that_a_list_shows_when_it_has_ended_was_never_active_meanwhile():
+    book = PodBook()
+    book.observe("ADDED", pod("Succeeded", container(ended(0))), from_list=True)
+    assert (book.active_job_pods, book.peak_active_job_pods, book.succeeded) == (0, 0, 1)
+    book.observe("ADDED", pod("Succeeded", container(ended(0)), name="quick"))
+    assert (book.active_job_pods, book.peak_active_job_pods, book.succeeded) == (0, 1, 2)
+
+
 def test_a_thousand_pods_in_any_order_of_events_are_each_counted_once():
     draw = random.Random(4)
     queues = []

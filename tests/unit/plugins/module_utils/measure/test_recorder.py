@@ -6,7 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.kubestress.core.plugins.module_utils.measure.recorder import KEPT_FAILURES, Recorder
+from ansible_collections.kubestress.core.plugins.module_utils.measure.recorder import (
+    DEPENDENCY_FAILED,
+    KEPT_FAILURES,
+    Recorder,
+)
 
 FAILURE: dict[str, Any] = {
     "operation": "create",
@@ -32,6 +36,17 @@ def test_outcomes_are_counted_by_kind():
         "Secret": {"created": 2, "unchanged": 1, "deleted": 1},
         "Job": {"patched": 1, "failed": 1},
     }
+
+
+def test_effects_leave_the_memory_to_their_causes(tmp_path: Path):
+    recorder = Recorder(tmp_path)
+    for number in range(KEPT_FAILURES + 5):
+        recorder.failure(**{**FAILURE, "reason": DEPENDENCY_FAILED}, name=f"e-{number}")
+    recorder.failure(**FAILURE, name="cause")
+    recorder.close()
+    assert [row["name"] for row in recorder.first_failures] == ["cause"]
+    assert recorder.failures[DEPENDENCY_FAILED] == KEPT_FAILURES + 5
+    assert len((tmp_path / "failures.jsonl").read_text().splitlines()) == KEPT_FAILURES + 6
 
 
 def test_every_failure_is_on_disk_at_once_and_the_first_ones_in_memory(tmp_path: Path):

@@ -12,8 +12,10 @@ from ansible_collections.kubestress.core.plugins.module_utils.measure.validity i
 )
 from ansible_collections.kubestress.core.plugins.module_utils.results.evidence import Evidence
 from ansible_collections.kubestress.core.plugins.module_utils.results.summary import build_summary
-from helpers.example_batches import RUN, batch
+from helpers.example_batches import RUN, batch, check_of_services, outages, silent
 from helpers.example_observations import api_server, node, nodes, observation, silent_node
+
+UNREAD = {"source": "none", "cause": "leases is forbidden", "silences": []}
 
 
 def validity(*, broken: tuple[str, ...] = (), observed: dict[str, Any] | None = None, **changed: Any) -> dict[str, Any]:
@@ -57,6 +59,10 @@ def test_lost_and_half_measurements_are_named():
     )
 
 
+def checked(**changed: Any) -> dict[str, Any]:
+    return {"connectivity": check_of_services(fast=3, slow=0) | changed}
+
+
 def client(**changed: Any) -> dict[str, Any]:
     return {"client": {**batch()["client"], **changed}}
 
@@ -94,7 +100,16 @@ def rate(**changed: Any) -> dict[str, Any]:
         ("retries", {**rate(retries={}, requests=None), "requests": {}}, "no data", "No request was counted"),
         ("watches", rate(watch_breaks={"connection": 3}), "limited", "interrupted (3 x connection)"),
         ("watches", {"objects": {}, "pods": {}}, "no data", "Nobody watched"),
+        ("outages", {}, "good", "could be reached all the time"),
+        ("outages", {"outages": outages(62.4)}, "limited", "could not be reached once, for 62 s in all; it was waited"),
+        ("outages", {"outages": outages(62.4, 5)}, "limited", "could not be reached 2 times, for 67 s in all"),
+        ("controllers", {}, "good", "renewed it all the time"),
+        ("controllers", {"controllers": silent("kube-scheduler")}, "limited", "kube-scheduler for 30 s"),
+        ("controllers", {"controllers": UNREAD}, "no data", "not known: leases is forbidden"),
         ("clocks of nodes", {"pods": {"clock_backwards": 3}}, "limited", "3 stages of pods end before they begin"),
+        ("times of Services", checked(), "good", "Pods that checked Services: 1; all told their times"),
+        ("times of Services", checked(pods=3), "limited", "Of the 3 pods that checked Services 1 told their times"),
+        ("times of Services", checked(told=0), "no data", "to Services: no pod of the check has told"),
         ("etcd", {}, "no data", "cannot be seen through the API server"),
         ("etcd", rate(errors={"etcd": 2}), "limited", "errors of etcd"),
     ],
@@ -187,6 +202,20 @@ def test_a_run_without_pods_has_nothing_to_say_of_nodes():
     assert simulated_statement(summary(pods=0), kinds=[KWOK]) == []
 
 
-def test_where_nobody_knows_that_is_no_limit_of_trust():
+def test_where_nobody_knows_the_pods_may_have_run_nothing():
     (statement,) = simulated_statement(summary(), kinds=[REAL, KWOK])
-    assert (statement["about"], statement["state"]) == ("simulated nodes", "no data")
+    assert (statement["about"], statement["state"]) == ("simulated nodes", "limited")
+
+
+def test_pods_that_nobody_saw_were_on_simulated_nodes_too():
+    unseen = summary(pods=0) | {"objects": {"Deployment": {"created": 3, "unchanged": 0}}}
+    (statement,) = simulated_statement(unseen, kinds=[KWOK])
+    assert statement["state"] == "limited"
+
+
+@pytest.mark.parametrize(("seconds", "trust"), [(4.9, "limited"), (5.0, "good")])
+def test_a_short_load_says_little(seconds, trust):
+    found = validity(observed={}, client=batch()["client"] | {"wall_seconds": seconds})
+    assert found["trust"] == trust
+    (statement,) = [one for one in found["statements"] if one["about"] == "length"]
+    assert (statement["state"], statement["text"].startswith(f"The load took {seconds} s")) == (trust, True)

@@ -122,6 +122,21 @@ async def test_no_data_with_the_cause_and_no_further_question_where_it_is_final(
     assert (document["cpu_seconds"], document["resident_bytes_max"], document["window"]) == (None, None, None)
 
 
+async def test_who_may_not_read_the_metrics_still_learns_of_the_clocks():
+    world = World(lambda _number: status(403, reason="Forbidden", message="no"))
+    async with part_of(world, interval=60) as (part, _cluster):
+        await part.begin()
+        task = asyncio.create_task(part.run())
+        await world.reached("/version", 2)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await part.end()
+    assert part.document()["api_server"]["cause"] == "the user may not get /metrics"
+    skew = part.document()["skew"]
+    assert skew["samples"] >= 1
+    assert abs(skew["estimate_ms"]) <= skew["error_ms"]
+
+
 async def test_an_expired_token_is_renewed_for_the_whole_run():
     world = World()
 
@@ -262,3 +277,33 @@ def test_an_answer_without_a_date_tells_nothing(date):
     assert clock.observe(date, sent=NOW, received=NOW) is None
     assert clock.figures() == {"estimate_ms": None, "error_ms": None, "samples": 0, "contradictions": 0}
     assert clock.pause_seconds(NOW) == 60
+
+
+async def test_in_an_outage_the_metrics_are_not_asked_for_and_afterwards_again():
+    world, is_down = World(), asyncio.Event()
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if is_down.is_set():
+            world.asked["down " + request.path] += 1
+            return status(503)
+        return web.Response(text="ok") if request.path == "/readyz" else await world.handle(request)
+
+    async with cluster_on(handle, outage_limit_seconds=60) as cluster:
+        part = ApiServerPart(cluster, interval_seconds=0.02, started=time.monotonic())
+        await cluster.get("/x")
+        await part.begin()
+        running = asyncio.create_task(part.run())
+        is_down.set()
+        waiting = asyncio.create_task(cluster.get("/x"))
+        async with asyncio.timeout(20):
+            while not cluster.reachability.is_outage:
+                await asyncio.sleep(0.01)
+        asked = world.asked["down /metrics"]
+        await asyncio.sleep(0.5)
+        assert world.asked["down /metrics"] <= asked + 1  # one may have been under way
+        is_down.clear()
+        await waiting
+        await world.reached("/metrics", world.asked["/metrics"] + 2)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await part.end()

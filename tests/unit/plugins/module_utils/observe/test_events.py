@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.scopes import Scopes
 from ansible_collections.kubestress.core.plugins.module_utils.observe.events import EventPart
 from helpers.fake_server import cluster_on, events, status
 
@@ -35,7 +36,7 @@ class Server:
         self.lists: list[Callable[[], web.StreamResponse]] = []
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        assert request.path == "/api/v1/events"
+        assert request.path.endswith("/events")
         self.asked.append(dict(request.query))
         if "watch" in request.query:
             response = web.StreamResponse()
@@ -123,6 +124,30 @@ async def test_who_may_not_see_events_has_no_data_and_a_cause():
         "source": "none", "cause": "the user may not list and watch events in all namespaces", "total": None,
         "warnings": [], "left_off": 0, "watch_breaks": {},
     }  # fmt: skip
+
+
+class NarrowServer(Server):
+    """Refuses to show the events of all namespaces. `paths`: what else it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paths: set[str] = set()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        if request.path == "/api/v1/events":
+            return status(403, reason="Forbidden", message=REFUSED)
+        self.paths.add(request.path)
+        return await super().handle(request)
+
+
+async def test_who_may_see_those_of_some_namespaces_sees_these_and_is_told_what_is_missing():
+    server = NarrowServer()
+    async with observing(server, scopes=Scopes(["mine-1"])) as part:
+        await server.changes.put(events(("ADDED", warning("a"))))
+        await until_total(part, 1)
+    assert server.paths == {"/api/v1/namespaces/mine-1/events"}
+    assert found(part)["source"] == "watch"
+    assert found(part)["cause"] == "none of nodes: the user may watch events only in the run's namespaces"
 
 
 async def test_who_does_not_want_events_asks_for_none():

@@ -604,17 +604,26 @@ def test_without_any_kind_nothing_is_guessed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "api_version", "expected"),
+    ("api_version", "kind", "has_status", "expected"),
     [
-        ("Deployment", None, True),
-        ("Deployment", "apps/v1", True),
-        ("ConfigMap", None, False),
-        ("Service", "v1", True),
-        ("Service", "serving.knative.dev/v1", False),
+        ("apps/v1", "Deployment", True, True),
+        ("v1", "Namespace", True, True),
+        ("v1", "ConfigMap", True, False),
+        ("rbac.authorization.k8s.io/v1", "Role", True, False),
+        ("v1", "Service", True, True),
+        ("serving.knative.dev/v1", "Service", True, True),
+        ("example.com/v1", "Widget", True, True),
+        ("example.com/v1", "Widget", False, False),
     ],
 )
-def test_has_predicate(kind: str, api_version: str | None, expected: bool) -> None:
-    assert has_predicate(kind, api_version) is expected
+def test_has_predicate(api_version: str, kind: str, has_status: bool, expected: bool) -> None:
+    assert has_predicate(api_version, kind, has_status=has_status) is expected
+
+
+def test_a_custom_kind_without_a_status_is_ready_when_it_is_stored() -> None:
+    widget = {"metadata": {"name": "x"}}
+    assert predicate_for("example.com/v1", "Widget", has_status=False)(widget).is_ready
+    assert not predicate_for("example.com/v1", "Widget")(widget).is_ready
 
 
 def test_only_jobs_and_pods_finish() -> None:

@@ -19,6 +19,7 @@ PARAMS: dict[str, Any] = {
     "namespaces": [],
     "state": "ready",
     "wait_timeout": 5,
+    "outage_limit": 300.0,
     "progress_file": None,
     # Nothing listens there: whoever got past the checks would fail otherwise.
     "host": "http://127.0.0.1:1",
@@ -33,6 +34,8 @@ PARAMS: dict[str, Any] = {
         ({"kinds": [{**JOB, "count": -1}]}, "kinds: count -1 of Job; allowed are 0 and more"),
         ({"kinds": [DEPLOYMENT], "state": "finished"}, "state: finished, with Deployment of apps/v1 in kinds"),
         ({"wait_timeout": 0}, "wait_timeout: 0 is not allowed; it must be 1 to 2,419,200"),
+        ({"outage_limit": -1.0}, "outage_limit: -1.0 is not allowed; it must be 0 to 86,400"),
+        ({"namespaces": ["team-a", "Team_B"]}, "namespaces: 'Team_B' is no namespace's name; lower-case letters"),
         ({"label_selector": ""}, "run_id, label_selector: both are empty"),
     ],
 )

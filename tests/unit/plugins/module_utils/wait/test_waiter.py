@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.discovery import Resource
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import Forbidden
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.watch import Event
 from ansible_collections.kubestress.core.plugins.module_utils.readiness.registry import predicate_for
 from ansible_collections.kubestress.core.plugins.module_utils.readiness.state import FINISHED, READY, failed, waiting
 from ansible_collections.kubestress.core.plugins.module_utils.wait.waiter import Goal, Waiter, Wanted, Watched
@@ -57,6 +58,24 @@ def test_a_finished_job_that_its_ttl_removes_stays_counted_and_others_do_not() -
     board.gone(("a", "removed"), waiting("x"))
     assert list(board.states) == [("a", "done")]
     assert board.missing == 1
+
+
+def test_old_events_and_those_of_an_object_that_had_the_name_before_change_nothing() -> None:
+    def event(kind: str, uid: str, version: int, status: dict[str, Any]) -> Event:
+        metadata = {"name": "one", "namespace": "a", "uid": uid, "resourceVersion": str(version)}
+        return Event(kind, {"metadata": metadata, "spec": {}, "status": status})
+
+    board = watched(Goal.READY)
+    board.take(event("MODIFIED", "now", 9, COMPLETE))
+    for old in (
+        event("MODIFIED", "now", 8, {}),
+        event("DELETED", "before", 7, {}),
+        event("MODIFIED", "before", 6, BROKEN),
+    ):
+        board.take(old)
+        assert (board.unsettled, board.failed_objects()) == (0, [])
+    board.take(event("ADDED", "next", 10, {}))
+    assert board.unsettled == 1
 
 
 class JobApi(FakeApi):
