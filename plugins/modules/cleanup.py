@@ -209,6 +209,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.cleanup.cleanup import run_module
 from ..module_utils.cluster.arguments import AUTH_ARGUMENTS, LIMIT_ARGUMENTS, WAIT_ARGUMENTS
 from ..module_utils.errors import ModuleFailed
+from ..module_utils.libraries import CLUSTER, check_libraries
 from ..module_utils.settings.roles.cleanup import ROLE as CLEANUP
 
 ARGUMENTS = {
@@ -228,6 +229,7 @@ def main() -> None:
     """Run the module; the one place where errors become a failure."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
+        check_libraries(*CLUSTER)
         result = run_module(module.params, check_mode=module.check_mode)
     except ModuleFailed as error:
         _warn(module, error.result)

@@ -21,7 +21,7 @@ from ..errors import ModuleFailed
 from ..machine.progress import Progress, shown
 from ..settings.roles.cleanup import ROLE as CLEANUP
 from ..settings.setting import SettingError
-from ..syntax import LABEL_VALUE_RULE, is_label_value
+from ..syntax import DNS_LABEL_RULE, LABEL_VALUE_RULE, is_dns_label, is_label_value
 from .blockers import Blocker, blockers_of
 from .foreign import Contents, Onlooker, Unseen
 from .removal import Removal
@@ -164,6 +164,9 @@ def run_module(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]
 def _validate(params: Mapping[str, Any]) -> None:
     if not params["run_id"] or not is_label_value(params["run_id"]):
         raise ModuleFailed(f"run_id: {params['run_id']!r} is not allowed; {LABEL_VALUE_RULE}")
+    for name in params["namespaces"]:
+        if not is_dns_label(name):
+            raise ModuleFailed(f"namespaces: {name!r} is no namespace's name; {DNS_LABEL_RULE}")
     try:
         check_limits(params)
         CLEANUP["cleanup_timeout"].check("wait_timeout", params["wait_timeout"])
@@ -180,6 +183,7 @@ async def _run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]
         admission=lambda: limits,
         request_timeout_seconds=params["request_timeout"],
         retry=RetryPolicy(deadline_seconds=params["retry_deadline"]),
+        outage_limit_seconds=params["outage_limit"],
     )
     async with cluster:
         await cluster.version()

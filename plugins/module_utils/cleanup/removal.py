@@ -114,13 +114,17 @@ class Removal:
     async def _collection(self, namespace: str, resource: Resource, *, until: float | None = None) -> None:
         if until is not None and time.monotonic() > until:
             return  # the controller is deleting the same objects by now
-        await self._delete_collection(resource, namespace)
+        # What the user may not delete there, the namespace controller does.
+        await self._delete_collection(resource, namespace, tolerated=(Forbidden,))
 
-    async def _delete_collection(self, resource: Resource, namespace: str) -> None:
+    async def _delete_collection(
+        self, resource: Resource, namespace: str, *, tolerated: tuple[type[ClusterError], ...] = ()
+    ) -> None:
         if "deletecollection" not in resource.verbs:
             return  # the namespace controller deletes them
         query = {"labelSelector": self._selector, "propagationPolicy": "Background", **self._grace}
-        await self._request(f"{resource.kind} {namespace}/*", resource.path(namespace), query=query)
+        what = f"{resource.kind} {namespace}/*"
+        await self._request(what, resource.path(namespace), query=query, tolerated=tolerated)
 
     async def _delete_one(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
         options = {
@@ -134,19 +138,22 @@ class Removal:
         path = resource.path(namespace, quote(name, safe=":"))
         await self._request(what, path, body=json.dumps(options).encode())
 
-    async def _request(self, what: str, path: str, **arguments: Any) -> None:
+    async def _request(
+        self, what: str, path: str, *, tolerated: tuple[type[ClusterError], ...] = (), **arguments: Any
+    ) -> None:
         try:
             await self._cluster.request("DELETE", path, decode=prove_deletion, **arguments)
         except (NotFound, Conflict):
             return  # gone, or replaced by another of the same name; the watch finds out which
         except ClusterError as error:
-            self.errors[what] = str(error)
+            if not isinstance(error, tolerated):
+                self.errors[what] = str(error)
 
     async def wait_until_gone(self, *, timeout_seconds: float) -> None:
-        """Return when `left` is empty, or after `timeout_seconds`."""
+        """Return when `left` is empty, or after `timeout_seconds`, of which outages are no part."""
         kinds = [(resource, left) for resource, left in self.left.items() if left]
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_seconds), asyncio.TaskGroup() as group:
+            async with self._cluster.reachability.timeout(timeout_seconds), asyncio.TaskGroup() as group:
                 for resource, left in kinds:
                     group.create_task(self._until_gone(resource, left))
 

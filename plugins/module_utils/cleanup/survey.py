@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import Any
 
 from ..cluster.client import Cluster
 from ..cluster.discovery import Resource, served
-from ..cluster.errors import ClusterError, Forbidden, NotFound
+from ..cluster.errors import ClusterError, Forbidden, NotFound, name_namespaces
 from ..cluster.labels import LABEL_MANAGED_BY, LABEL_RUN_ID, MANAGED_BY, run_selector
 from ..cluster.proof import object_of
 from .lists import list_metadata
@@ -62,15 +61,17 @@ class Survey:
 
     `namespaces`: name -> uid. `inside` these: (namespace, resource) -> number of objects; kinds of two groups may have
     the same name. `outside`: the run's objects elsewhere, cluster-wide ones included. `unlisted`: "plural.group" -> why
-    it could not be listed. `unread`: those of `unlisted` that are not a matter of rights. `only_in`: the namespaces
-    that were looked into, if the run's could not be listed. `terminating`: those of `namespaces` that are being
-    deleted already. `uids` and `sets` (StatefulSets by namespace) belong to the objects inside.
+    it could not be listed. `lists`: how many lists were read. `unread`: those of `unlisted` that are not a matter of
+    rights. `only_in`: the namespaces that were looked into, if the run's could not be listed. `terminating`: those of
+    `namespaces` that are being deleted already. `uids` and `sets` (StatefulSets by namespace) belong to the objects
+    inside.
     """
 
     namespaces: dict[str, str] = field(default_factory=dict)
     inside: Counter[tuple[str, Resource]] = field(default_factory=Counter)
     outside: dict[Resource, list[Found]] = field(default_factory=lambda: defaultdict(list))
     unlisted: dict[str, str] = field(default_factory=dict)
+    lists: int = 0
     unread: set[str] = field(default_factory=set)
     only_in: list[str] = field(default_factory=list)
     terminating: set[str] = field(default_factory=set)
@@ -107,7 +108,7 @@ class Surveyor:
         self.resources: list[Resource] = []
 
     async def survey(self) -> Survey:
-        """Everything with the run's labels. Raises ClusterError if nothing can be read."""
+        """Everything with the run's labels. Raises ClusterError if the objects of no kind can be listed."""
         if not self.resources:
             catalog = await served(self._cluster)
             self.resources = [
@@ -123,7 +124,19 @@ class Surveyor:
         found.namespaces = {metadata["name"]: metadata["uid"] for metadata in namespaces}
         found.terminating = {metadata["name"] for metadata in namespaces if metadata.get("deletionTimestamp")}
         await asyncio.gather(*(self._list_into(found, resource) for resource in self.resources))
+        if not found.lists and not found.unread:
+            self._refuse_blind(found)
         return found
+
+    def _refuse_blind(self, found: Survey) -> None:
+        """Raise Forbidden: that nothing was found would say nothing."""
+        where = f"in namespaces {', '.join(found.only_in)}" if found.only_in else "on this cluster"
+        cause = next((found.unlisted[name] for name in map(plural_name, self.resources) if name in found.unlisted), "")
+        raise Forbidden(
+            f"no kind of object may be listed {where}, so it is unknown what run {self._run_id} has there: {cause}",
+            status=403,
+            reason="Forbidden",
+        )
 
     async def keep(self, found: Survey, names: Iterable[str]) -> None:
         """Take these namespaces out of `found.namespaces`; the run's objects in them move to `outside`."""
@@ -140,15 +153,20 @@ class Surveyor:
         query = {"labelSelector": run_selector(self._run_id)}
         try:
             return list(await list_metadata(self._cluster, _NAMESPACES, query=query))
-        except Forbidden:
+        except Forbidden as error:
             if not self._fallback_namespaces:
-                raise
+                raise name_namespaces(error, "namespaces (cleanup_namespaces of the role)") from error
         found.only_in = sorted(self._fallback_namespaces)
         ours = []
         for name in self._fallback_namespaces:
-            with contextlib.suppress(NotFound):
+            try:
                 document = await self._cluster.get(f"{_NAMESPACES}/{name}", decode=object_of)
                 ours.append(document["metadata"])
+            except NotFound:
+                continue
+            except Forbidden as error:
+                # Nobody knows whose it is, so it stays; the run's objects in it are removed.
+                found.unlisted["namespaces"] = str(error)
         return [metadata for metadata in ours if self._is_ours(metadata)]
 
     def _is_ours(self, metadata: Mapping[str, Any]) -> bool:
@@ -166,7 +184,7 @@ class Surveyor:
             await asyncio.gather(*(self._list_one(found, resource, each) for each in namespaces))
 
     async def _list_one(self, found: Survey, resource: Resource, namespace: str) -> None:
-        """One list; with a namespace, all that can go wrong is told in `found`. Raises Forbidden without one."""
+        """One list; with a namespace, all that goes wrong is in `found`. Raises Forbidden without one."""
         query = {"labelSelector": run_selector(self._run_id)}
         try:
             listed = await list_metadata(
@@ -180,6 +198,7 @@ class Surveyor:
             found.unlisted[plural_name(resource)] = str(error)
             found.unread.add(plural_name(resource))
         else:
+            found.lists += 1
             for metadata in listed:
                 self._add(found, resource, metadata)
 

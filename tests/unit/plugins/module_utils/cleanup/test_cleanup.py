@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from aiohttp import web
 from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
 from helpers.cleaning import RUN, clean
 from helpers.fake_api import FakeApi
@@ -129,6 +130,19 @@ async def test_a_kind_that_cannot_be_listed_is_told(api: FakeApi) -> None:
     }
 
 
+@pytest.mark.parametrize(("namespaces", "where"), [(["a", "b"], "in namespaces a, b"), ([], "on this cluster")])
+async def test_who_may_list_nothing_does_not_hear_that_nothing_is_left(namespaces: list[str], where: str) -> None:
+    class Blind(FakeApi):
+        async def handle(self, request: web.Request) -> web.StreamResponse:
+            listed = self._parts(request.path)[0] if request.path.count("/") > 2 else ""
+            if listed in self.kinds and not (listed == "namespaces" and not namespaces):
+                return status(403, reason="Forbidden", message=f"{listed} is forbidden")
+            return await super().handle(request)
+
+    with pytest.raises(ModuleFailed, match=f"no kind of object may be listed {where}, .* run r1 .* is forbidden"):
+        await clean(Blind(), namespaces=namespaces)
+
+
 async def test_a_refused_deletion_fails_the_module_with_the_servers_words(api: FakeApi) -> None:
     api.refused["/api/v1/namespaces/a"] = status(403, reason="Forbidden", message="a webhook says no")
     with pytest.raises(ModuleFailed, match="Namespace a: a webhook says no") as caught:
@@ -178,6 +192,7 @@ async def test_a_cap_on_requests_in_flight_is_kept(api: FakeApi) -> None:
         ({"run_id": "a/b"}, "run_id: 'a/b' is not allowed"),
         ({"run_id": ""}, "run_id: '' is not allowed"),
         ({"run_id": "x" * 64}, "run_id: "),
+        ({"namespaces": ["team-a", "Team_B"]}, "namespaces: 'Team_B' is no namespace's name; lower-case letters"),
         ({"max_concurrent": 0}, "max_concurrent: 0 is not allowed; it must be 1 to 2,000"),
         ({"grace_period": -1}, "grace_period: -1 is not allowed; it must be 0 to 86,400"),
         ({"wait_timeout": 0}, "wait_timeout: 0 is not allowed; it must be 1 to 604,800"),
