@@ -23,6 +23,7 @@ class ActionModule(PlanAction):
             # Ansible prints all that a failed task returns, and the table has been shown.
             del result["table"]
         try:
+            self.write_rbac(result, path=self._task.args.get("rbac_out"))
             self.keep_preflight(result, into=self._task.args.get("results_dir"))
         except ResultsError as error:
             result.update(failed=True, msg=f"preflight: {error}")

@@ -29,6 +29,10 @@ from ansible_collections.kubestress.core.plugins.module_utils.settings.check imp
     check_role,
     check_run,
 )
+from ansible_collections.kubestress.core.plugins.module_utils.settings.environment import (
+    SWITCH,
+    environment_that_counts,
+)
 from ansible_collections.kubestress.core.plugins.module_utils.settings.precedence import Fallback, Found, find
 from ansible_collections.kubestress.core.plugins.module_utils.settings.run import new_run_id, settings_hash
 from ansible_collections.kubestress.core.plugins.module_utils.settings.setting import Setting, SettingError
@@ -37,6 +41,9 @@ from ansible_collections.kubestress.core.plugins.plugin_utils import setting_fil
 from ansible_collections.kubestress.core.plugins.plugin_utils.run_log import RunLog
 
 display = Display()
+
+#: Hosts that a message lists before it only counts.
+_NAMED_HOSTS = 5
 
 
 class ActionModule(ActionBase):
@@ -52,28 +59,33 @@ class ActionModule(ActionBase):
         del tmp
         _checked, options = self.validate_argument_spec(
             argument_spec={
-                "attempt": {"type": "str", "choices": ["new", "current", "latest"], "default": "new"},
+                "attempt": {"type": "str", "choices": ["new", "current", "latest", "none"], "default": "new"},
+                "complete": {"type": "bool", "default": True},
                 "role": {"type": "str", "choices": [name for name, role in ROLES.items() if role.alone]},
             }
         )
         try:
             given = self._given(task_vars or {})
             if options["role"]:
-                checked = _accepted(check_role(given, ROLES[options["role"]]))
+                checked = _accepted(check_role(given, ROLES[options["role"]], complete=options["complete"]))
                 result.update(changed=False, settings=checked.settings)
                 return result
+            _refuse_several_hosts(task_vars or {})
             checked = _accepted(check_run(given))
             settings = checked.settings
             current = (task_vars or {}).get("kubestress_run") if options["attempt"] == "current" else None
             if options["attempt"] == "latest":
                 run, changed = _latest_run(settings), False
+            elif options["attempt"] == "none":
+                run, changed = _run_without_files(settings, profile=given.profile), False
             else:
                 changed = not self._task.check_mode
-                run = _current_run(settings, current, profile=given.profile, write=changed) or _new_run(
-                    settings, profile=given.profile, write=changed
-                )
+                going_on = _current_run(settings, current, profile=given.profile, write=changed)
+                run = going_on or _new_run(settings, profile=given.profile, write=changed)
+                if going_on is None:
+                    _show_environment(checked)
             if changed:
-                _log(run, settings, checked.warnings)
+                _log(run, checked)
         except (SettingError, ResultsError) as error:
             # Not raised: before 2.19 Ansible would call it an exception and show its last line first.
             result.update(failed=True, msg=str(error))
@@ -86,7 +98,10 @@ class ActionModule(ActionBase):
         profile = self._resolved("profile", task_vars.get("profile"))
         path = setting_files.profile_path(profile, basedir=self._loader.get_basedir())
         name, values = path.stem if path else "", setting_files.load_profile(path)
-        fallback = Fallback(environment=os.environ, profile=name, profile_values=values)
+        environment = environment_that_counts(
+            os.environ, task_vars, values, template=lambda raw: self._resolved(SWITCH.name, raw)
+        )
+        fallback = Fallback(environment=environment, profile=name, profile_values=values)
 
         def value_of(setting: Setting) -> Found:
             return find(setting, task_vars, fallback, template=lambda raw: self._resolved(setting.name, raw))
@@ -109,6 +124,20 @@ class ActionModule(ActionBase):
             raise SettingError(f"{name}: {_one_line(error)}") from error
 
 
+def _refuse_several_hosts(task_vars: dict[str, Any]) -> None:
+    """Raise SettingError in a play of several hosts: none of them would know of the others' settings and namespaces."""
+    hosts = list(task_vars.get("ansible_play_hosts_all") or ())
+    if len(hosts) > 1:
+        more = f" and {len(hosts) - _NAMED_HOSTS} more" if len(hosts) > _NAMED_HOSTS else ""
+        given = task_vars.get("kubestress_hosts")
+        who = f"kubestress_hosts: {given} stands for" if given else "this play has"
+        raise SettingError(
+            f"{who} {len(hosts)} hosts ({', '.join(hosts[:_NAMED_HOSTS])}{more}), and each of them would make the "
+            "objects of a run; a run has one host: name it in the play's `hosts`, or with --limit, and give each run a "
+            "play of its own"
+        )
+
+
 def _accepted(checked: Checked) -> Checked:
     """Show the warnings. Raises SettingError with a line for each problem."""
     for warning in checked.warnings:
@@ -129,16 +158,28 @@ def _new_run(settings: dict[str, Any], *, profile: str, write: bool) -> dict[str
     now = datetime.now(UTC)
     settings["run_id"] = settings["run_id"] or new_run_id(now)
     folder = next_attempt(settings["run_results_dir"], settings["run_id"], create=write)
-    described = {
+    described = _described(settings, now, attempt=folder.attempt, profile=profile)
+    if write:
+        folder.write_run({"schema": 1, **described, "settings": settings, "versions": _versions()})
+    return {**described, **_places(folder, settings)}
+
+
+def _run_without_files(settings: dict[str, Any], *, profile: str) -> dict[str, Any]:
+    """The fact kubestress_run where no load begins: the run has an id, but neither attempt nor files."""
+    now = datetime.now(UTC)
+    settings["run_id"] = settings["run_id"] or new_run_id(now)
+    places = dict.fromkeys(("results_dir", "attempt_dir", "log_file"), "")
+    return {**_described(settings, now, attempt=0, profile=profile), **places}
+
+
+def _described(settings: dict[str, Any], now: datetime, *, attempt: int, profile: str) -> dict[str, Any]:
+    return {
         "run_id": settings["run_id"],
-        "attempt": folder.attempt,
+        "attempt": attempt,
         "profile": profile,
         "started": now.isoformat(timespec="seconds").replace("+00:00", "Z"),
         "settings_hash": settings_hash(settings),
     }
-    if write:
-        folder.write_run({"schema": 1, **described, "settings": settings, "versions": _versions()})
-    return {**described, **_places(folder, settings)}
 
 
 def _current_run(
@@ -148,7 +189,7 @@ def _current_run(
 
     Raises ResultsError.
     """
-    if current is None or settings["run_id"] not in ("", current["run_id"]):
+    if current is None or not current["attempt"] or settings["run_id"] not in ("", current["run_id"]):
         return None
     settings["run_id"] = current["run_id"]
     run = {**current, "profile": profile, "settings_hash": settings_hash(settings)}
@@ -179,14 +220,28 @@ def _places(folder: RunFolder, settings: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _log(run: dict[str, Any], settings: dict[str, Any], warnings: list[str]) -> None:
+def _show_environment(checked: Checked) -> None:
+    """At the start of a run, list what the environment gave: nobody wrote it down for this run."""
+    if checked.environment:
+        display.display(_environment_line(checked), color="bright blue")
+
+
+def _environment_line(checked: Checked) -> str:
+    given = [f"{variable} ({name}: {checked.settings[name]})" for name, variable in checked.environment.items()]
+    return f"  from the environment: {', '.join(given)}; run_environment=false leaves it out"
+
+
+def _log(run: dict[str, Any], checked: Checked) -> None:
     """Begin the run's log. Raises SettingError if it cannot be written."""
+    settings = checked.settings
     log = RunLog(path=Path(run["log_file"]), least=settings["run_log_level"])
     profile = f", profile {run['profile']}" if run["profile"] else ""
     try:
         log.add("INFO", [f"run {run['run_id']}, attempt {run['attempt']}{profile}, settings {run['settings_hash']}"])
         log.add("DEBUG", [f"setting {name}: {json.dumps(settings[name])}" for name in sorted(settings)])
-        log.add("WARNING", warnings)
+        if checked.environment:
+            log.add("INFO", [_environment_line(checked).strip()])
+        log.add("WARNING", checked.warnings)
     except OSError as error:
         raise SettingError(f"run_log_file: cannot write {log.path}: {error.strerror or error}") from error
 

@@ -3,22 +3,29 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Base of the action plugins that run a module.
 
-It adds the connection from variables named after the modules' options, such as kubestress_kubeconfig, and packs the
-module in half the time.
+It adds the connection from variables named after the modules' options, such as kubestress_kubeconfig, packs the module
+in half the time, and says so where the module's process was killed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.arguments import AUTH_ARGUMENTS
 from ansible_collections.kubestress.core.plugins.module_utils.settings.names import is_unset
+from ansible_collections.kubestress.core.plugins.plugin_utils.run_log import RunLog, cannot_log
 
 VARIABLE_PREFIX = "kubestress_"
+#: A shell ends with this plus the signal that killed its command.
+_SHELL_SIGNAL_BASE = 128
+
+display = Display()
 
 
 class ModuleAction(ActionBase):
@@ -37,15 +44,43 @@ class ModuleAction(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         result.update(self.execute(self.module_arguments(task_vars), task_vars))
+        log = None if self._task.check_mode else RunLog.of_play(task_vars)
+        if log is not None:
+            try:
+                log.add_failures(result)
+            except OSError as error:
+                display.warning(cannot_log(log, error))
         return result
 
     def execute(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Run the module with these arguments."""
+        """Run the module with these arguments; `died` makes the result where its process was killed."""
         with _without_garbage_collection():
             answer: dict[str, Any] = self._execute_module(
                 module_args=arguments, task_vars=task_vars, wrap_async=bool(self._task.async_val)
             )
-        return answer
+        death = death_of(answer)
+        return answer if death is None else self.died(answer, death)
+
+    def died(self, answer: Mapping[str, Any], death: str) -> dict[str, Any]:
+        """The result of a module whose process was killed, from what Ansible makes of it. `death` says by what."""
+        # Ansible's own exception is about the missing answer, as if that were the cause.
+        kept = {key: value for key, value in answer.items() if key != "exception"}
+        return {**kept, "failed": True, "msg": f"{self._task.action}: {death}", "aborted": death}
+
+
+def death_of(answer: Mapping[str, Any]) -> str | None:
+    """By which signal the module's process was killed, in words; None if it ended by itself."""
+    code = answer.get("rc")
+    # Only where there was no answer to read does Ansible return what the process wrote.
+    if "module_stdout" not in answer or not isinstance(code, int):
+        return None
+    number = -code if code < 0 else code - _SHELL_SIGNAL_BASE
+    if number not in set(signal.Signals):
+        return None
+    text = f"the module's process was killed by {signal.Signals(number).name} (exit code {_SHELL_SIGNAL_BASE + number})"
+    if number == signal.SIGKILL:
+        text += ", probably because memory ran out (the kernel's log or the container's events tell)"
+    return text
 
 
 def with_connection(

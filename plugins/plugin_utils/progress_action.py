@@ -15,7 +15,7 @@ from ansible.utils.display import Display
 from ansible_collections.kubestress.core.plugins.module_utils.machine.progress import untoned
 from ansible_collections.kubestress.core.plugins.module_utils.results.table import Line
 from ansible_collections.kubestress.core.plugins.plugin_utils.module_action import ModuleAction
-from ansible_collections.kubestress.core.plugins.plugin_utils.run_log import RunLog
+from ansible_collections.kubestress.core.plugins.plugin_utils.run_log import RunLog, cannot_log
 from ansible_collections.kubestress.core.plugins.plugin_utils.show import show_lines
 
 #: Seconds between two reads of the file. The module, not this, limits the number of lines.
@@ -51,9 +51,10 @@ class ProgressAction(ModuleAction):
 
     def shows_progress(self) -> bool:
         """Whether the module's lines are shown while it works."""
-        return not self._task.async_val and self._is_local() and not self._task.check_mode
+        return not self._task.async_val and self.is_local() and not self._task.check_mode
 
-    def _is_local(self) -> bool:
+    def is_local(self) -> bool:
+        """Whether the module runs on this machine as this user."""
         return getattr(self._connection, "transport", "") == "local" and not self._play_context.become
 
 
@@ -75,9 +76,7 @@ def _show(file: TextIO, ended: threading.Event, log: RunLog | None) -> None:
                 try:
                     log.add("INFO", [untoned(line)[1] for line in lines])
                 except OSError as error:
-                    display.warning(
-                        f"cannot write to the log {log.path} (run_log_file) any more: {error.strerror or error}"
-                    )
+                    display.warning(cannot_log(log, error))
                     log = None
             if is_last:
                 return

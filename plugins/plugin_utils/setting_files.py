@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from ansible_collections.kubestress.core.plugins.module_utils.settings.names import is_unset, known_names_text
 from ansible_collections.kubestress.core.plugins.module_utils.settings.setting import SettingError
+from ansible_collections.kubestress.core.plugins.plugin_utils.places import user_folders
 
 COLLECTION = Path(__file__).resolve().parents[2]
 PROFILES = COLLECTION / "playbooks" / "profiles"
@@ -50,8 +51,8 @@ def profile_names() -> list[str]:
 def profile_path(profile: Any, *, basedir: str = ".") -> Path | None:
     """The file of a profile, given by one of our names or by the path of a YAML file; None if `profile` is unset.
 
-    A relative path is looked up in the working directory, then in `basedir`, the playbook's folder. Raises SettingError
-    for everything else, naming the profiles there are.
+    A relative path is looked up in the working directory, then in `basedir`, the playbook's folder, then beside the
+    playbooks on the command line. Raises SettingError for everything else, naming the profiles there are.
     """
     if is_unset(profile):
         return None
@@ -63,7 +64,7 @@ def profile_path(profile: Any, *, basedir: str = ".") -> Path | None:
             f"profile: {name!r} is unknown; {known_names_text(name, profile_names())}, "
             "or the path of a file that ends in .yml"
         )
-    candidates = [Path(name).expanduser(), Path(basedir) / name]
+    candidates = [Path(name).expanduser(), Path(basedir) / name, *(folder / name for folder in user_folders())]
     for path in candidates:
         if path.is_file():
             return path.resolve()

@@ -19,8 +19,10 @@ from ansible_collections.kubestress.core.plugins.module_utils.results.table impo
 )
 
 
-def show_lines(lines: Iterable[Line]) -> None:
+def show_lines(lines: Iterable[Line], *, at_once: bool = False) -> None:
     """Show each line in the colour of its tone.
+
+    `at_once`: on standard error. What goes to standard output is lost when Ansible is killed and that is no terminal.
 
     Display itself omits colours without a terminal, and with ANSIBLE_NOCOLOR or NO_COLOR.
     """
@@ -33,4 +35,4 @@ def show_lines(lines: Iterable[Line]) -> None:
     }
     display = Display()
     for line in lines:
-        display.display(line.text, color=colours.get(line.tone))
+        display.display(line.text, color=colours.get(line.tone), stderr=at_once)

@@ -83,23 +83,30 @@ class RunFolder:
 
     def read_run(self) -> dict[str, Any]:
         """run.json of this attempt. Raises ResultsError."""
-        return read_json(self.attempt_dir / "run.json")
+        path = self.attempt_dir / "run.json"
+        if not path.exists():
+            raise ResultsError(
+                f"{self.attempt_dir} has no run.json; the role kubestress.core.run writes it when an attempt begins, "
+                "a batch alone does not"
+            )
+        return read_json(path)
 
     def write_summary(self, document: dict[str, Any]) -> Path:
         """Write summary.json for this attempt and at the top, and copy failures.jsonl to the top.
 
-        Returns the path to show. Raises ResultsError.
+        An attempt without a failure gets an empty failures.jsonl. Returns the path to show. Raises ResultsError.
         """
         path = self.write_report("summary.json", document)
+        try:
+            self.failures_file.touch()
+        except OSError as error:
+            raise _cannot("write", self.failures_file, error) from error
         if path.parent != self.root:
             return path
         top = self.root / self.failures_file.name
         try:
             temporary = _beside(top)
-            if self.failures_file.exists():
-                shutil.copyfile(self.failures_file, temporary)
-            else:
-                temporary.touch()
+            shutil.copyfile(self.failures_file, temporary)
             temporary.replace(top)
         except OSError as error:
             raise _cannot("write", top, error) from error

@@ -17,9 +17,14 @@ from ..measure.latency import LatencySketch
 
 PERCENTILES = (50, 90, 95, 99)
 _PER_SECOND = {"ms": 1000, "s": 1}
-_OBJECT_COUNTS = ("requested", "created", "unchanged", "failed", "ready")
+#: Results of an operation that did what was asked for.
+DONE = ("created", "patched", "deleted", "unchanged")
+_CHANGES = ("created", "patched", "deleted")
+_OBJECT_COUNTS = ("requested", *DONE, "failed", "ready", "not_ready")
 _STATEFULSET_COUNTS = ("pods_killed", "restarts", "oom_kills")
 _NAMESPACE_COUNTS = ("jobs_complete", "jobs_failed", "pods_succeeded", "pods_failed")
+#: Outages, and silences of controllers, that are listed.
+MAX_OUTAGES = 100
 #: Pods listed as the slowest to start.
 MAX_WORST = 10
 
@@ -80,15 +85,34 @@ def merged_counts(counts: Iterable[Mapping[str, int] | None]) -> dict[str, int]:
 
 
 def merged_objects(batches: Sequence[Batch]) -> dict[str, dict[str, int | None]]:
-    """Kind -> requested, created, unchanged, failed, ready."""
-    kinds = dict.fromkeys(kind for batch in batches for kind in batch.get("objects", {}))
+    """Kind -> requested, created, patched, deleted, unchanged, failed, ready, not_ready.
+
+    Each counts operations: an object that is made, patched and deleted is requested three times.
+    """
+    gathered: dict[str, list[Mapping[str, int | None]]] = {}
+    for batch in batches:
+        for kind, counts in batch.get("objects", {}).items():
+            gathered.setdefault(kind, []).append(_object_row(counts, deletes=batch.get("state") == "absent"))
     return {
-        kind: {
-            count: total(batch.get("objects", {}).get(kind, {}).get(count) for batch in batches)
-            for count in _OBJECT_COUNTS
-        }
-        for kind in kinds
+        kind: {name: total(row[name] for row in rows) for name in _OBJECT_COUNTS} for kind, rows in gathered.items()
     }
+
+
+def _object_row(counts: Mapping[str, int | None], *, deletes: bool) -> dict[str, int | None]:
+    """A batch's counts of one kind. Nobody waits for the readiness of what is deleted, or without `wait`."""
+    row = {name: counts.get(name) for name in _OBJECT_COUNTS}
+    row["patched"], row["deleted"] = row["patched"] or 0, row["deleted"] or 0
+    if deletes:
+        row["ready"] = None
+    if row["ready"] is not None:
+        stored = total(row[name] for name in DONE) or 0
+        row["not_ready"] = max(0, stored - row["ready"])
+    return row
+
+
+def done_of(counts: Mapping[str, int | None]) -> int:
+    """Operations of one kind that did what was asked for."""
+    return sum(counts[name] or 0 for name in DONE)
 
 
 def merged_requests(batches: Sequence[Batch]) -> dict[str, dict[str, dict[str, Any]]]:
@@ -110,14 +134,14 @@ def _merged_requests(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def merged_rate(batches: Sequence[Batch]) -> dict[str, Any]:
-    """Objects per second over the time that the batches were creating, peaks, waits on our own limits, causes."""
+    """Objects changed per second while the batches were sending, peaks, waits on our own limits, causes."""
     rates = [(batch.get("rate") or {}) for batch in batches]
     objects, seconds = 0.0, 0.0
     for batch, rate in zip(batches, rates, strict=True):
-        created = total(row.get("created") for row in batch.get("objects", {}).values())
-        if created and rate.get("objects_per_second"):
-            objects += created
-            seconds += created / rate["objects_per_second"]
+        changed = total(row.get(name) for row in batch.get("objects", {}).values() for name in _CHANGES)
+        if changed and rate.get("objects_per_second"):
+            objects += changed
+            seconds += changed / rate["objects_per_second"]
     return {
         "objects_per_second": round(objects / seconds, 1) if seconds else _only_zero(rates),
         "peak_in_flight": largest(rate.get("peak_in_flight") for rate in rates),
@@ -137,8 +161,34 @@ def merged_rate(batches: Sequence[Batch]) -> dict[str, Any]:
 
 
 def _only_zero(rates: Sequence[Mapping[str, Any]]) -> float | None:
-    # Nothing was created because everything existed already: a measured 0, not a missing figure.
+    # Nothing was changed because everything was so already: a measured 0, not a missing figure.
     return 0 if any(rate.get("objects_per_second") == 0 for rate in rates) else None
+
+
+def merged_outages(batches: Sequence[Batch]) -> dict[str, Any] | None:
+    """Outages of the API server: number, seconds, for how long no deadline ran, the first ones; None if not known."""
+    parts = [batch["outages"] for batch in batches if batch.get("outages")]
+    if not parts:
+        return None
+    return {
+        "number": total(one.get("number") for one in parts),
+        "seconds": total(one.get("seconds") for one in parts),
+        "held_seconds": total(one.get("held_seconds") for one in parts),
+        "list": [dict(row) for one in parts for row in one.get("list") or ()][:MAX_OUTAGES],
+    }
+
+
+def merged_controllers(batches: Sequence[Batch]) -> dict[str, Any] | None:
+    """Which controllers did not renew their lease, and when; None if no batch looked at them."""
+    parts = [batch["controllers"] for batch in batches if batch.get("controllers")]
+    if not parts:
+        return None
+    is_read = any(one.get("source") == "leases" for one in parts)
+    return {
+        "source": "leases" if is_read else "none",
+        "cause": None if is_read else parts[0].get("cause"),
+        "silences": [dict(row) for one in parts for row in one.get("silences") or ()][:MAX_OUTAGES],
+    }
 
 
 def merged_client(batches: Sequence[Batch]) -> dict[str, Any] | None:

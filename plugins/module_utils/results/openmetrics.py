@@ -25,7 +25,7 @@ Summary = Mapping[str, Any]
 MAX_ROWS = 50
 _QUANTILES = {"p50": "0.5", "p90": "0.9", "p95": "0.95", "p99": "0.99"}
 _TRUST = ("good", "limited", "poor")
-_COUNTS = ("requested", "created", "unchanged", "failed", "ready")
+_COUNTS = ("requested", "created", "patched", "deleted", "unchanged", "failed", "ready")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 _HELP_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n"})
 
@@ -67,7 +67,7 @@ def openmetrics_text(summary: Mapping[str, Any]) -> str:
 
 def families_of(summary: Summary) -> Iterator[Family]:
     """All families, also those without samples."""
-    for part in (_run, _requests, _rate, _client, _jobs_and_pods, _service_levels, _server, _nodes):
+    for part in (_run, _requests, _rate, _client, _jobs_and_pods, _connectivity, _service_levels, _server, _nodes):
         yield from part(summary)
 
 
@@ -110,7 +110,7 @@ def _run(summary: Summary) -> Iterator[Family]:
     yield _one("run_duration_seconds", "How long the run took.", seconds_between(started, finished))
     yield _gauge(
         "objects",
-        "Objects by kind: requested, created, unchanged, failed, ready.",
+        "Objects by kind: requested, created, patched, deleted, unchanged, failed, ready.",
         (
             Sample({"kind": kind, "state": state}, counts[state])
             for kind, counts in summary["objects"].items()
@@ -179,6 +179,17 @@ def _jobs_and_pods(summary: Summary) -> Iterator[Family]:
         for stage, row in stages.items()
     ]
     yield _summary("pod_startup_seconds", "Pod start-up by stage.", startup, unit="s")
+
+
+def _connectivity(summary: Summary) -> Iterator[Family]:
+    checks = summary.get("connectivity") or {}
+    yield _one("service_requests", "Requests of the check of the Services.", checks.get("requests"))
+    yield _one("service_requests_failed", "Requests of the check that failed.", checks.get("failed"))
+    codes = (Sample({"code": code}, number) for code, number in _most(checks.get("codes") or {}))
+    yield _gauge("service_request_codes", "Requests of the check, by the code of the answer.", codes)
+    rows = [({"phase": phase}, row) for phase, row in (checks.get("phases") or {}).items() if row]
+    text = "Requests of the check, from the beginning to the end of a phase."
+    yield _summary("service_request_seconds", text, rows, unit="s")
 
 
 def _service_levels(summary: Summary) -> Iterator[Family]:

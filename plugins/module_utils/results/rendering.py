@@ -15,8 +15,9 @@ from typing import Any
 from ..measure.validity import GOOD as TRUST_GOOD
 from ..measure.validity import NO_DATA, POOR
 from ..text import duration_text, text_of
-from .table import BAD, FAINT, GOOD, PLAIN, WARN, Line, columns, heading, shortened, wrapped
-from .times import seconds_between
+from .merge import DONE, done_of
+from .table import BAD, FAINT, GOOD, MESSAGE, PLAIN, WARN, Line, columns, heading, shortened, wrapped
+from .times import clock_time, seconds_between
 from .verdict import ABORTED, FAILED, PASSED
 
 Summary = Mapping[str, Any]
@@ -32,7 +33,6 @@ _MAX_MISSED = 2
 _MAX_WARNINGS = 5
 _MAX_STATEMENTS = 2
 #: Characters of one reason and of one statement: two lines of the table.
-_REASON = 190
 _STATEMENT = 170
 #: Share of all calls that a verb and resource must have to be named: a handful of calls has no 99th percentile.
 _WORTH_NAMING = 0.01
@@ -56,15 +56,22 @@ def _figure(value: float | None, digits: int = 0) -> str:
 def _objects(summary: Summary) -> list[Line]:
     if not summary["objects"]:
         return []
-    names = ("requested", "created", "unchanged", "failed", "ready")
+    names = [*_count_names(summary), "ready"]
     rows: list[tuple[str, ...]] = [("objects", *names)]
     rows += [(kind, *(_figure(counts[name]) for name in names)) for kind, counts in summary["objects"].items()]
-    texts = columns(rows, align="lrrrrr")
+    texts = columns(rows, align="l" + "r" * len(names))
     lines = [Line(texts[0], FAINT)]
     for counts, text in zip(summary["objects"].values(), texts[1:], strict=True):
-        short = counts["ready"] is not None and counts["ready"] < (counts["requested"] or 0)
+        short = counts["not_ready"] or done_of(counts) < (counts["requested"] or 0)
         lines.append(Line(text, BAD if counts["failed"] or short else PLAIN))
     return lines
+
+
+def _count_names(summary: Summary) -> list[str]:
+    """The counts of objects to show: patched and deleted only where something was."""
+    names = ("requested", *DONE, "failed")
+    rows = summary["objects"].values()
+    return [name for name in names if name not in ("patched", "deleted") or any(row[name] for row in rows)]
 
 
 def _requests(summary: Summary) -> list[Line]:
@@ -155,10 +162,13 @@ def _evidence_facts(summary: Summary) -> list[Fact]:
     """(name, text, tone) of each line; a part that was not measured appears only in the line on trust."""
     return [
         *_startup_facts(summary["pods"]["startup"]),
+        *_service_facts(summary.get("connectivity")),
         *_server_facts(summary["api_server"]),
         *_level_facts(summary["slo"]),
         *_node_facts(summary["nodes"]),
         *_warning_facts(summary["events"]),
+        *_outage_facts(summary.get("outages")),
+        *_silence_facts(summary.get("controllers")),
         *_trust_facts(summary["validity"]),
     ]
 
@@ -175,6 +185,17 @@ def _startup_facts(startup: Mapping[str, Mapping[str, Any]]) -> list[Fact]:
         if row.get("count"):
             parts.append(f"{group} {row['count']:,}: p50 {_seconds(row['p50_s'])}, p99 {_seconds(row['p99_s'])}")
     return [("start-up", "; ".join(parts), PLAIN)] if parts else []
+
+
+def _service_facts(checks: Summary | None) -> list[Fact]:
+    if checks is None or checks["source"] == "none":
+        return []
+    text = f"{checks['requests']:,} requests, {checks['failed']:,} failed"
+    for phase, row in checks["phases"].items():
+        if row is not None:
+            p50, p99 = _figure(row["p50_s"] * 1000, 1), _figure(row["p99_s"] * 1000, 1)
+            text += f"; {phase.replace('_', ' ')} p50 {p50} ms, p99 {p99} ms"
+    return [("Services", text, WARN if checks["failed"] else PLAIN)]
 
 
 def _server_facts(server: Summary | None) -> list[Fact]:
@@ -258,6 +279,31 @@ def _warning_facts(events: Summary | None) -> list[Fact]:
     return [("warnings", ", ".join(parts), WARN)]
 
 
+def _outage_facts(outages: Summary | None) -> list[Fact]:
+    """How often and how long the API server could not be reached, and when first."""
+    if not outages or not outages["number"]:
+        return []
+    rows = outages["list"]
+    number, seconds = outages["number"], duration_text(outages["seconds"])
+    times = "once" if number == 1 else f"{number:,} times"
+    text = f"the API server could not be reached {times}, for {seconds} in all"
+    first = rows[0]
+    text += f"; {'first ' if number > 1 else ''}at {clock_time(first['began'])}: {first['message']}"
+    return [("outages", shortened(text, _STATEMENT), WARN)]
+
+
+def _silence_facts(controllers: Summary | None) -> list[Fact]:
+    rows = (controllers or {}).get("silences") or ()
+    parts = [
+        f"{row['controller']} did not renew its lease for {duration_text(row['seconds'])} from "
+        f"{clock_time(row['began'])} on"
+        for row in rows[:_MAX_WARNINGS]
+    ]
+    if len(rows) > _MAX_WARNINGS:
+        parts.append(f"{len(rows) - _MAX_WARNINGS:,} more, all in summary.json")
+    return [("silence", shortened("; ".join(parts), _STATEMENT), WARN)] if parts else []
+
+
 def _trust_facts(validity: Summary) -> list[Fact]:
     """What limits the trust in the figures, the worst first, and what was not measured."""
     doubts = [one for one in validity["statements"] if one["state"] not in (TRUST_GOOD, NO_DATA)]
@@ -303,8 +349,9 @@ def _ending(summary: Summary, path: str, page: str | None) -> list[Line]:
     reasons = summary["reasons"][:_MAX_REASONS]
     if len(summary["reasons"]) > _MAX_REASONS:
         reasons = [*reasons, f"and {len(summary['reasons']) - _MAX_REASONS:,} more reasons, all in summary.json"]
+    # A message of the API server comes last in a reason, and so does what to do about it: little is cut off.
     lines = [
-        Line(part, tone) for reason in reasons for part in wrapped(shortened(reason, _REASON), indent=2, hanging=4)
+        Line(part, tone) for reason in reasons for part in wrapped(shortened(reason, MESSAGE), indent=2, hanging=4)
     ]
     seconds = seconds_between(summary["started"], summary["finished"])
     length = "" if seconds is None else f" after {duration_text(seconds)}"
@@ -317,10 +364,7 @@ def _ending(summary: Summary, path: str, page: str | None) -> list[Line]:
 
 def counts_line(summary: Summary) -> str:
     """Objects by outcome, and Jobs, on one line."""
-    totals = {
-        name: sum(counts[name] or 0 for counts in summary["objects"].values())
-        for name in ("requested", "created", "unchanged", "failed")
-    }
+    totals = {name: sum(counts[name] or 0 for counts in summary["objects"].values()) for name in _count_names(summary)}
     text = ", ".join(f"{number:,} {name}" for name, number in totals.items())
     jobs = summary["jobs"]
     return f"objects: {text}" + (f"; Jobs: {jobs['complete']:,} complete" if jobs["complete"] else "")

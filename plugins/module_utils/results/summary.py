@@ -19,14 +19,17 @@ from ..measure.validity import validity_of
 from .evidence import SCHEMA, Evidence
 from .merge import (
     merged_client,
+    merged_controllers,
     merged_jobs,
     merged_namespaces,
     merged_objects,
+    merged_outages,
     merged_pods,
     merged_rate,
     merged_requests,
     merged_statefulsets,
 )
+from .merge_connectivity import merged_connectivity
 from .merge_observations import merged_api_server, merged_events, merged_nodes, merged_processes, merged_skew
 from .verdict import verdict_of
 
@@ -51,6 +54,7 @@ def build_summary(evidence: Evidence, *, error: str = "", slo_required: bool = F
     """
     run, batches = evidence.run, evidence.batches
     error = error or str((run.get("ended") or {}).get("error") or "")
+    refusals = (run.get("preflight") or {}).get("problems") or ()
     # If the play ended with an error, "nothing was measured" adds nothing to it.
     stopped = [] if error and not batches and not evidence.observations else evidence.stopped
     summary: dict[str, Any] = {
@@ -74,7 +78,12 @@ def build_summary(evidence: Evidence, *, error: str = "", slo_required: bool = F
     }
     summary["slo"] = service_levels(summary["api_server"], summary["pods"]["startup"])
     summary["verdict"], summary["reasons"] = verdict_of(
-        summary, batches, stopped=stopped, error=error, slo_required=slo_required
+        summary,
+        batches,
+        stopped=stopped,
+        # The message of a refusal is shortened for the screen.
+        errors=[f"preflight: {text}" for text in refusals if error.startswith("preflight: ")] or [error],
+        slo_required=slo_required,
     )
     summary["validity"] = validity_of(
         summary, broken=[*stopped, *evidence.doubts], warnings=warnings_of(evidence), kinds=_node_kinds(run)
@@ -89,10 +98,13 @@ def _figures(evidence: Evidence) -> dict[str, Any]:
         "objects": merged_objects(batches),
         "requests": merged_requests(batches),
         "rate": merged_rate(loads),
+        "outages": merged_outages(batches),
+        "controllers": merged_controllers(batches),
         "client": merged_client(batches),
         "jobs": merged_jobs(loads),
         "statefulsets": merged_statefulsets(loads),
         "pods": merged_pods(loads),
+        "connectivity": merged_connectivity(batches),
         "processes": merged_processes(observations),
         "api_server": merged_api_server(observations),
         "nodes": merged_nodes(observations),
@@ -183,6 +195,8 @@ def _shorter_lists(summary: Summary) -> dict[str, Any]:
         ("api_server", ("sli", "etcd", "flow_control")),
         ("nodes", ("nodes",)),
         ("events", ("warnings",)),
+        ("outages", ("list",)),
+        ("controllers", ("silences",)),
     ):
         if document.get(part):
             shortened = {name: document[part][name][:_ROWS] for name in names}

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 #: Maximum width of a line; AWX and split terminals show that much.
 WIDTH = 100
+#: Maximum length of a message.
+MESSAGE = 400
 
 PLAIN, HEADING, GOOD, WARN, BAD, FAINT = "plain", "heading", "good", "warn", "bad", "faint"
 
@@ -57,6 +59,21 @@ def wrapped(text: str, *, indent: int, hanging: int = 0) -> list[str]:
         subsequent_indent=" " * (indent + hanging),
         break_on_hyphens=False,
     )
+
+
+def brief(texts: Sequence[str], *, rest: str, most: int = MESSAGE) -> str:
+    """The first texts, as many as go into `most` characters, and how many more there are; `rest` says where they are.
+
+    For messages that Ansible prints, each on one line and more than once.
+    """
+    shown, length = list[str](), 0
+    for text in texts:
+        length += len(text)
+        if shown and length > most:
+            break
+        shown.append(shortened(text, most))
+    more = len(texts) - len(shown)
+    return "; ".join([*shown, *([f"and {more:,} more, {rest}"] if more else [])])
 
 
 def shortened(text: str, width: int) -> str:

@@ -10,18 +10,24 @@ breaks no promise, because that is what a Job's backoff limit is for; it is repo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..measure.recorder import DEPENDENCY_FAILED
 from .evidence import roles_of
-from .merge import Batch
+from .merge import Batch, done_of
 
 PASSED, FAILED, ABORTED = "passed", "failed", "aborted"
 #: Suites of promises.
 OBJECTS, JOBS, SERVICE_LEVELS = "objects", "jobs", "service levels"
-#: Reasons that name one object each. All of them are in failures.jsonl.
-MAX_OBJECTS_NAMED = 20
+#: Reasons that name objects, and the objects that each names. All of them are in failures.jsonl.
+MAX_REASONS_NAMED = 20
+_NAMES = 3
+
+#: Kind, namespace and name of an object.
+_Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,37 +53,50 @@ def promises_of(summary: Mapping[str, Any], *, slo_required: bool = False) -> li
 def _objects(summary: Mapping[str, Any]) -> Iterator[Promise]:
     for kind, counts in summary["objects"].items():
         requested, failed = counts["requested"] or 0, counts["failed"] or 0
-        stored = (counts["created"] or 0) + (counts["unchanged"] or 0)
+        done = done_of(counts)
+        only_made = not (counts["patched"] or counts["deleted"])
         reasons = []
         if failed:
-            reasons.append(f"{kind}: {failed:,} of {requested:,} could not be created")
-        if requested - stored - failed > 0:
-            reasons.append(f"{kind}: {requested - stored - failed:,} of {requested:,} were never sent")
+            reasons.append(f"{kind}: {failed:,} of {requested:,} could not be {_asked_for(summary, kind)}")
+        if requested - done - failed > 0:
+            reasons.append(f"{kind}: {requested - done - failed:,} of {requested:,} were never sent")
         yield Promise(
             suite=OBJECTS,
-            name=f"every {kind} is stored",
+            name=f"every {kind} is stored" if only_made else f"every {kind} is changed as asked for",
             kept=not reasons,
-            observed=f"{stored:,} of {requested:,} stored",
+            observed=f"{done:,} of {requested:,} {'stored' if only_made else 'done'}",
             reasons=tuple(reasons),
             kind=kind,
         )
         # A Job is ready when it is complete; that has its own promise.
         if kind != "Job" and counts["ready"] is not None:
-            unready = stored - counts["ready"]
+            unready = counts["not_ready"] or 0
+            awaited = counts["ready"] + unready
             yield Promise(
                 suite=OBJECTS,
                 name=f"every {kind} is ready",
-                kept=unready <= 0,
-                observed=f"{counts['ready']:,} of {stored:,} ready",
-                reasons=(f"{kind}: {unready:,} of {stored:,} not ready",) if unready > 0 else (),
+                kept=not unready,
+                observed=f"{counts['ready']:,} of {awaited:,} ready",
+                reasons=(f"{kind}: {unready:,} of {awaited:,} not ready",) if unready else (),
                 kind=kind,
             )
+
+
+def _asked_for(summary: Mapping[str, Any], kind: str) -> str:
+    """What was to become of the objects of a kind, by the requests for them; what was not ours was only read."""
+    words = {"create": "created", "patch": "patched", "delete": "deleted"}
+    found = [word for verb, word in words.items() if kind in summary["requests"].get(verb, {})]
+    if not found and kind in summary["requests"].get("get", {}):
+        found = ["patched", "deleted"]
+    return " or ".join(found) or "created"
 
 
 def _jobs(summary: Mapping[str, Any]) -> Iterator[Promise]:
     jobs, counts = summary["jobs"], summary["objects"].get("Job", {})
     complete, failed = jobs["complete"] or 0, jobs["failed"] or 0
-    stored = (counts.get("created") or 0) + (counts.get("unchanged") or 0)
+    # Those of batches that waited; of the others nobody knows.
+    stored = (counts.get("ready") or 0) + (counts.get("not_ready") or 0)
+    unknown = jobs["complete"] is None and not failed
     reasons = []
     if failed:
         reasons.append(f"Job: {failed:,} of {stored or failed:,} failed")
@@ -87,8 +106,8 @@ def _jobs(summary: Mapping[str, Any]) -> Iterator[Promise]:
         yield Promise(
             suite=JOBS,
             name="every Job completes",
-            kept=None if jobs["complete"] is None and not failed else not reasons,
-            observed=f"{complete:,} of {stored:,} complete, {failed:,} failed",
+            kept=None if unknown else not reasons,
+            observed="not waited for" if unknown else f"{complete:,} of {stored:,} complete, {failed:,} failed",
             reasons=tuple(reasons),
             kind="Job",
         )
@@ -142,13 +161,13 @@ def verdict_of(
     batches: Sequence[Batch],
     *,
     stopped: Sequence[str],
-    error: str,
+    errors: Sequence[str],
     slo_required: bool = False,
 ) -> tuple[str, list[str]]:
     """(verdict, reasons), one line per reason.
 
-    `stopped` says which measurements are missing or incomplete. `error` is what ended the play; it only counts if the
-    measurements give no reason of their own, because those say more.
+    `stopped` says which measurements are missing or incomplete. `errors` are what ended the play; they only count if
+    the measurements give no reason of their own, because those say more.
     """
     aborted = list(stopped)
     # A file written during a batch also says `aborted`; without an end, it is in `stopped` already.
@@ -156,8 +175,8 @@ def verdict_of(
     aborted += [f"{roles_of(batch)}: {_one_line(batch['aborted'])}" for batch in cut_short]
     promises = promises_of(summary, slo_required=slo_required)
     broken = [*(reason for one in promises for reason in one.reasons), *_named_objects(summary, batches)]
-    if error and not broken and not cut_short:
-        aborted.insert(0, _one_line(error))
+    if not broken and not cut_short:
+        aborted[:0] = [_one_line(error) for error in errors if error]
     if aborted:
         return ABORTED, [*aborted, *broken]
     return (FAILED, broken) if broken else (PASSED, [])
@@ -168,33 +187,64 @@ def _one_line(text: Any) -> str:
 
 
 def _named_objects(summary: Mapping[str, Any], batches: Sequence[Batch]) -> list[str]:
-    """One line per object: those that could not be created, then those not ready; bounded, with a count of the rest."""
-    lines: dict[tuple[str, str, str], str] = {}
+    """Lines on objects: those that could not be created, then those not ready; each cause once, the rest counted.
+
+    What was not sent, because something it needs has failed, is an effect: it is only counted.
+    """
+    causes: dict[_Key, str] = {}
     # A failed pod is not a reason: its Job replaced it, or is listed itself.
     failures = [one for batch in batches for one in batch.get("first_failures", ()) if one.get("operation") != "run"]
+    failures = [one for one in failures if one.get("reason") != DEPENDENCY_FAILED]
     not_ready = [one for batch in batches for one in batch.get("not_ready", ())]
     for failure in failures:
         if failure.get("operation") != "become ready":
-            lines.setdefault(_key(failure), _failure_line(failure))
+            causes.setdefault(_key(failure), _failure_cause(failure))
     for entry in not_ready:
-        lines.setdefault(_key(entry), f"{_name(entry)}: not ready: {entry.get('cause') or 'cause unknown'}")
+        causes.setdefault(_key(entry), f"not ready: {entry.get('cause') or 'cause unknown'}")
     for failure in failures:
         # Not among the objects that are not ready: namespaces whose objects were therefore never sent.
-        lines.setdefault(_key(failure), f"{_name(failure)}: {failure.get('message') or 'not ready'}")
-    known = len(not_ready) + sum(counts["failed"] or 0 for counts in summary["objects"].values())
-    named = [_one_line(line) for line in lines.values()]
-    more = max(known, len(named)) - MAX_OBJECTS_NAMED
+        causes.setdefault(_key(failure), str(failure.get("message") or "not ready"))
+    effects = sum((batch.get("failures") or {}).get("by_reason", {}).get(DEPENDENCY_FAILED, 0) for batch in batches)
+    known = len(not_ready) + sum(counts["failed"] or 0 for counts in summary["objects"].values()) - effects
+    alike = _alike(causes)[:MAX_REASONS_NAMED]
+    lines = [_alike_line(keys, cause) for keys, cause in alike]
+    more = max(known, len(causes)) - sum(len(keys) for keys, _cause in alike)
     if more > 0:
-        return [*named[:MAX_OBJECTS_NAMED], f"and {more:,} more, all in failures.jsonl"]
-    return named
+        lines.append(f"and {more:,} more, all in failures.jsonl")
+    if effects:
+        lines.append(f"{effects:,} objects were not sent, because something they need has failed")
+    return lines
 
 
-def _failure_line(failure: Mapping[str, Any]) -> str:
+def _alike(causes: Mapping[_Key, str]) -> list[tuple[list[_Key], str]]:
+    """Objects of one kind with the same cause, but for their own names, and the cause as the first one has it."""
+    groups: dict[tuple[str, str], tuple[list[_Key], str]] = {}
+    for key, text in causes.items():
+        kind, namespace, name = key
+        cause = _one_line(text)
+        own = "|".join(re.escape(word) for word in (name, namespace) if word)
+        same = re.sub(own, "\0", cause) if own else cause
+        groups.setdefault((kind, same), ([], cause))[0].append(key)
+    return list(groups.values())
+
+
+def _alike_line(keys: Sequence[_Key], cause: str) -> str:
+    names = ", ".join("/".join(filter(None, key[1:])) for key in keys[:_NAMES])
+    more = f" and {len(keys) - _NAMES:,} more" if len(keys) > _NAMES else ""
+    return f"{keys[0][0]} {names}{more}: {cause}"
+
+
+def failure_line(failure: Mapping[str, Any]) -> str:
+    """One line of failures.jsonl as a sentence."""
+    return f"{_name(failure)}: {_failure_cause(failure)}"
+
+
+def _failure_cause(failure: Mapping[str, Any]) -> str:
     cause = ": ".join(str(failure[key]) for key in ("reason", "message") if failure.get(key))
-    return f"{_name(failure)}: {failure.get('operation') or 'request'} failed: {cause}"
+    return f"{failure.get('operation') or 'request'} failed: {cause}"
 
 
-def _key(entry: Mapping[str, Any]) -> tuple[str, str, str]:
+def _key(entry: Mapping[str, Any]) -> _Key:
     return str(entry.get("kind")), str(entry.get("namespace") or ""), str(entry.get("name"))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.kubestress.core.plugins.module_utils.measure.latency import LatencySketch
 
 from .formats import count, counted, milliseconds, number, percent, seconds, things
-from .model import BAD, FAINT, GOOD, NO_DATA, PLAIN, WARN, Figure, Head, at
+from .model import BAD, DONE, FAINT, GOOD, NO_DATA, PLAIN, WARN, Figure, Head, at
 
 _SENTENCES = {
     "passed": "Everything that the settings asked for happened.",
@@ -52,23 +52,24 @@ def _objects(summary: Mapping[str, Any]) -> Figure:
     kinds = objects.values()
     if not kinds:
         return Figure(name="Objects stored", value=NO_DATA, detail="no batch left measurements", tone=FAINT)
-    total = {name: sum(one.get(name) or 0 for one in kinds) for name in ("requested", "created", "unchanged", "failed")}
-    stored = total["created"] + total["unchanged"]
+    total = {name: sum(one.get(name) or 0 for one in kinds) for name in ("requested", *DONE, "failed")}
+    done, changed = sum(total[name] for name in DONE), [name for name in ("patched", "deleted") if total[name]]
     ready = sum(one["ready"] for one in kinds if one.get("ready") is not None)
     parts = [f"{ready:,} ready" if any(one.get("ready") is not None for one in kinds) else "readiness: no data"]
+    parts += [f"{total[name]:,} {name}" for name in ("created", *changed)] if changed else []
     parts += [f"{total['failed']:,} failed"] if total["failed"] else []
-    parts += [f"{total['unchanged']:,} existed already"] if total["unchanged"] else []
+    parts += [f"{total['unchanged']:,} {'unchanged' if changed else 'existed already'}"] if total["unchanged"] else []
     # A Job is ready when it is complete; that is a separate figure.
-    unready = [kind for kind, one in objects.items() if kind != "Job" and _short(one)]
+    unready = [kind for kind, one in objects.items() if kind != "Job" and one.get("not_ready")]
     parts += [f"not all ready: {', '.join(unready)}"] if unready else []
-    whole = stored == total["requested"] and not unready
-    value = f"{stored:,} of {total['requested']:,}"
-    return Figure(name="Objects stored", value=value, detail=", ".join(parts), tone=GOOD if whole else BAD)
-
-
-def _short(counts: Mapping[str, Any]) -> bool:
-    stored = (counts.get("created") or 0) + (counts.get("unchanged") or 0)
-    return counts.get("ready") is not None and counts["ready"] < stored
+    whole = done == total["requested"] and not unready
+    value = f"{done:,} of {total['requested']:,}"
+    return Figure(
+        name=", ".join(["Objects stored", *changed]),
+        value=value,
+        detail=", ".join(parts),
+        tone=GOOD if whole else BAD,
+    )
 
 
 def _rate(summary: Mapping[str, Any]) -> Figure:
@@ -123,7 +124,10 @@ def _startup(summary: Mapping[str, Any]) -> Figure:
 
 def _jobs(summary: Mapping[str, Any]) -> list[Figure]:
     jobs = summary.get("jobs") or {}
-    asked = at(summary, "objects", "Job", "requested")
+    of_kind = at(summary, "objects", "Job") or {}
+    asked = of_kind.get("requested")
+    if of_kind.get("patched") or of_kind.get("deleted"):
+        asked = (of_kind.get("ready") or 0) + (of_kind.get("not_ready") or 0)
     if not asked and not jobs.get("complete") and not jobs.get("failed"):
         return []
     complete, failed, peak, ceiling = (

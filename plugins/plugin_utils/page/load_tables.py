@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .formats import count, counted, figure, length, milliseconds, number, percent, seconds, size, things, words
-from .model import BAD, FAINT, GOOD, NO_DATA, PLAIN, WARN, Cell, Section, Table, at, columns
+from .model import BAD, DONE, FAINT, GOOD, NO_DATA, PLAIN, WARN, Cell, Section, Table, at, columns
 
 _NOTHING_SENT = "no batch left measurements."
 #: Rows of the API server's own figures; a cluster with many kinds has hundreds, most of them not from this run.
@@ -78,17 +78,19 @@ def load_section(summary: Mapping[str, Any]) -> Section:
 
 
 def _objects(summary: Mapping[str, Any]) -> Table:
-    names = ("requested", "created", "unchanged", "failed", "ready")
+    objects = summary.get("objects") or {}
+    names = ["requested", *DONE, "failed", "ready"]
+    for name in ("patched", "deleted"):
+        if not any(counts.get(name) for counts in objects.values()):
+            names.remove(name)
     rows = []
-    for kind, counts in (summary.get("objects") or {}).items():
-        stored = (counts.get("created") or 0) + (counts.get("unchanged") or 0)
-        short = counts.get("ready") is not None and counts["ready"] < stored
-        tones = {"failed": BAD if counts.get("failed") else PLAIN, "ready": BAD if short else PLAIN}
+    for kind, counts in objects.items():
+        tones = {"failed": BAD if counts.get("failed") else PLAIN, "ready": BAD if counts.get("not_ready") else PLAIN}
         rows.append([words(kind), *(figure(counts.get(name), tone=tones.get(name, PLAIN)) for name in names)])
     return Table(
         id="objects",
         title="Objects by kind",
-        columns=columns("Kind", "#Requested", "#Created", "#Unchanged", "#Failed", "#Ready"),
+        columns=columns("Kind", *(f"#{name.capitalize()}" for name in names)),
         rows=rows,
         empty=_NOTHING_SENT,
     )

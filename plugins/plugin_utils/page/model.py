@@ -12,6 +12,8 @@ from typing import Any
 #: Tone of a figure or a row. The template adds a symbol, because not everybody sees the colours.
 GOOD, WARN, BAD, FAINT, PLAIN = "good", "warn", "bad", "faint", ""
 NO_DATA = "no data"
+#: Counts of objects, by kind, for which what was asked for was done.
+DONE = ("created", "patched", "deleted", "unchanged")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -108,7 +108,7 @@
   let zoom = null;
   let plots = [];
   let printing = null;
-  const whole = [0, data.end];
+  const whole = [data.begin || 0, data.end];
   const allTime = document.getElementById("zoom-out");
 
   // A value between two missing ones has no line, so it gets a point.
@@ -239,7 +239,7 @@
   };
 
   const zoomTo = (times) => {
-    zoom = times && times[1] - times[0] < (whole[1] - whole[0]) * 0.995 ? [Math.max(times[0], 0), Math.min(times[1], data.end)] : null;
+    zoom = times && times[1] - times[0] < (whole[1] - whole[0]) * 0.995 ? [Math.max(times[0], whole[0]), Math.min(times[1], data.end)] : null;
     allTime.hidden = zoom === null;
     plots.forEach(({ plot }) => plot.setScale("x", { min: (zoom || whole)[0], max: (zoom || whole)[1] }));
   };

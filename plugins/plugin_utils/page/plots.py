@@ -64,6 +64,10 @@ class Plot:
 UNITS: dict[str, Callable[[float | None], str]] = {
     "per second": number,
     "requests": count,
+    "operations": count,
+    "errors": count,
+    "builds": count,
+    "processes": count,
     "ms": milliseconds,
     "pods": count,
     "cores": number,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .formats import count, figure, seconds, stamps, things, words
-from .model import BAD, FAINT, GOOD, NO_DATA, PLAIN, WARN, Cell, Section, Table, at, columns
+from .formats import count, counted, figure, seconds, stamps, things, words
+from .model import BAD, FAINT, GOOD, NO_DATA, PLAIN, WARN, Cell, Column, Section, Table, at, columns
 
 #: The stages of a pod's start, in order.
 _STAGES = {
@@ -21,10 +21,19 @@ _STAGES = {
     "watched": "total, by the client's clock",
 }
 _GROUPS = {"stateless": "stateless", "stateful": "StatefulSet", "job": "Job", "other": "other"}
+#: Of a request to a Service.
+_REQUEST_PHASES = {
+    "name_lookup": "name looked up",
+    "connect": "connected",
+    "first_byte": "first byte of the answer",
+    "total": "whole answer",
+}
 _PERCENTILES = ("p50_s", "p90_s", "p95_s", "p99_s", "max_s")
 #: Sort key of a pod that never started: longer than all others. HTML and JSON have no infinity.
 _LONGEST = 1e99
 _MAX_NAMESPACES = 200
+#: Of the folded table of all; a row has about 200 bytes.
+_MAX_ALL_NAMESPACES = 2_000
 _MAX_FAILED_PODS = 200
 
 
@@ -34,8 +43,12 @@ def pods_section(summary: Mapping[str, Any]) -> Section:
         lead = "No data: no batch left measurements."
         return Section(id="pods", title="Pods and Jobs", tables=[], lead=lead, tone=FAINT)
     tables = [_startup(summary), _jobs(summary)]
+    if summary.get("namespaces"):
+        tables.append(_all_namespaces(summary["namespaces"]))
     if any(at(summary, "statefulsets", key) is not None for key in ("pods_killed", "restarts", "oom_kills")):
         tables.append(_sets(summary))
+    if summary.get("connectivity"):
+        tables.append(_services(summary["connectivity"]))
     return Section(id="pods", title="Pods and Jobs", tables=tables)
 
 
@@ -105,6 +118,32 @@ def _sets(summary: Mapping[str, Any]) -> Table:
     )
 
 
+def _services(checks: Mapping[str, Any]) -> Table:
+    requests, failed = checks.get("requests"), checks.get("failed")
+    phases = checks.get("phases") or {}
+    rows = [
+        [
+            words(text),
+            figure(row.get("count")),
+            *(figure(row.get(name), seconds) for name in ("p50_s", "p90_s", "p99_s")),
+        ]
+        for name, text in _REQUEST_PHASES.items()
+        if (row := phases.get(name))
+    ]
+    note = (
+        f"{count(requests)} requests, {count(failed)} failed. Answers: {counted(checks.get('codes'))}. "
+        "Each phase is counted from the beginning of the request. Percentiles are estimated from buckets."
+    )
+    return Table(
+        id="services",
+        title="Check of the Services",
+        columns=columns("Request", "#Measured", "#p50", "#p90", "#p99"),
+        rows=rows,
+        note=note if requests is not None else "",
+        empty=f"No data: {checks.get('cause') or 'no request was answered'}.",
+    )
+
+
 def failures_section(summary: Mapping[str, Any]) -> Section:
     """Failures by cause, by namespace and by pod."""
     failing = [row for row in summary.get("namespaces") or () if row.get("jobs_failed") or row.get("pods_failed")]
@@ -140,15 +179,33 @@ def _causes(summary: Mapping[str, Any]) -> Table:
 
 
 def _namespaces(failing: list[Mapping[str, Any]]) -> Table:
-    names = ("jobs_complete", "jobs_failed", "pods_succeeded", "pods_failed")
-    rows = [[words(row.get("name"), code=True), *(figure(row.get(name)) for name in names)] for row in failing]
     return Table(
         id="failing",
         title="By namespace",
-        columns=columns("Namespace", "#Jobs complete", "#Jobs failed", "#Pods succeeded", "#Pods failed"),
-        rows=rows[:_MAX_NAMESPACES],
-        note=_rest(len(rows), _MAX_NAMESPACES, "namespaces with failures"),
+        columns=_by_namespace(),
+        rows=_namespace_rows(failing[:_MAX_NAMESPACES]),
+        note=_rest(len(failing), _MAX_NAMESPACES, "namespaces with failures"),
     )
+
+
+def _all_namespaces(every: list[Mapping[str, Any]]) -> Table:
+    return Table(
+        id="namespaces",
+        title="All namespaces",
+        columns=_by_namespace(),
+        rows=_namespace_rows(every[:_MAX_ALL_NAMESPACES]),
+        note=_rest(len(every), _MAX_ALL_NAMESPACES, "namespaces"),
+        folded=True,
+    )
+
+
+def _by_namespace() -> list[Column]:
+    return columns("Namespace", "#Jobs complete", "#Jobs failed", "#Pods succeeded", "#Pods failed")
+
+
+def _namespace_rows(namespaces: list[Mapping[str, Any]]) -> list[list[Cell]]:
+    names = ("jobs_complete", "jobs_failed", "pods_succeeded", "pods_failed")
+    return [[words(row.get("name"), code=True), *(figure(row.get(name)) for name in names)] for row in namespaces]
 
 
 def _failed_pods(failing: list[Mapping[str, Any]]) -> Table:

@@ -38,19 +38,16 @@ def render_page(*, summary: Mapping[str, Any], timeline: Mapping[str, Any] | Non
     Missing figures are shown as "no data". Nothing in the documents can become markup or script: the template escapes
     all text, data is JSON with escaped angle brackets, and the page's policy allows no other script.
     """
-    style, script = _style(), _script()
     plots = plots_of(timeline, summary)
     phases, marks = _phases(timeline), _marks(timeline)
     context = {
-        "policy": _policy(style=style, script=script),
-        "style": Markup(style),
-        "script": Markup(script),
+        **frame(),
         "summary": summary,
         "subtitle": _subtitle(summary, run),
         "head": head_of(summary, run),
         "figures": key_figures(summary),
         "levels": levels_section(summary),
-        "plots": [_shown(plot) for plot in plots],
+        "plots": [shown_plot(plot) for plot in plots],
         "phases": phases,
         "marks": _marks_table(marks),
         "no_plots": _no_plots(timeline),
@@ -62,9 +59,8 @@ def render_page(*, summary: Mapping[str, Any], timeline: Mapping[str, Any] | Non
             "marks": [{"t": one["t"], "kind": one.get("kind")} for one in marks],
             "plots": [as_data(plot) for plot in plots],
         },
-        "empty_word": NO_DATA,
     }
-    return _template().render(context) + "\n"
+    return template("page.html.j2").render(context) + "\n"
 
 
 def _sections(summary: Mapping[str, Any], run: Mapping[str, Any], start: Any) -> list[Section]:
@@ -82,8 +78,20 @@ def _sections(summary: Mapping[str, Any], run: Mapping[str, Any], start: Any) ->
     ]
 
 
+def frame() -> dict[str, Any]:
+    """What the template of every page needs: style, script, and the policy that allows them and nothing else."""
+    style, script = _style(), _script()
+    return {
+        "policy": _policy(style=style, script=script),
+        "style": Markup(style),
+        "script": Markup(script),
+        "empty_word": NO_DATA,
+    }
+
+
 @cache
-def _template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """A page's template."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -93,7 +101,7 @@ def _template() -> jinja2.Template:
     )
     # tojson escapes <, > and &, so no text can close the element that contains the data.
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
-    return environment.get_template("page.html.j2")
+    return environment.get_template(name)
 
 
 @cache
@@ -135,7 +143,7 @@ def _subtitle(summary: Mapping[str, Any], run: Mapping[str, Any]) -> list[str]:
     return [part for part in parts if part]
 
 
-def _shown(plot: Plot) -> dict[str, Any]:
+def shown_plot(plot: Plot) -> dict[str, Any]:
     """A plot as the template needs it: its description, a note on limits out of sight, its table."""
     far = [one for one in plot.limits if not in_sight(plot, one)]
     notes = [plot.note] if plot.note else []

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .formats import date, figure, length, number, seconds_from, size, words
+from .formats import date, figure, length, moment, number, seconds_from, size, words
 from .model import BAD, FAINT, GOOD, NO_DATA, PLAIN, WARN, Cell, Section, Table, at, columns
 
 _STATES = {"good": GOOD, "limited": WARN, "poor": BAD}
@@ -155,6 +155,35 @@ def validity_section(summary: Mapping[str, Any]) -> Section:
         rows=rows,
         empty="Nothing was checked.",
     )
+    tables = [table, _absences(summary)] if summary.get("outages") or summary.get("controllers") else [table]
     trust = str(validity.get("trust"))
     lead, tone = _TRUST.get(trust, f"Trust: {trust}."), _STATES.get(trust, FAINT)
-    return Section(id="validity", title="Validity", tables=[table], lead=lead, tone=tone)
+    return Section(id="validity", title="Validity", tables=tables, lead=lead, tone=tone)
+
+
+def _absences(summary: Mapping[str, Any]) -> Table:
+    """When the API server could not be reached, and controllers did not renew their leases."""
+    started = summary.get("started")
+    outages = [{**row, "who": "API server"} for row in at(summary, "outages", "list") or ()]
+    silences = [
+        {**row, "who": row.get("controller"), "message": "did not renew its lease"}
+        for row in at(summary, "controllers", "silences") or ()
+    ]
+    rows = [
+        [
+            words(row.get("who")),
+            moment(started, row.get("began")),
+            figure(row.get("seconds"), length, tone=WARN),
+            words("yes" if row.get("over") else "no", tone=PLAIN if row.get("over") else BAD),
+            words(row.get("message")),
+        ]
+        for row in sorted([*outages, *silences], key=lambda row: str(row.get("began")))
+    ]
+    return Table(
+        id="outages",
+        title="Outages",
+        columns=columns("Who", "Began", "#Lasted", "Came back", "~What was seen"),
+        rows=rows,
+        note="While the API server could not be reached, the run waited, and nothing counted as late.",
+        empty="None: the API server could be reached all the time, and no controller was seen to be silent.",
+    )

@@ -88,4 +88,4 @@ def test_without_a_table_the_answer_is_passed_on(shown, folder, answer, async_va
 def test_a_run_json_that_cannot_be_written_is_a_failure_with_its_path(shown, tmp_path):
     result = run(FOUND, results_dir=str(tmp_path / "gone" / "attempts" / "1"))
     assert result["failed"]
-    assert "gone/attempts/1/run.json" in result["msg"]
+    assert "gone/attempts/1 has no run.json" in result["msg"]

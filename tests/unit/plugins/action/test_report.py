@@ -34,12 +34,12 @@ def folder(tmp_path) -> RunFolder:
     return made
 
 
-def run(*, check_mode: bool = False, **arguments: Any) -> dict[str, Any]:
+def run(*, check_mode: bool = False, task_vars: dict[str, Any] | None = None, **arguments: Any) -> dict[str, Any]:
     task = SimpleNamespace(
         args=arguments, async_val=0, check_mode=check_mode, diff=False, action="kubestress.core.report"
     )
     connection = SimpleNamespace(transport="local", _shell=SimpleNamespace(tmpdir=None))
-    return report.ActionModule(task, connection, SimpleNamespace(), None, None, None).run(task_vars={})
+    return report.ActionModule(task, connection, SimpleNamespace(), None, None, None).run(task_vars=task_vars or {})
 
 
 def test_summary_table_log_and_statistics(folder, shown):
@@ -53,10 +53,15 @@ def test_summary_table_log_and_statistics(folder, shown):
     assert "histogram" not in result["summary"]["requests"]["create"]["Job"]
     assert [line.text for line in shown] == result["table"]
     assert folder.log_file.read_text().splitlines() == result["table"]
-    assert result["table"][-2:] == [
+    # A results folder of the user's own is part of the command.
+    where = f"-e run_results_dir={folder.root.parent}"
+    assert result["table"][-4:] == [
         f"  results   {folder.root / 'summary.json'}",
         f"  page      {folder.root / 'report.html'}",
+        f"  report    ansible-playbook kubestress.core.report -e run_id=r1 {where}",
+        "  clean up  ansible-playbook kubestress.core.cleanup -e run_id=r1",
     ]
+    assert result["commands"]["clean up"] == "ansible-playbook kubestress.core.cleanup -e run_id=r1"
 
 
 def test_a_bad_verdict_is_an_answer_and_no_failure(folder):
@@ -70,6 +75,11 @@ def test_the_plays_error_is_the_reason_where_nothing_was_measured(folder):
     assert (result["verdict"], result["reasons"]) == ("aborted", ["the API server cannot be reached"])
 
 
+def test_a_single_reason_keeps_what_to_do_about_it(folder):
+    error = f"https://api.example:6443: {'TLS failed ' * 20}; give the right ca_cert or kubeconfig"
+    assert run(results_dir=str(folder.attempt_dir), error=error)["message"] == f"aborted: {error}"
+
+
 def test_statistics_can_be_left_out_and_the_log_can_be_elsewhere(folder, tmp_path):
     log = tmp_path / "mine.log"
     log.write_text("first\n")
@@ -77,6 +87,13 @@ def test_statistics_can_be_left_out_and_the_log_can_be_elsewhere(folder, tmp_pat
     assert "ansible_stats" not in result
     assert log.read_text().splitlines() == ["first", *result["table"]]
     assert not folder.log_file.exists()
+
+
+def test_a_verdict_other_than_passed_is_an_error_in_the_log(folder):
+    play = {"kubestress_run": {"log_file": str(folder.log_file)}, "kubestress_settings": {"run_log_level": "ERROR"}}
+    play["kubestress_settings"]["run_results_dir"] = "kubestress-results"
+    run(task_vars=play, results_dir=str(folder.attempt_dir), error="the API server cannot be reached")
+    assert folder.log_file.read_text().endswith("Z ERROR aborted: the API server cannot be reached\n")
 
 
 def test_every_file_is_in_the_attempt_and_at_the_top(folder):
@@ -122,7 +139,7 @@ def test_a_page_that_cannot_be_drawn_costs_nothing_else(folder, monkeypatch):
     assert result["problems"] == warnings == ["report.html could not be created: KeyError('nodes')"]
     assert (result["verdict"], list(result["files"])) == ("passed", ["junit", "metrics"])
     assert read_json(folder.root / "summary.json")["verdict"] == "passed"
-    assert result["table"][-1].startswith("  results ")
+    assert not any(line.startswith("  page ") for line in result["table"])
 
 
 def test_service_levels_fail_the_run_only_where_they_are_required(folder):
@@ -194,7 +211,10 @@ def test_check_mode_is_skipped_and_writes_nothing(folder):
     ("place", "message"),
     [
         ("r1", "report: .*r1 is not the folder of an attempt"),
-        ("r1/attempts/7", "report: cannot read .*attempts/7/run.json: No such file"),
+        (
+            "r1/attempts/7",
+            "report: .*attempts/7 has no run.json; the role kubestress.core.run writes it .* alone does not$",
+        ),
     ],
 )
 def test_a_wrong_folder_is_named_in_one_line(tmp_path, place, message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -139,13 +140,49 @@ def test_latest_is_the_attempt_that_is_there(run, tmp_path):
     assert run({}, attempt="latest")["msg"].startswith("run_id: none is given")
 
 
+def test_without_an_attempt_there_is_an_id_and_nothing_is_written(run, tmp_path):
+    named = run({"run_id": "r", "profile": "safe"}, attempt="none")
+    assert (named["changed"], named["run"]["run_id"], named["run"]["attempt"]) == (False, "r", 0)
+    assert {named["run"][name] for name in ("results_dir", "attempt_dir", "log_file")} == {""}
+    assert is_dns_label(run({}, attempt="none")["run"]["run_id"])
+    assert not (tmp_path / "results").exists()
+    # A role that loads the cluster after all begins an attempt.
+    begun = run({"kubestress_run": named["run"], "run_id": "r"}, attempt="current")
+    assert begun["run"]["attempt"] == 1
+
+
 def test_environment_and_profile_count(run, monkeypatch):
     monkeypatch.setenv("TOTAL_NAMESPACES", "4")
     settings = run({"profile": "safe"})["settings"]
     assert (settings["namespaces_total"], settings["namespaces_parallel"]) == (4, 10)
     assert settings["build_jobs_completions"] == 10
     monkeypatch.setenv("TOTAL_NAMESPACES", "x")
-    assert run({"profile": "safe"})["msg"].endswith("(from the environment variable TOTAL_NAMESPACES)")
+    assert "(from the environment variable TOTAL_NAMESPACES;" in run({"profile": "safe"})["msg"]
+
+
+def test_what_the_environment_gives_is_listed_at_the_start_and_in_the_log(run, monkeypatch, capsys):
+    monkeypatch.setenv("TOTAL_NAMESPACES", "4")
+    monkeypatch.setenv("LOG_LEVEL", "warn")
+    monkeypatch.setenv("NAMESPACE_PREFIX", "unused")
+    first = run({"namespaces_prefix": "mine"})
+    line = "from the environment: LOG_LEVEL (run_log_level: WARNING), TOTAL_NAMESPACES (namespaces_total: 4)"
+    assert capsys.readouterr().out.count(line) == 1
+    monkeypatch.delenv("LOG_LEVEL")
+    logged = run({"run_id": "r"})
+    assert "TOTAL_NAMESPACES (namespaces_total: 4)" in Path(logged["run"]["log_file"]).read_text()
+    capsys.readouterr()
+    run({"kubestress_run": first["run"]}, attempt="current")
+    assert "from the environment" not in capsys.readouterr().out, "only once for each run"
+
+
+@pytest.mark.parametrize("where", ["variable", "profile"])
+def test_a_switch_leaves_the_environment_out(run, monkeypatch, capsys, tmp_path, where):
+    monkeypatch.setenv("TOTAL_NAMESPACES", "x")
+    (tmp_path / "mine.yml").write_text("run_environment: 'no'\nnamespaces_parallel: 2\n")
+    given = {"run_environment": "false"} if where == "variable" else {"profile": "mine.yml"}
+    assert run(given)["settings"]["namespaces_total"] == 100
+    assert "from the environment" not in capsys.readouterr().out
+    assert run({"run_environment": "maybe"})["msg"].startswith("run_environment: 'maybe' is not true or false")
 
 
 def test_a_role_alone_opens_no_run(run, tmp_path):

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible import context
+from ansible.module_utils.common.collections import ImmutableDict
 from ansible_collections.kubestress.core.plugins.module_utils.settings.setting import SettingError
 from ansible_collections.kubestress.core.plugins.module_utils.settings.table import RUN_SETTINGS
 from ansible_collections.kubestress.core.plugins.plugin_utils import setting_files as files
@@ -30,7 +32,11 @@ FURTHER: dict[str, dict[str, Any]] = {
 
 
 def test_profiles_are_those_of_the_table():
-    assert files.profile_names() == sorted(PROFILES)
+    assert files.profile_names() == sorted([*PROFILES, "defaults"])
+
+
+def test_the_profile_of_the_old_command_changes_nothing():
+    assert files.load_profile(files.profile_path("defaults")) == {}
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -50,11 +56,11 @@ def test_profile(name):
     assert set(values) <= set(RUN_SETTINGS)
 
 
-@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize("name", [*PROFILES, "defaults"])
 def test_each_profile_has_its_playbook(name):
     (play,) = yaml.safe_load((files.COLLECTION / "playbooks" / f"{name}.yml").read_text())
     assert play["ansible.builtin.import_playbook"] == "stress.yml"
-    assert play["vars"] == {"profile": name}
+    assert play["vars"] == {"profile": name, "run_profile_fixed": name}
 
 
 def test_path_counts_from_where_the_user_stands_then_from_the_playbook(tmp_path, monkeypatch):
@@ -67,6 +73,13 @@ def test_path_counts_from_where_the_user_stands_then_from_the_playbook(tmp_path,
     assert files.profile_path("both.yml", basedir=str(playbooks)) == here / "both.yml"
     assert files.profile_path("one.yaml", basedir=str(playbooks)) == playbooks / "one.yaml"
     assert files.profile_path(str(playbooks / "both.yml")) == playbooks / "both.yml"
+
+
+def test_a_profile_beside_the_playbook_that_imports_ours_is_found(tmp_path, monkeypatch):
+    (tmp_path / "mine.yml").touch()
+    (tmp_path / "site.yml").touch()
+    monkeypatch.setattr(context, "CLIARGS", ImmutableDict(args=(str(tmp_path / "site.yml"),)))
+    assert files.profile_path("mine.yml", basedir=str(tmp_path / "collection")) == tmp_path / "mine.yml"
 
 
 @pytest.mark.parametrize(

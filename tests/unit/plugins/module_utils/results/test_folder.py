@@ -80,6 +80,7 @@ def test_the_top_shows_the_newest_summary_and_failures_and_the_older_ones_stay(t
     assert read_json(tmp_path / "r1" / "summary.json") == {"attempt": 2}
     assert read_json(first.attempt_dir / "summary.json") == {"attempt": 1}
     assert (tmp_path / "r1" / "failures.jsonl").read_text() == ""
+    assert (tmp_path / "r1" / "attempts" / "2" / "failures.jsonl").read_text() == ""
     assert not list((tmp_path / "r1").glob(".*.tmp"))
 
 

@@ -28,7 +28,8 @@ def test_unknown_is_not_nought(values, summed, most):
 def test_objects_add_up_by_kind():
     merged = merged_objects([batch(), batch(objects={"Job": counts(6, failed=2), "Secret": counts(2, ready=None)})])
     assert merged["Deployment"]["created"] == 30
-    assert merged["Job"] == {"requested": 10, "created": 8, "unchanged": 0, "failed": 2, "ready": 8}
+    done = {"created": 8, "patched": 0, "deleted": 0, "unchanged": 0}
+    assert merged["Job"] == {"requested": 10, **done, "failed": 2, "ready": 8, "not_ready": 0}
     assert merged["Secret"]["ready"] is None
 
 

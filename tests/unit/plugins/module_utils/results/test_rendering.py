@@ -16,7 +16,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.results.table impo
     wrapped,
 )
 from ansible_collections.kubestress.core.plugins.module_utils.results.times import seconds_between
-from helpers.example_batches import RUN, batch, counts, latencies
+from helpers.example_batches import RUN, batch, counts, latencies, outages, silent
 from helpers.example_observations import api_server, node, nodes, observation, sli, warning
 
 PATH = "/home/me/kubestress-results/r1/summary.json"
@@ -43,6 +43,16 @@ def test_it_ends_with_verdict_counts_and_path():
     assert [line.text for line in lines_of(batch(), page=PAGE)[-2:]] == [f"  results   {PATH}", f"  page      {PAGE}"]
 
 
+def test_patched_and_deleted_have_columns_where_something_was():
+    changed = batch(
+        state="patched", objects={"Deployment": counts(30, created=0) | {"patched": 30, "ready": 30}}, jobs={}
+    )
+    gone = batch(state="absent", objects={"Deployment": counts(30, created=0, ready=None) | {"deleted": 30}}, jobs={})
+    text = text_of(batch(objects={"Deployment": counts(30)}), changed, gone)
+    assert "requested  created  patched  deleted  unchanged  failed  ready" in text
+    assert "objects: 90 requested, 30 created, 30 patched, 30 deleted, 0 unchanged, 0 failed" in text
+
+
 def test_it_says_what_was_measured():
     text = text_of(batch())
     assert text.startswith("── run r1, attempt 1, profile safe ──")
@@ -58,6 +68,15 @@ def test_it_says_what_was_measured():
         "trust     good (no data: API server, etcd, kubelets, events, clock skew)",
     ):
         assert part in text
+
+
+def test_it_says_when_the_api_server_could_not_be_reached_and_which_controllers_were_silent():
+    text = text_of(batch(outages=outages(62.4), controllers=silent("kube-scheduler")))
+    assert "outages   the API server could not be reached once, for 1 min 2 s in all; at 04:00:10 UTC:" in text
+    assert "silence   kube-scheduler did not renew its lease for 30 s from 04:00:20 UTC on" in text
+    usual = text_of(batch())
+    assert "outages" not in usual
+    assert "silence" not in usual
 
 
 def test_it_says_what_was_observed():
@@ -151,6 +170,20 @@ def test_failures_are_red_and_reasons_stand_before_the_verdict():
     assert tones["Deployment: 1 of 30 not ready"] == BAD
     starts = [line.text[:14] for line in lines]
     assert starts.index("  Deployment: ") < starts.index("  verdict   FA")
+
+
+def test_a_reason_is_shown_to_its_end():
+    """A quota's figures, or what to do about a certificate, come last."""
+    objects = [f"team-a/deployment-{number}-config-1" for number in range(1, 4)]
+    quota = "exceeded quota: q, requested: count/configmaps=1, used: count/configmaps=3, limited: count/configmaps=3"
+    message = f'configmaps "deployment-1-config-1" is forbidden: {quota}'
+    rows = [
+        {"kind": "ConfigMap", "namespace": namespace, "name": name, "reason": "QuotaExceeded", "message": message}
+        | {"operation": "create"}
+        for namespace, name in (each.split("/") for each in objects)
+    ]
+    text = " ".join(line.text.strip() for line in lines_of(batch(first_failures=rows)))
+    assert "limited: count/configmaps=3" in text
 
 
 def test_no_line_is_too_wide_whatever_the_names():

@@ -15,7 +15,17 @@ from ansible_collections.kubestress.core.plugins.module_utils.results.summary im
     build_summary,
     statistics,
 )
-from helpers.example_batches import RUN, batch, counts, durations, failure, latencies
+from helpers.example_batches import (
+    RUN,
+    batch,
+    check_of_services,
+    counts,
+    durations,
+    failure,
+    latencies,
+    outages,
+    silent,
+)
 from helpers.example_observations import api_server, node, nodes, observation, silent_node, sli, warning
 from jsonschema import Draft202012Validator, FormatChecker
 
@@ -24,7 +34,21 @@ SCHEMA = json.loads((CHECKOUT / "docs" / "summary.schema.json").read_text())
 # The names that other tools build on, in their order.
 CONTRACT = [
     *("schema", "run_id", "attempt", "profile", "verdict", "reasons", "started", "finished", "settings_hash"),
-    *("objects", "requests", "rate", "client", "jobs", "statefulsets", "pods", "processes", "api_server", "nodes"),
+    *(
+        "objects",
+        "requests",
+        "rate",
+        "outages",
+        "controllers",
+        "client",
+        "jobs",
+        "statefulsets",
+        "pods",
+        "connectivity",
+        "processes",
+        "api_server",
+        "nodes",
+    ),
     *("events", "skew", "namespaces", "slo", "validity", "phases"),
 ]
 
@@ -53,6 +77,17 @@ def test_the_schema_is_a_schema_and_says_no_to_what_is_not_a_summary():
         assert not validator.is_valid({**summary, **broken})
 
 
+def test_outages_and_silent_controllers_of_all_batches_are_told():
+    first = batch(outages=outages(62.4, 5.0), controllers=silent("kube-scheduler"))
+    summary = judged(first, batch(outages=outages(3.0), controllers=None))
+    assert summary["verdict"] == "passed"
+    found = summary["outages"]
+    assert (found["number"], found["seconds"], len(found["list"])) == (3, 70.4, 3)
+    assert [row["controller"] for row in summary["controllers"]["silences"]] == ["kube-scheduler"]
+    unknown = judged(batch(outages=None, controllers=None))
+    assert (unknown["outages"], unknown["controllers"]) == (None, None)
+
+
 def test_a_run_in_which_all_went_well():
     summary = judged(batch())
     assert list(summary) == CONTRACT
@@ -66,6 +101,50 @@ def test_a_run_in_which_all_went_well():
 def test_the_same_run_again_changes_nothing_and_passes():
     again = batch(objects={"Deployment": counts(30, unchanged=30), "Job": counts(4, unchanged=4)})
     assert judged(again)["verdict"] == "passed"
+
+
+def life(state: str, **results: int) -> dict:
+    """Return the measurements of a batch on 40 ConfigMaps."""
+    row = counts(40, created=results.pop("created", 0), unchanged=results.pop("unchanged", 0)) | results
+    verb = {"present": "create", "patched": "patch", "absent": "delete"}[state]
+    requests = {"get": {"ConfigMap": latencies(1)}, verb: {"ConfigMap": latencies(1, 2)}}
+    if state == "absent":
+        row["ready"] = None
+    elif state == "patched":
+        row["ready"] = 40
+    return batch(state=state, objects={"ConfigMap": row}, requests=requests, jobs={}, namespaces=[])
+
+
+def test_what_is_made_patched_and_deleted_is_counted_as_such():
+    steps = [life("present", created=40), *[life("patched", patched=40)] * 3, life("absent", deleted=40)]
+    summary = judged(*steps)
+    assert (summary["verdict"], summary["reasons"]) == ("passed", [])
+    assert summary["objects"]["ConfigMap"] == {
+        "requested": 200, "created": 40, "patched": 120, "deleted": 40, "unchanged": 0, "failed": 0,
+        "ready": 160, "not_ready": 0,
+    }  # fmt: skip
+    # The same steps in a loop: found, patched to what it is already, and gone already.
+    again = [life("present", unchanged=40), life("patched", unchanged=40), life("absent", unchanged=40)]
+    assert judged(*steps, *again)["verdict"] == "passed"
+    assert judged(life("absent", unchanged=40))["verdict"] == "passed"
+
+
+def test_what_was_not_patched_or_deleted_is_named_so():
+    halves = [life("patched", patched=30, failed=4), life("absent", deleted=35)]
+    assert judged(*halves)["reasons"][:2] == [
+        "ConfigMap: 4 of 80 could not be patched or deleted",
+        "ConfigMap: 11 of 80 were never sent",
+    ]
+
+
+def test_readiness_that_nobody_waited_for_is_unknown():
+    jobs = dict.fromkeys(("complete", "failed", "peak_active_pods", "ceiling_active_pods"))
+    blind = batch(objects={"Deployment": counts(30, ready=None), "Job": counts(4, ready=None)}, jobs=jobs)
+    summary = judged(blind)
+    assert (summary["verdict"], summary["objects"]["Deployment"]["not_ready"]) == ("passed", None)
+    assert judged(blind, batch(objects={"Deployment": counts(30, unchanged=30, ready=29)}, jobs={}))["reasons"] == [
+        "Deployment: 1 of 30 not ready"
+    ]
 
 
 def test_what_could_not_be_made_fails_and_names_each_object():
@@ -128,10 +207,52 @@ def test_a_pod_that_failed_in_a_job_that_completed_is_told_but_fails_nothing():
 
 
 def test_reasons_are_bounded_and_say_how_many_more_there_are():
-    entries = [{"kind": "Deployment", "namespace": "n-1", "name": f"w-{i}", "cause": "Pending"} for i in range(500)]
+    entries = [
+        {"kind": "Deployment", "namespace": "n-1", "name": f"w-{i}", "cause": f"0 of {i} pods"}
+        for i in range(500, 1000)
+    ]
     summary = judged(batch(objects={"Deployment": counts(500, ready=0)}, jobs={}, not_ready=entries))
     assert len(summary["reasons"]) == 22
     assert summary["reasons"][-1] == "and 480 more, all in failures.jsonl"
+
+
+def test_each_cause_is_told_once_with_the_objects_that_have_it():
+    entries = [
+        {"kind": "Deployment", "namespace": f"n-{i}", "name": "web", "cause": f"pod web-{i}/n-{i}: image not found"}
+        for i in range(1, 21)
+    ]
+    summary = judged(batch(objects={"Deployment": counts(30, ready=10)}, jobs={}, not_ready=entries))
+    assert summary["reasons"] == [
+        "Deployment: 20 of 30 not ready",
+        *(f"Deployment n-{i}/web: not ready: pod web-{i}/n-{i}: image not found" for i in range(1, 21)),
+    ]
+    for entry in entries:
+        entry["cause"] = f"pod of {entry['namespace']}/web: image not found"
+    assert judged(batch(objects={"Deployment": counts(30, ready=10)}, jobs={}, not_ready=entries))["reasons"] == [
+        "Deployment: 20 of 30 not ready",
+        "Deployment n-1/web, n-2/web, n-3/web and 17 more: not ready: pod of n-1/web: image not found",
+    ]
+
+
+def test_effects_are_counted_after_their_causes():
+    broken = batch(
+        objects={"Namespace": counts(2, failed=1), "Job": counts(9000, failed=4500)},
+        jobs={},
+        first_failures=[failure("Namespace", "n-1", namespace="", reason="NotOurs", message="not made by kubestress")],
+        failures={"total": 4501, "by_reason": {"NotOurs": 1, "DependencyFailed": 4500}},
+    )
+    assert judged(broken)["reasons"] == [
+        "Namespace: 1 of 2 could not be created",
+        "Job: 4,500 of 9,000 could not be created",
+        "Namespace n-1: create failed: NotOurs: not made by kubestress",
+        "4,500 objects were not sent, because something they need has failed",
+    ]
+
+
+def test_a_refusal_of_preflight_is_told_whole_though_its_message_was_short():
+    run = RUN | {"preflight": {"problems": ["a" * 900, "b" * 900]}}
+    summary = judged(run=run, error="preflight: 2 reasons not to start: (1) aaa…")
+    assert summary["reasons"] == ["preflight: " + "a" * 900, "preflight: " + "b" * 900]
 
 
 def test_an_interrupted_batch_is_aborted_with_what_it_measured():
@@ -195,6 +316,17 @@ def test_a_killed_batch_left_a_snapshot(folder):
         "Job: 1 of 4 were never sent",
     ]
     assert summary["finished"] > "2026-11-21T04:01"
+
+
+def test_a_batch_whose_process_was_killed_says_of_what_also_where_objects_are_missing(folder):
+    death = "the module's process was killed by SIGKILL"
+    cut = batch(finished=None, aborted=death, objects={"Job": counts(4, created=3)}, jobs={})
+    write_json(folder.batches_dir / "001-x.json", cut)
+    summary = summarize(folder, error=f"kubestress.core.batch: {death}")
+    assert (summary["verdict"], summary["reasons"][0]) == (
+        "aborted",
+        f"deployments, build_jobs: {death}; its measurements up to then are included",
+    )
 
 
 @pytest.mark.parametrize("text", ['{"schema": 1, "start', "[]", '{"schema": 2, "started": "x"}', "{}"])
@@ -418,3 +550,8 @@ def test_warnings_of_batches_and_observers_are_told_once():
     )
     told = [one["text"] for one in summary["validity"]["statements"] if one["about"] == "warning"]
     assert told == ["Pods cannot be watched.", "b."]
+
+
+def test_the_check_of_services_is_in_the_summary_and_its_schema():
+    found = judged(batch(connectivity=check_of_services(fast=3, slow=0)))["connectivity"]
+    assert (found["requests"], found["phases"]["total"]["count"], found["phases"]["connect"]) == (3, 3, None)

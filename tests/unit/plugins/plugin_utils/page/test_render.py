@@ -15,7 +15,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.results.summary im
 from ansible_collections.kubestress.core.plugins.module_utils.results.timeline import build_timeline
 from ansible_collections.kubestress.core.plugins.plugin_utils.page.render import render_page
 from helpers import example_page
-from helpers.example_batches import RUN, batch
+from helpers.example_batches import RUN, batch, check_of_services, outages, silent
 
 EXAMPLES = ("passed", "failed", "aborted", "ten_hours", "huge")
 MOST_BYTES = 1_500_000
@@ -169,6 +169,14 @@ def test_simulated_nodes_are_told_where_nobody_judged() -> None:
         ({"objects": {"Deployment": example_page.counts(3, ready=2)}}, "✗ 3 of 3 2 ready, not all ready: Deployment"),
         ({"objects": {"Job": example_page.counts(3, ready=2)}}, "Objects stored ✓ 3 of 3 2 ready"),
         ({}, "Jobs complete ✓ 60 of 60"),
+        (
+            {"objects": {"Job": example_page.counts(60, ready=60) | {"requested": 120, "deleted": 60}}},
+            "Objects stored, deleted ✓ 120 of 120 60 ready, 60 created, 60 deleted",
+        ),
+        (
+            {"objects": {"Job": example_page.counts(60, ready=60) | {"requested": 120, "deleted": 60}}},
+            "Jobs complete ✓ 60 of 60",
+        ),
         ({}, "Service levels met ✓ 4 of 4 in this run; 1 without data"),
         ({"objects": {}}, "Objects stored no data no batch left measurements"),
         ({"requests": {}}, "Create latency, p99 no data no create request was measured"),
@@ -225,6 +233,20 @@ def test_page_needs_no_key_but_verdict_and_run_id(key: str) -> None:
     assert read(summary=document | {key: None}).text("verdict").startswith("✓ Passed")
 
 
+def test_outages_are_on_the_page() -> None:
+    measured = batch(outages=outages(62.4), controllers=silent("kube-scheduler"))
+    shown = validity_of(measured)
+    assert "Outages" in shown
+    for part in ("API server", "1 min 2 s", "https://10.0.0.1:6443: Connection refused", "kube-scheduler"):
+        assert part in shown
+    assert "None: the API server could be reached all the time" in validity_of(batch())
+
+
+def validity_of(measured: dict[str, Any]) -> str:
+    summary = build_summary(Evidence(run=RUN, batches=[measured]))
+    return Reader(render_page(summary=summary, timeline=None, run=RUN)).text("validity")
+
+
 def test_page_is_made_of_a_summary_as_it_is_written() -> None:
     evidence = Evidence(run=RUN, batches=[batch()])
     document, timeline = build_summary(evidence), build_timeline(evidence)
@@ -271,11 +293,35 @@ def test_rows_are_bounded_and_the_rest_is_told() -> None:
     assert "200 of 7,700 failed pods; all are in failures.jsonl." in text
 
 
+def test_all_namespaces_are_listed_and_not_only_failing_ones() -> None:
+    page = render_page(**example_page.passed())
+    names = [row["name"] for row in summary()["namespaces"]]
+    shown = Reader(page).text("pods")
+    assert f"All namespaces {len(names)} rows" in shown
+    assert all(name in shown for name in names)
+    assert "The first 2,000 of 2,001 namespaces; all are in summary.json." in read(
+        summary=summary(namespaces=[{"name": f"n-{number}", "failed_pods": []} for number in range(2001)])
+    ).text("pods")
+
+
 def test_column_of_what_did_not_happen_is_left_out() -> None:
     quiet, loud = read().text("worst-pods"), Reader(render_page(**example_page.failed())).text("worst-pods")
     assert "Stages" in quiet
     assert "Cause" not in quiet
     assert "Cause" in loud
+
+
+def test_times_of_the_check_of_services_are_a_table_where_there_was_one() -> None:
+    evidence = Evidence(
+        run=RUN, batches=[batch(connectivity=check_of_services(fast=9, slow=1, failed=1))], observations=[]
+    )
+    text = read(summary=build_summary(evidence)).text("pods")
+    assert "Check of the Services" in text
+    assert "whole answer 10 3.7 ms 5.0 ms 1.90 s" in text
+    assert "10 requests, 1 failed. Answers: 9 × 200, 1 × 503." in text
+    assert "Check of the Services" not in read().text("pods")
+    silent = {"source": "none", "cause": "no pod told", "requests": None, "phases": {}}
+    assert "No data: no pod told." in read(summary=summary(connectivity=silent)).text("pods")
 
 
 def test_times_are_counted_from_where_the_plots_begin() -> None:
