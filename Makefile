@@ -4,7 +4,7 @@
 DEV := scripts/dev
 ARGS ?=
 
-.PHONY: help demo test lint unit integration molecule sanity bench docs build clean clean-cache
+.PHONY: help demo test lint unit integration molecule sanity faults bench docs build clean clean-cache
 .NOTPARALLEL:
 
 help: ## show this list
@@ -30,6 +30,9 @@ molecule: ## the roles' scenarios against a real control plane
 
 sanity: ## ansible-test sanity
 	@$(DEV) sanity $(ARGS)
+
+faults: ## runs under faults: resets, outages, login pages and more, as a table (DEFENCE=off: each without what withstands it)
+	@$(DEV) faults $(ARGS)
 
 bench: ## measure speed and memory, print the table
 	@$(DEV) bench $(ARGS)

@@ -44,6 +44,8 @@ MOLECULE_WORKERS = "3"
 # One per processor, at most four: each that needs a control plane starts its own.
 PYTEST_WORKERS = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 DEMO_NAME = "demo"
+# Takes from each row of the fault suite the code that it is about.
+DEFENCE, OFF = "DEFENCE", "off"
 # The browser for the tests of report.html: command -> Debian package.
 BROWSER_PACKAGES = {"chromium": "chromium"}
 
@@ -68,7 +70,9 @@ def leave_out_the_users_cluster() -> list[str]:
 
 
 def demo_cluster(*, with_real_node: bool | None) -> dict[str, str]:
-    """Return the variables that name the embedded cluster, started if necessary; none with DEMO_CLUSTER=current.
+    """Return the settings that name the embedded cluster, started if necessary; none with DEMO_CLUSTER=current.
+
+    Settings, not variables of the environment, because the commands that a run shows have them.
 
     Prints which cluster it is. If `with_real_node` is given and the embedded cluster has the other kind of node, it is
     restarted and keeps its objects.
@@ -95,7 +99,7 @@ def demo_cluster(*, with_real_node: bool | None) -> dict[str, str]:
         )
     tier = {"local_cluster_real_node": with_real_node, "local_cluster_restart": True}
     try:
-        return {"K8S_AUTH_KUBECONFIG": str(control_plane.start(tier if with_real_node is not None else None))}
+        return {"kubestress_kubeconfig": str(control_plane.start(tier if with_real_node is not None else None))}
     except control_plane.ControlPlaneError as error:
         hint = (
             f"if it has a real node: {real_node.VARIABLE}=true uses it, {real_node.VARIABLE}=false restarts it without"
@@ -144,12 +148,14 @@ def demo(extra: list[str]) -> None:
     DEMO_CLUSTER=current, on the cluster that kubectl uses.
     """
     with_real_node = real_node.wanted()
-    cluster = demo_cluster(with_real_node=with_real_node) | colours()
+    cluster = demo_cluster(with_real_node=with_real_node)
     chosen = ("-e", json.dumps(real_node.DEMO_SETTINGS)) if with_real_node else ()
+    connection = ("-e", json.dumps(cluster)) if cluster else ()
     # Own names, so that it does not touch another run on the same cluster.
     run_id, prefix = ("-e", f"run_id={DEMO_NAME}"), ("-e", f"namespaces_prefix={DEMO_NAME}")
-    run("ansible-playbook", "kubestress.core.cleanup", *run_id, env=cluster)
-    run("ansible-playbook", "kubestress.core.smoke", *run_id, *prefix, *chosen, *extra, env=cluster)
+    run("ansible-playbook", "kubestress.core.cleanup", *run_id, *connection, env=colours())
+    run("ansible-playbook", "kubestress.core.smoke", *run_id, *prefix, *connection, *chosen, *extra, env=colours())
+    print("  (in this checkout, with `scripts/dev run` in front of the commands)", flush=True)
 
 
 def lint(extra: list[str]) -> None:
@@ -221,7 +227,18 @@ def test(extra: list[str]) -> None:
     )
     # pytest repeats these above its summary, and fails because of them (tests/conftest.py).
     os.environ["KUBESTRESS_FAILED_STEPS"] = ", ".join(failed)
-    pytest(None, extra)
+    pytest(None, ["-m", "not outage", *extra])
+
+
+def faults(extra: list[str]) -> None:
+    """Run every row of the fault suite on one control plane, and print the table.
+
+    With DEFENCE=off each row runs without the code that it is about, and must fail.
+    """
+    wanted = os.environ.get(DEFENCE, "")
+    if wanted not in ("", OFF):
+        raise TargetFailedError(f"{DEFENCE} is {wanted!r}; allowed is {OFF}")
+    pytest(None, ["tests/faults", f"--defence={wanted or 'on'}", "--fault-table=build/faults.md", *extra])
 
 
 def bench(extra: list[str]) -> None:
@@ -262,6 +279,7 @@ TARGETS: dict[str, Callable[[list[str]], None]] = {
     "demo": demo,
     "docs": docs,
     "env": lambda _extra: print(sys.prefix),
+    "faults": faults,
     "integration": integration,
     "lint": lint,
     "molecule": molecule,

@@ -99,9 +99,12 @@ def option(setting: Setting) -> dict[str, Any]:
         spec["required"] = False
     else:
         spec["default"] = setting.default
-    if setting.choices:
+    if setting.choices and not setting.synonyms:
         spec["choices"] = list(setting.choices)
     spec["description"] = setting.meaning.split("\n")
+    if setting.synonyms:
+        # Ansible's own check of a role would refuse what ours accepts.
+        spec["description"].append(f"One of {', '.join(f'C({choice})' for choice in setting.choices)}.")
     if setting.allowed:
         spec["description"].append(f"Must be {setting.allowed}.")
     if setting.environment:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import devenv
+import galaxy
 
 CHECKOUT = devenv.CHECKOUT
 TEST_TYPES = (
@@ -66,6 +67,14 @@ def fail_if_any(failed: Sequence[str]) -> None:
         raise TargetFailedError(f"failed: {', '.join(failed)}")
 
 
+def galaxy_importer() -> None:
+    """Import the tarball as Galaxy would; raise TargetFailedError with each warning above."""
+    found = galaxy.complaints()
+    print("\n".join(found), end="\n" if found else "", flush=True)
+    if found:
+        raise TargetFailedError(f"galaxy-importer warns {len(found)} times")
+
+
 def lint_steps() -> list[tuple[str, Callable[[], None]]]:
     """Return the static checks by name."""
     collections = os.environ["ANSIBLE_COLLECTIONS_PATH"]
@@ -81,6 +90,7 @@ def lint_steps() -> list[tuple[str, Callable[[], None]]]:
         ("mypy tests", lambda: run("mypy", *TEST_TYPES, "tests", env=search)),
         ("imports", lambda: run("lint-imports", "--no-cache", "--no-logo", env={"PYTHONPATH": collections})),
         ("ansible-lint", lambda: run("ansible-lint", "--offline")),
+        ("galaxy-importer", galaxy_importer),
         ("changelog", lambda: run("antsibull-changelog", "lint")),
         ("generated files", lambda: run(sys.executable, "scripts/generate_docs.py", "--check", env=imports)),
     ]
