@@ -71,5 +71,6 @@ options:
     type: list
     elements: str
 requirements:
-  - kubernetes >= 36.0.0 (for kubernetes.aio)
+  - kubernetes >= 36.0.1 (for kubernetes.aio)
+  - aiohttp >= 3.13.5
 """

@@ -37,7 +37,17 @@ options:
   retry_deadline:
     description:
       - Seconds during which one operation is tried again after transient failures, all pauses included.
+      - Outages that are sat out (O(outage_limit)) are not counted.
       - Must be 0 to 86,400.
     type: float
     default: 120.0
+  outage_limit:
+    description:
+      - Seconds for which an outage of the API server is sat out, once it has answered. Nothing counts as late
+        meanwhile, and what was being sent is sent afterwards. A longer outage ends the task at once.
+      - With V(0) any outage does, that is when nobody answers for half a second and the API server does not say that it
+        is ready.
+      - Must be 0 to 86,400.
+    type: float
+    default: 300.0
 """

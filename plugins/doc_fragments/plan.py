@@ -14,7 +14,8 @@ options:
     type: str
     required: true
   namespaces:
-    description: Names of the namespaces, in order. Give this or O(namespace_prefix).
+    description:
+      - Names of the namespaces, in order. Give this or O(namespace_prefix), unless all of O(fragments) are made once.
     type: list
     elements: str
   namespace_prefix:
@@ -53,7 +54,8 @@ options:
         elements: dict
       steps:
         description:
-          - Lists of templates. A step is sent when the API has stored everything of the step before it.
+          - Lists of templates. A step is sent when the API has stored everything of the step before it. A list of
+            templates that is in no other list is one step.
           - Each template has C(template) (a file, searched like those of a role) or C(definition) (an object, or YAML
             text), and may have C(count); the variable C(item) then counts from 1.
           - Each object needs a name of its own among those of its kind in the namespace, or in the cluster for kinds of
@@ -61,8 +63,19 @@ options:
           - Ansible fills in the expressions of a task before the module sees them. What is to vary from object to
             object in a C(definition) is therefore written as C(!unsafe "{{ index }}"). Files are read as they are.
         type: list
-        elements: list
+        elements: raw
         required: true
+      scope:
+        description:
+          - With V(run) the members are made once, and not in each namespace, for kinds that lie in none, such as a
+            CustomResourceDefinition or a ClusterRole. C(namespace) and C(namespace_index) are not there then. A batch
+            of such fragments alone needs no namespaces.
+          - By default that is so where all objects are of kinds of Kubernetes that lie in no namespace, and no template
+            uses C(namespace) or C(namespace_index). For other kinds that lie in none, V(run) has to be given.
+          - Kinds that such a fragment defines can be used by other fragments; their objects are sent once the API
+            server serves them.
+        type: str
+        choices: [namespace, run]
       variables:
         description: Variables of this fragment's templates.
         type: dict
@@ -73,11 +86,16 @@ options:
         description: Unfinished members (Jobs) of a namespace at once; the next is made when one ends. V(0) is all.
         type: int
       after:
-        description: Roles of earlier fragments whose objects in the namespace must be ready first.
+        description:
+          - Roles of earlier fragments whose objects in the namespace, or of the run, must be ready first.
+          - What is made once can only come after what is made once.
         type: list
         elements: str
       ready:
-        description: Whether to wait for this fragment's objects. The default is V(true).
+        description:
+          - Whether to wait for this fragment's objects. The default is V(true).
+          - The rules are those of M(kubestress.core.wait). Custom resources whose controller sets neither of the
+            conditions Ready and Available need V(false).
         type: bool
       ready_timeout:
         description:
@@ -93,7 +111,9 @@ options:
             minute, or V(600) where they have none. For others there is no such limit by default. V(0) is the default.
         type: float
       expect:
-        description: V(restarts) means that the pods are meant to be killed - they count as ready once they have run.
+        description:
+          - V(restarts) means that the pods of StatefulSets are meant to be killed. A set is ready when a container of
+            each of its pods has ended or was restarted once.
         type: str
         choices: [normal, restarts]
       processes:
@@ -124,4 +144,6 @@ options:
     description: Further labels for every object and its pods.
     type: dict
     default: {}
+requirements:
+  - jinja2 >= 3.1 and PyYAML >= 5.1, which a host has if ansible-core is installed there
 """

@@ -12,8 +12,8 @@ author:
 description:
   - The defaults of the roles consist of this lookup. Ansible uses role defaults last, so extra vars and inventory win
     over everything that the lookup reads.
-  - The value is that of the environment variable, if it is set and not empty; else that of the profile, which the
-    variable C(profile) names; else the default.
+  - The value is that of the environment variable, if it is set and not empty and C(run_environment) is not false; else
+    that of the profile, which the variable C(profile) names; else the default.
   - A value from the environment is text here. P(kubestress.core.settings#module) converts it.
 options:
   _terms:
@@ -45,10 +45,12 @@ _raw:
 """
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
+from ansible_collections.kubestress.core.plugins.module_utils.settings.environment import environment_that_counts
 from ansible_collections.kubestress.core.plugins.module_utils.settings.precedence import Fallback
 from ansible_collections.kubestress.core.plugins.module_utils.settings.setting import SettingError
 from ansible_collections.kubestress.core.plugins.plugin_utils.setting_files import load_profile, profile_path
@@ -63,8 +65,14 @@ class LookupModule(LookupBase):
         profile = self._templar.template((variables or {}).get("profile"))
         try:
             path = profile_path(profile, basedir=self._loader.get_basedir())
-            fallback = Fallback(environment=os.environ, profile_values=load_profile(path))
+            values = load_profile(path)
+            environment: Mapping[str, str] = os.environ
+            if self.get_option("env"):
+                environment = environment_that_counts(
+                    os.environ, variables or {}, values, template=self._templar.template
+                )
+            fallback = Fallback(environment=environment, profile_values=values)
         except SettingError as error:
             raise AnsibleError(str(error)) from error
-        environment, default = self.get_option("env"), self.get_option("default")
-        return [fallback.find(name, environment=environment, default=default).value for name in terms]
+        variable, default = self.get_option("env"), self.get_option("default")
+        return [fallback.find(name, environment=variable, default=default).value for name in terms]

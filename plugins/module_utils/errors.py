@@ -10,6 +10,7 @@ KubestressError
   ResultsError         a results folder that cannot be read or written (results.folder)
   LocalClusterError    the embedded cluster (local_cluster.errors)
   ModuleFailed         what a module ends with
+    MissingLibrary     a Python library that is not installed (libraries)
 """
 
 from __future__ import annotations

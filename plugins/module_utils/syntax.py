@@ -23,6 +23,7 @@ _EXPONENT_OF_1024 = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 
 DNS_LABEL_RULE = "lower-case letters, digits and hyphens, first and last a letter or digit, at most 63 characters"
 LABEL_VALUE_RULE = "letters, digits, '-', '_' and '.', first and last a letter or digit, at most 63 characters"
+SERVICE_ACCOUNT_RULE = "NAMESPACE/NAME of a ServiceAccount, such as team-a/load"
 QUANTITY_RULE = "a Kubernetes quantity such as 250m, 1.5 or 64Mi"
 
 
@@ -34,6 +35,12 @@ def is_dns_label(text: str) -> bool:
 def is_dns_subdomain(text: str) -> bool:
     """Whether this can be the name of most other objects, Secrets among them."""
     return len(text) <= 253 and bool(_DNS_SUBDOMAIN.fullmatch(text))
+
+
+def is_service_account(text: str) -> bool:
+    """Whether this names a ServiceAccount and its namespace."""
+    namespace, _slash, name = text.partition("/")
+    return is_dns_label(namespace) and is_dns_subdomain(name)
 
 
 def is_label_value(text: str) -> bool:

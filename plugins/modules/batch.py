@@ -51,7 +51,9 @@ options:
   results_dir:
     description:
       - Folder for C(failures.jsonl), C(batches/*.json) and C(observations/*.json), with every failure, the histograms,
-        and what was read beside the batch.
+        and what was read beside the batch. It is made if it is not there.
+      - To be able to report on the batch, begin the play with the role C(kubestress.core.run), and give its
+        C(kubestress_run.attempt_dir).
     type: path
   ledger:
     description: File that remembers finished Jobs, so that one whose TTL has removed it is not made again.
@@ -141,12 +143,28 @@ options:
           - Must be 0 to 10,000,000.
         type: int
         default: 20000
+      rbac_out:
+        description:
+          - File on the machine where the playbook runs, into which the Roles and bindings are written that the plan and
+            its cleanup need, and no more. Also in check mode, and where permissions are missing.
+          - A plan whose namespaces all exist gets Roles in these, any other a ClusterRole.
+        type: path
+      rbac_account:
+        description:
+          - C(NAMESPACE/NAME) of the ServiceAccount that O(preflight_options.rbac_out) binds them to. Empty is the user
+            of the connection.
+        type: str
+        default: ""
   progress_file:
     description: File to which lines about the progress are appended; the action plug-in sets it and shows them.
     type: path
 attributes:
   check_mode:
-    description: Renders the templates, asks for the kinds and holds the plan against the cluster; sends nothing.
+    description:
+      - Renders the templates, asks for the kinds, holds the plan against the cluster, and lists what of it exists;
+        sends nothing. The same keys are returned, with the counts of what would be done.
+      - With O(state=patched), everything counts as C(patched), and a warning names what does not exist. An object of
+        the same name that is not the run's own is found by the run only.
     support: full
   diff_mode:
     description: A batch reports counts, not the texts of objects.
@@ -206,12 +224,15 @@ RETURN = r"""
 preflight:
   description:
     - What M(kubestress.core.preflight) returns, with O(preflight=skip) nothing. Of a task that fails only its problems,
-      cautions and existing namespaces; all figures are in C(run.json) of O(results_dir), if that has one.
+      cautions and existing namespaces, or, if O(results_dir) has a C(run.json), nothing, since everything is in there.
   returned: for O(state=present)
   type: dict
 objects:
   description:
-    - For each kind how many objects were requested, created, unchanged, failed and ready.
+    - For each kind how many objects were requested, created, unchanged, failed and ready, and, where some were,
+      C(patched) and C(deleted).
+    - C(ready) is null where nobody waited - with O(wait=false), O(state=absent), and in check mode. So are all of
+      RV(jobs).
     - What nobody waits for, because its kind has no readiness or its fragment sets O(fragments[].ready=false), counts
       as ready once it is stored.
   returned: always
@@ -221,7 +242,7 @@ requests:
   description:
     - For each verb and kind the number of attempts, of those that failed, and the latency of all of them in
       milliseconds. A request that is tried three times is three attempts.
-  returned: always
+  returned: always, except by a task that fails, with O(results_dir)
   type: dict
   sample:
     create:
@@ -258,7 +279,8 @@ pods:
   description:
     - Pods succeeded, failed and restarted, start-up percentiles in seconds, and causes of failures.
     - C(pods.startup) has the stages of their start by group (stateless, stateful, job, other), C(pods.worst) the ten
-      that took longest or never became ready, with the cause.
+      that took longest or never became ready, with the cause. A task that fails, with O(results_dir), returns
+      neither, since both are in its files.
   returned: always
   type: dict
   sample:
@@ -280,8 +302,24 @@ statefulsets:
   returned: always
   type: dict
   sample: {"pods_killed": 4, "restarts": 8, "oom_kills": 10}
+connectivity:
+  description:
+    - What the pods that check the Services told at their end. Codes, and cumulative buckets in seconds by phase.
+    - Null where the batch made no such check.
+  returned: always
+  type: dict
+  sample:
+    cause: null
+    pods: 1
+    told: 1
+    requests: 30
+    failed: 0
+    codes: {"200": 30}
+    phases: {"total": {"buckets": {"0.001": 4, "0.002": 30, "+Inf": 30}}}
 not_ready:
-  description: The first 20 objects that are not ready, with their causes.
+  description:
+    - The first 20 objects that are not ready, with their causes. Of a task that fails, with O(results_dir), only the
+      first 5, shortened.
   returned: always
   type: list
   elements: dict
@@ -292,7 +330,9 @@ failures:
   type: dict
   sample: {"total": 1, "by_reason": {"Forbidden": 1}}
 first_failures:
-  description: The first 20 failures, whole.
+  description:
+    - The first 20 failures, whole, without those of objects that were not sent because something they need has failed.
+      Of a task that fails, with O(results_dir), only the first 5, shortened.
   returned: always
   type: list
   elements: dict
@@ -310,6 +350,12 @@ from ansible_collections.kubestress.core.plugins.module_utils.cluster.arguments 
     WAIT_ARGUMENTS,
 )
 from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
+from ansible_collections.kubestress.core.plugins.module_utils.libraries import (
+    CLUSTER,
+    MSGSPEC,
+    TEMPLATES,
+    check_libraries,
+)
 from ansible_collections.kubestress.core.plugins.module_utils.load.batch_module import run_module
 from ansible_collections.kubestress.core.plugins.module_utils.machine.interpreter import skip_final_collection
 from ansible_collections.kubestress.core.plugins.module_utils.observe.arguments import OBSERVE_ARGUMENTS
@@ -343,6 +389,7 @@ def main() -> None:
         **PLAN_RULES,
     )
     try:
+        check_libraries(*CLUSTER, *TEMPLATES, MSGSPEC)
         result = run_module(module.params, check_mode=module.check_mode, warn=module.warn)
     except ModuleFailed as error:
         module.fail_json(msg=str(error), **error.result)

@@ -293,6 +293,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.cluster.arguments import AUTH_ARGUMENTS
 from ..module_utils.errors import ModuleFailed
+from ..module_utils.libraries import CLUSTER, check_libraries
 from ..module_utils.node_pids.node_pids_info import run_module
 
 ARGUMENTS = {
@@ -312,6 +313,7 @@ def main() -> None:
     """Run the module; the one place where errors become a failure."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
+        check_libraries(*CLUSTER)
         result = run_module(module.params)
     except ModuleFailed as error:
         module.fail_json(msg=str(error))

@@ -154,6 +154,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.cluster.arguments import AUTH_ARGUMENTS
 from ..module_utils.errors import ModuleFailed
+from ..module_utils.libraries import CLUSTER, check_libraries
 from ..module_utils.observe.arguments import INTERVAL_OPTIONS
 from ..module_utils.observe.observe import run_module
 from ..module_utils.settings.roles.observe import ROLE as OBSERVE
@@ -174,6 +175,7 @@ def main() -> None:
     """Run the module; the one place where errors become a failure."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
+        check_libraries(*CLUSTER)
         result = run_module(module.params, check_mode=module.check_mode)
     except ModuleFailed as error:
         module.fail_json(msg=str(error))

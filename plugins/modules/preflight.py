@@ -71,6 +71,17 @@ options:
       - Must be 0 to 10,000,000.
     type: int
     default: 20000
+  rbac_out:
+    description:
+      - File on the machine where the playbook runs, into which the Roles and bindings are written that the plan and
+        its cleanup need, and no more. Also in check mode, and where permissions are missing.
+      - A plan whose namespaces all exist gets Roles in these, any other a ClusterRole.
+    type: path
+  rbac_account:
+    description:
+      - C(NAMESPACE/NAME) of the ServiceAccount that O(rbac_out) binds them to. Empty is the user of the connection.
+    type: str
+    default: ""
   results_dir:
     description:
       - Folder of the attempt, on the machine where the playbook runs. Its C(run.json) gets the entries C(cluster) and
@@ -184,6 +195,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.cluster.arguments import AUTH_ARGUMENTS, auth_options
 from ..module_utils.errors import KubestressError, ModuleFailed
+from ..module_utils.libraries import CLUSTER, MSGSPEC, TEMPLATES, check_libraries
 from ..module_utils.machine.interpreter import skip_final_collection
 from ..module_utils.plan.arguments import PLAN_ARGUMENTS, PLAN_RULES
 from ..module_utils.preflight.preflight import PREFLIGHT_OPTIONS, run_module
@@ -197,6 +209,7 @@ def main() -> None:
         **PLAN_RULES,
     )
     try:
+        check_libraries(*CLUSTER, *TEMPLATES, MSGSPEC)
         result = asyncio.run(run_module(module.params, auth_options(module.params), check_mode=module.check_mode))
     except ModuleFailed as error:
         module.fail_json(msg=str(error), **error.result)

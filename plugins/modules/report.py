@@ -100,11 +100,17 @@ verdict:
   type: str
   sample: passed
 reasons:
-  description: Why it is not V(passed), one line each; at most 20 of them name an object.
+  description:
+    - Why it is not V(passed), one line each. At most 20 of them name objects, each of these with a cause of its own.
   returned: except in check mode
   type: list
   elements: str
   sample: ["Deployment deploy-test-1/web-2: not ready: ImagePullBackOff"]
+message:
+  description: Verdict and the first reasons in a few hundred characters, for the last message of a play.
+  returned: except in check mode
+  type: str
+  sample: "failed: Deployment: 2 of 30 not ready"
 trust:
   description: How far the figures can be trusted - V(good), V(limited) or V(poor).
   returned: except in check mode
@@ -130,6 +136,13 @@ problems:
   returned: except in check mode
   type: list
   elements: str
+commands:
+  description: The commands that report on the run again (C(report)) and clean it up (C(clean up)), without secrets.
+  returned: except in check mode
+  type: dict
+  sample:
+    report: ansible-playbook kubestress.core.report -e run_id=nightly
+    clean up: ansible-playbook kubestress.core.cleanup -e run_id=nightly
 table:
   description: The table as lines of text.
   returned: except in check mode

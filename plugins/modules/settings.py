@@ -36,9 +36,14 @@ options:
       - With V(current) the attempt that this play has begun goes on with these settings, unless they name another run.
         If there is none, it is as V(new). The variable C(kubestress_run) holds that attempt.
       - With V(latest) the result describes the newest attempt on disk, and nothing is written.
+      - With V(none) the run has an id, but no attempt and no files, as where only preflight or cleanup is asked for.
     type: str
-    choices: [new, current, latest]
+    choices: [new, current, latest, none]
     default: new
+  complete:
+    description: Whether the variables must be given without which O(role) can do nothing.
+    type: bool
+    default: true
   role:
     description:
       - Check only the variables of this role, which also works without a run, and those that it reads of other roles.
@@ -81,10 +86,10 @@ run:
       description: The run's identifier.
       type: str
     attempt:
-      description: 1, or more if the run id has been used before in the same results folder.
+      description: 1, or more if the run id has been used before in the same results folder. 0 with O(attempt=none).
       type: int
     results_dir:
-      description: Absolute path of the run's folder.
+      description: Absolute path of the run's folder. This and the other paths are empty with O(attempt=none).
       type: str
     attempt_dir:
       description: Absolute path of the folder in which this attempt writes.

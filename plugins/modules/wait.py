@@ -21,8 +21,9 @@ description:
     not count. A succeeded pod and a complete Job are ready.
   - There are readiness rules for Namespace, Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, ReplicationController,
     Job, Service (a load balancer needs an address), PersistentVolumeClaim, PersistentVolume, Node,
-    PodDisruptionBudget, CustomResourceDefinition and APIService. Other Kubernetes kinds are ready when they exist, and
-    kinds of other API groups when their condition Ready, or else Available, is true.
+    PodDisruptionBudget, CustomResourceDefinition and APIService. Other Kubernetes kinds are ready when they exist.
+    Kinds of other API groups are ready when their condition Ready, or else Available, is true; if they have no status
+    (no subresource of that name), when they exist. M(kubestress.core.batch) has the same rules.
 extends_documentation_fragment:
   - kubestress.core.auth
 options:
@@ -65,9 +66,18 @@ options:
     choices: [ready, finished, absent]
     default: ready
   wait_timeout:
-    description: Maximum time to wait, in seconds. Objects that are not ready by then are reported with their cause.
+    description:
+      - Maximum time to wait, in seconds, without outages that are sat out (O(outage_limit)). Objects that are not ready
+        by then are reported with their cause.
     type: int
     default: 600
+  outage_limit:
+    description:
+      - Seconds for which an outage of the API server is sat out, once it has answered. After a longer one the module
+        fails.
+      - Must be 0 to 86,400.
+    type: float
+    default: 300.0
   progress_file:
     description: File to which progress lines are appended; set by the action plug-in, which shows them.
     type: path
@@ -152,8 +162,9 @@ seconds:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.cluster.arguments import AUTH_ARGUMENTS
+from ..module_utils.cluster.arguments import AUTH_ARGUMENTS, OUTAGE_LIMIT
 from ..module_utils.errors import ModuleFailed
+from ..module_utils.libraries import CLUSTER, check_libraries
 from ..module_utils.wait.wait import run_module
 
 KIND_OPTIONS = {
@@ -170,6 +181,7 @@ ARGUMENTS = {
     "namespaces": {"type": "list", "elements": "str", "default": []},
     "state": {"type": "str", "choices": ["ready", "finished", "absent"], "default": "ready"},
     "wait_timeout": {"type": "int", "default": 600},
+    "outage_limit": OUTAGE_LIMIT.argument_spec(),
     "progress_file": {"type": "path"},
 }
 
@@ -178,6 +190,7 @@ def main() -> None:
     """Run the module; the one place where errors become a failure."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
+        check_libraries(*CLUSTER)
         result = run_module(module.params, check_mode=module.check_mode)
     except ModuleFailed as error:
         _warn(module, error.result)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ..capacity.supply import is_simulated
@@ -81,20 +81,33 @@ async def _nodes(cluster: Cluster, params: Mapping[str, Any]) -> list[NodeReadin
     """The wanted nodes, by name or selector; names alone need no permission to list nodes."""
     names = list(dict.fromkeys(params["nodes"]))
     if names and not params["node_selector"]:
-        return list(await asyncio.gather(*(_named(cluster, name) for name in names)))
+        return await _all_named(cluster, names)
     found: list[NodeReading] = []
     query = {"labelSelector": params["node_selector"]} if params["node_selector"] else None
     unread = await read_each(cluster, "/api/v1/nodes", lambda obj: found.append(_reading_of(obj)), query=query)
     if unread:
         raise ModuleFailed(f"nodes cannot be listed: {unread}; name them with the option nodes")
+    there = {reading.name for reading in found}
+    # A node that the selector does not select is none of the wanted ones; a name that no node has is a mistake.
+    await _all_named(cluster, [name for name in names if name not in there])
     return [reading for reading in found if not names or reading.name in names]
 
 
-async def _named(cluster: Cluster, name: str) -> NodeReading:
+async def _all_named(cluster: Cluster, names: Sequence[str]) -> list[NodeReading]:
+    """The nodes of these names. Raises ModuleFailed for those that are not there: the rest could be taken for all."""
+    named = await asyncio.gather(*(_named(cluster, name) for name in names))
+    unknown = [name for name, reading in zip(names, named, strict=True) if reading is None]
+    if unknown:
+        raise ModuleFailed(f"nodes: the cluster has no node {', '.join(unknown)}")
+    return [reading for reading in named if reading is not None]
+
+
+async def _named(cluster: Cluster, name: str) -> NodeReading | None:
+    """The node of that name; None if there is none."""
     try:
         return _reading_of(await cluster.get(f"/api/v1/nodes/{name}"))
     except NotFound:
-        return NodeReading(name=name, cause="no such node")
+        return None
     except ClusterError as error:
         # The kubelet's endpoints need another permission, so they may still be readable.
         return NodeReading(name=name, causes={"node": str(error)[:160]})

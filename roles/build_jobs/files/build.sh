@@ -9,6 +9,7 @@
 #                      idle (waits), cpu (burns CPU) and compile (burns CPU, and holds BUILD_PROCESSES processes)
 #   BUILD_PROCESSES    live processes of this container while compiling: this shell, the timer, CPU workers, sleepers
 #   BUILD_CPU_WORKERS  busy loops while compiling; in a cpu phase half of them, rounded up; 0 burns none
+#   BUILD_MEMORY_MIB   memory that this shell holds while compiling, in MiB; 0 holds none
 #   BUILD_SEED         with NAMESPACE, JOB_NAME and JOB_COMPLETION_INDEX it decides the phases' lengths
 #
 # Ends with 0; with 64 where a setting is unusable; with 75 where a process could not be started (EX_TEMPFAIL of
@@ -19,6 +20,8 @@ here='start'    # where a failure happened, for the last line
 forking=''      # what is being started right now: a shell that cannot fork ends on the spot, and only the trap sees it
 children=''
 started=0
+held=0
+most=1          # processes, at the fullest moment
 ended=''
 
 say() {
@@ -118,6 +121,29 @@ start_cpu_worker() {
   children="$children $!"
 }
 
+# hold_memory, free_memory: text of one MiB each, in as many variables. No process is started for it.
+hold_memory() {
+  [ "$BUILD_MEMORY_MIB" -gt 0 ] || return 0
+  chunk='kubestress------'
+  doubled=0
+  while [ "$doubled" -lt 16 ]; do    # 16 bytes, doubled 16 times
+    chunk=$chunk$chunk
+    doubled=$((doubled + 1))
+  done
+  while [ "$held" -lt "$BUILD_MEMORY_MIB" ]; do
+    held=$((held + 1))
+    eval "held_$held=\$chunk"
+  done
+  unset chunk
+}
+
+free_memory() {
+  while [ "$held" -gt 0 ]; do
+    unset "held_$held"
+    held=$((held - 1))
+  done
+}
+
 # hold LOAD MS: keep the load up for so long. In "compile" exactly BUILD_PROCESSES processes live from the moment the
 # last one has started: this shell, the timer, the CPU workers and, for the rest, sleepers.
 hold() {
@@ -129,6 +155,8 @@ hold() {
   esac
   bound=$(($2 / 1000 + 60))    # so that nothing outlives a shell that was killed hard
   started=1
+  # What is started after it shares its pages, which count once.
+  [ "$1" != compile ] || hold_memory
   while [ "$sleepers" -gt 0 ]; do
     start_sleeper "$bound"
     sleepers=$((sleepers - 1))
@@ -140,10 +168,13 @@ hold() {
   done
   as_seconds "$2"
   start_sleeper "$seconds"
+  [ "$started" -le "$most" ] || most=$started
   wait "$!"    # a foreground command would hold back the trap for SIGTERM
   end_children
+  free_memory
 }
 
+require_number BUILD_MEMORY_MIB "$BUILD_MEMORY_MIB"
 require_number BUILD_PROCESSES "$BUILD_PROCESSES"
 require_number BUILD_CPU_WORKERS "$BUILD_CPU_WORKERS"
 if [ "$((BUILD_CPU_WORKERS + 2))" -gt "$BUILD_PROCESSES" ]; then
@@ -161,7 +192,10 @@ forking=''
 set -- $BUILD_PHASES
 count=$#
 number=0
-say "build $JOB_NAME, pod ${POD_NAME:-unknown}, index $JOB_COMPLETION_INDEX: $count phases"
+say "build $JOB_NAME in $NAMESPACE, pod ${POD_NAME:-unknown}, index $JOB_COMPLETION_INDEX: $count phases"
+forking='date'
+began=$(date +%s)
+forking=''
 for entry in "$@"; do
   number=$((number + 1))
   here=${entry%%:*}
@@ -175,5 +209,8 @@ for entry in "$@"; do
   hold "$load" "$ms"
 done
 here='end'
-say "build $JOB_NAME done"
+forking='date'
+now=$(date +%s)
+forking=''
+say "build $JOB_NAME in $NAMESPACE done: $((now - began)) s in all, at most $most processes, $BUILD_MEMORY_MIB MiB held"
 ended=yes
