@@ -7,8 +7,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Traffic
-from ansible_collections.kubestress.core.plugins.module_utils.load.batch import BatchSettings, run_batch
+from ansible_collections.kubestress.core.plugins.module_utils.load.batch import run_batch
 from ansible_collections.kubestress.core.plugins.module_utils.load.batch_module import failure_reasons
+from ansible_collections.kubestress.core.plugins.module_utils.load.opened import BatchSettings
 from ansible_collections.kubestress.core.plugins.module_utils.observe.arguments import Intervals
 
 from bench.task import Clock, Task

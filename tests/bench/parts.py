@@ -49,6 +49,7 @@ class Sizes:
     scaling_namespaces: tuple[int, ...] = (10, 100, 1000)
     scaling_config_maps: int = 9
     clusters_pods: tuple[int, ...] = (6_000, 100_000)
+    log_bytes: int = 200_000_000
 
 
 #: Seconds for everything, to see that it works; its figures mean nothing.
@@ -60,6 +61,7 @@ QUICK = Sizes(
     scaling_namespaces=(2, 4),
     scaling_config_maps=2,
     clusters_pods=(500, 1_000),
+    log_bytes=2_000_000,
 )
 
 

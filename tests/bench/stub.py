@@ -1,7 +1,7 @@
-"""An API server that stores nothing: `python -m bench.stub FOLDER` serves HTTPS on a free loopback port.
+"""An API server that stores names only: `python -m bench.stub FOLDER` serves HTTPS on a free loopback port.
 
 For measuring a client with more objects than a small machine's control plane can take in reasonable time, and where
-the server must not be what limits. It speaks real HTTP over real TLS, answers discovery and empty lists, takes every
+the server must not be what limits. It speaks real HTTP over real TLS, answers discovery and lists, takes every
 object, and tells watchers as much, in as many events of about the size, as Kubernetes does until a Deployment of one
 replica is available. FOLDER gets the keys; the first line of output is the port.
 """
@@ -24,7 +24,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.pki 
 
 LOOPBACK = "127.0.0.1"
 TOKEN = "bench"
-#: The version of every list: as it is empty, a watch that follows it has to begin with the first event.
+#: The version of every list: one that is empty is followed by a watch that has to begin with the first event.
 _BEGINNING = "1"
 #: Events of a kind that a watch can begin with; enough for the moment between a list and its watch.
 _REMEMBERED_EVENTS = 1000
@@ -81,9 +81,10 @@ def _conditions(kind: str, *pairs: tuple[str, bool]) -> list[Object]:
 
 
 class Cluster:
-    """What the server knows: nothing but how many objects there were, and who watches."""
+    """What the server knows: nothing but how many objects there were, their names, and who watches."""
 
     def __init__(self) -> None:
+        self._stored: dict[str, list[Object]] = defaultdict(list)
         self._versions = itertools.count(1000)
         self._watchers: dict[str, list[asyncio.Queue[bytes]]] = defaultdict(list)
         self._recent: dict[str, deque[tuple[int, bytes]]] = defaultdict(lambda: deque(maxlen=_REMEMBERED_EVENTS))
@@ -101,7 +102,14 @@ class Cluster:
         """Nobody reads this queue any more."""
         self._watchers[plural].remove(queue)
 
-    def stored(self, obj: Object, *, namespace: str | None) -> bytes:
+    def page(self, plural: str, *, limit: int, begin: int) -> Object:
+        """Names and labels of so many objects, from the one number `begin` on, as an API server sends metadata only."""
+        items = self._stored[plural]
+        end = begin + limit
+        token = {"continue": str(end)} if end < len(items) else {}
+        return {"kind": "List", "metadata": {"resourceVersion": _BEGINNING, **token}, "items": items[begin:end]}
+
+    def stored(self, plural: str, obj: Object, *, namespace: str | None) -> bytes:
         """Take an object: what is answered. Its watchers, and those of what follows from it, are told."""
         number = next(self._versions)
         metadata = obj["metadata"]
@@ -110,6 +118,7 @@ class Cluster:
         metadata["uid"] = f"00000000-0000-4000-8000-{number:012d}"
         metadata["resourceVersion"] = str(number)
         metadata["creationTimestamp"] = _CREATED
+        self._stored[plural].append({"metadata": dict(metadata)})
         content = "spec" if "spec" in obj else "data"
         metadata["managedFields"] = _managed(obj, ("kubestress", "metadata"), ("kubestress", content))
         if obj["kind"] == "Namespace":
@@ -241,12 +250,13 @@ def application() -> web.Application:
 
     async def create(request: web.Request) -> web.Response:
         obj = await request.json()
-        body = cluster.stored(obj, namespace=request.match_info.get("namespace"))
+        body = cluster.stored(request.match_info["plural"], obj, namespace=request.match_info.get("namespace"))
         return web.Response(body=body, status=201, content_type="application/json")
 
     async def list_or_watch(request: web.Request) -> web.StreamResponse:
         if "watch" not in request.query:
-            return _json({"kind": "List", "metadata": {"resourceVersion": _BEGINNING}, "items": []})
+            limit, begin = int(request.query.get("limit", "500")), int(request.query.get("continue", "0"))
+            return _json(cluster.page(request.match_info["plural"], limit=limit, begin=begin))
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         queue = cluster.watch(request.match_info["plural"], since=int(request.query["resourceVersion"]))
         await response.prepare(request)

@@ -27,6 +27,7 @@ async def clean(api: FakeApi, *, check_mode: bool = False, **options: Any) -> di
         "burst": 0,
         "request_timeout": 5.0,
         "retry_deadline": 1.0,
+        "outage_limit": 300.0,
         "progress_file": None,
     }
     async with api.url() as url:

@@ -1,5 +1,7 @@
 """A reverse proxy in front of a real API server that counts requests, and misbehaves on demand.
 
+It takes one Fault of helpers/faults.py; what else it can do is said by Faults.
+
 Plain HTTP on loopback towards the client; towards the server whatever its kubeconfig says. It runs in a thread of its
 own, so the code under test keeps its main thread.
 """
@@ -13,7 +15,7 @@ import random
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,8 @@ import aiohttp
 from aiohttp import web
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import Connection, open_connection
 
-MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+from helpers.faults import MUTATING, Call, Fault, dropped, status
+
 _NODE = re.compile(r"/api/v1/nodes/(?P<name>[^/]+)(?:/proxy/(?P<endpoint>stats/summary|configz))?")
 _NOT_PASSED_ON = frozenset({"host", "authorization", "content-length", "transfer-encoding", "connection"})
 
@@ -37,8 +40,6 @@ class Faults:
     is dropped, even in the middle of an event. `expire_watches`: this many watches are answered 410.
     `die_after`: from the n-th request on, every connection is dropped, watches included.
     `processes`: every node looks real, and its kubelet reports this many processes in each pod.
-    `login_page_every`: the first `login_page_times` attempts (0: all) to create each n-th object are answered with 200
-    and a login page, without reaching the server.
     `metrics`: what /metrics returns instead of figures: "missing", "garbage" or "silence".
     """
 
@@ -49,16 +50,15 @@ class Faults:
     expire_watches: int = 0
     die_after: int = 0
     processes: int = 0
-    login_page_every: int = 0
-    login_page_times: int = 0
     metrics: str = ""
 
 
 class CountingProxy:
     """`in_flight` and `peak_in_flight` exclude watches. `stored` counts creations that the server confirmed."""
 
-    def __init__(self, connection: Connection, faults: Faults) -> None:
+    def __init__(self, connection: Connection, faults: Faults, fault: Fault) -> None:
         self._connection = connection
+        self._fault = fault
         self._faults = faults
         self._draw = random.Random(1)
         self._session: Any = None
@@ -68,9 +68,6 @@ class CountingProxy:
         self.answers: Counter[int] = Counter()
         self.stored: Counter[tuple[str, str]] = Counter()
         self.lost = self.cut = self.watches = self.kubelets_asked = 0
-        #: By path and name of an object: how often its creation was answered with a login page.
-        self.login_pages: Counter[tuple[str, str]] = Counter()
-        self._asked_for: set[tuple[str, str]] = set()
         self._mutations = 0
         self._expired = 0
 
@@ -101,7 +98,7 @@ class CountingProxy:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if self._faults.die_after and self.methods.total() >= self._faults.die_after:
-            return _dropped(request)
+            return dropped(request)
         if "watch" in request.query:
             return await self._watch(request)
         self.in_flight += 1
@@ -123,8 +120,16 @@ class CountingProxy:
             return await self._metrics()
         if self._faults.processes and (node := _NODE.fullmatch(request.path)):
             return await self._node(node["name"], node["endpoint"])
-        if request.method == "POST" and (name := _name(body)) and self._needs_login((request.path, name)):
-            return web.Response(text="<html>Please log in</html>", content_type="text/html")
+        name = _name(body)
+        return await self._fault.answer(Call(request, body, name, lambda: self._forward(request, body, name)))
+
+    async def _forward(self, request: web.Request, body: bytes, name: str) -> web.Response:
+        try:
+            return await self._forwarded(request, body, name)
+        except aiohttp.ClientError:
+            return dropped(request)  # as if it had been asked itself
+
+    async def _forwarded(self, request: web.Request, body: bytes, name: str) -> web.Response:
         lose = False
         if request.method in MUTATING:
             self._mutations += 1
@@ -135,23 +140,12 @@ class CountingProxy:
         async with self._ask(request, body) as answer:
             data = await answer.read()
             # Access reviews are answered with 201 as well, but they have no name and are not stored.
-            if request.method == "POST" and answer.status == 201 and (name := _name(body)):
+            if request.method == "POST" and answer.status == 201 and name:
                 self.stored[request.path, name] += 1
             if lose and request.transport is not None:
                 self.lost += 1
                 request.transport.abort()
             return web.Response(status=answer.status, body=data, headers=_passed_back(answer))
-
-    def _needs_login(self, key: tuple[str, str]) -> bool:
-        every, times = self._faults.login_page_every, self._faults.login_page_times
-        if key not in self._asked_for:
-            self._asked_for.add(key)
-            if every and len(self._asked_for) % every == 0:
-                self.login_pages[key] = 0
-        if key not in self.login_pages or (times and self.login_pages[key] == times):
-            return False
-        self.login_pages[key] += 1
-        return True
 
     async def _node(self, name: str, endpoint: str | None) -> web.Response:
         if endpoint is None:
@@ -170,7 +164,7 @@ class CountingProxy:
 
     async def _metrics(self) -> web.Response:
         if self._faults.metrics == "missing":
-            return _status(404, "NotFound", "the server could not find the requested resource")
+            return status(404, "NotFound", "the server could not find the requested resource")
         if self._faults.metrics == "silence":
             await asyncio.Event().wait()  # until the client disconnects
         return web.Response(body=b"<html>not what you asked for</html>")
@@ -179,7 +173,9 @@ class CountingProxy:
         self.watches += 1
         if self._expired < self._faults.expire_watches:
             self._expired += 1
-            return _status(410, "Expired", "too old resource version")
+            return status(410, "Expired", "too old resource version")
+        if (refusal := self._fault.refuses_watch(request)) is not None:
+            return refusal
         mean = self._faults.cut_watches_seconds
         seconds = self._draw.expovariate(1 / mean) if mean else None
         response = web.StreamResponse()
@@ -188,54 +184,58 @@ class CountingProxy:
                 response.set_status(answer.status)
                 response.headers.update(_passed_back(answer))
                 await response.prepare(request)
-                async for chunk in answer.content.iter_any():
+                if answer.status != 200:
+                    await response.write(await answer.read())
+                    return response
+                async for line in self._fault.lines(request, _lines(answer)):
                     # In two pieces, so that a cut can also fall into the middle of an event.
-                    await response.write(chunk[: len(chunk) // 2])
+                    await response.write(line[: len(line) // 2])
                     await asyncio.sleep(0)
-                    await response.write(chunk[len(chunk) // 2 :])
+                    await response.write(line[len(line) // 2 :])
         except TimeoutError:
             self.cut += 1
-            if request.transport is not None:
-                request.transport.abort()
+            dropped(request)
+        except aiohttp.ClientError:
+            dropped(request)
         return response
 
 
 def _name(body: bytes) -> str:
     """Return the name of the object in a request's body; "" if it has none."""
-    name: str = (json.loads(body).get("metadata") or {}).get("name") or ""
+    name: str = ((json.loads(body) if body else {}).get("metadata") or {}).get("name") or ""
     return name
 
 
-def _dropped(request: web.Request) -> web.Response:
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()
+async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Yield a watch's lines, of any length."""
+    rest = b""
+    async for chunk in answer.content.iter_any():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line + b"\n"
+    if rest:
+        yield rest
 
 
 def _passed_back(answer: aiohttp.ClientResponse) -> dict[str, str]:
     return {name: answer.headers[name] for name in ("Content-Type", "Content-Encoding") if name in answer.headers}
 
 
-def _status(code: int, reason: str, message: str, **headers: str) -> web.Response:
-    document = {"kind": "Status", "apiVersion": "v1", "code": code, "reason": reason, "message": message}
-    return web.json_response(document, status=code, headers=headers)
-
-
 def _refusal(code: int) -> web.Response:
     if code == 429:
-        return _status(429, "TooManyRequests", "come back later", **{"Retry-After": "0"})
-    return _status(503, "ServiceUnavailable", "not now")
+        return status(429, "TooManyRequests", "come back later", **{"Retry-After": "0"})
+    return status(503, "ServiceUnavailable", "not now")
 
 
 @contextlib.contextmanager
-def counting_proxy(kubeconfig: Path, **faults: Any) -> Iterator[CountingProxy]:
+def counting_proxy(kubeconfig: Path, fault: Fault | None = None, **faults: Any) -> Iterator[CountingProxy]:
     """Yield a running proxy in front of the kubeconfig's API server; `faults` are the fields of Faults."""
     ready = threading.Event()
     running: dict[str, Any] = {}
 
     async def main() -> None:
         connection = await open_connection({"kubeconfig": str(kubeconfig)})
-        running["proxy"] = CountingProxy(connection, Faults(**faults))
+        running["proxy"] = CountingProxy(connection, Faults(**faults), fault or Fault())
         running["loop"], running["stop"] = asyncio.get_running_loop(), asyncio.Event()
         await running["proxy"].serve(ready, running["stop"])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.kubestress.core.plugins.module_utils.measure.latency import LatencySketch
+from ansible_collections.kubestress.core.plugins.module_utils.measure.service_checks import BOUNDS_S
 
 RUN: dict[str, Any] = {
     "schema": 1,
@@ -53,6 +54,44 @@ def counts(requested: int, *, created: int | None = None, unchanged: int = 0, fa
     }
 
 
+def outages(*seconds: float) -> dict[str, Any]:
+    """Return the outages of a batch, one after the other."""
+    rows = [
+        {
+            "began": f"2026-11-21T04:00:{10 + number:02}.000Z",
+            "seconds": lasted,
+            "cause": "connection",
+            "message": "https://10.0.0.1:6443: Connection refused",
+            "over": True,
+        }
+        for number, lasted in enumerate(seconds)
+    ]
+    return {"number": len(rows), "seconds": sum(seconds), "held_seconds": sum(seconds), "list": rows}
+
+
+def silent(*controllers: str) -> dict[str, Any]:
+    """Return what is known of controllers that did not renew their leases for half a minute."""
+    rows = [
+        {"controller": name, "began": "2026-11-21T04:00:20Z", "seconds": 30.0, "over": False} for name in controllers
+    ]
+    return {"source": "leases", "cause": None, "silences": rows}
+
+
+def check_of_services(*, fast: int, slow: int, failed: int = 0) -> dict[str, Any]:
+    """Return what the check of the Services measured: `fast` requests within 2 to 5 ms, `slow` ones within 1 to 2 s."""
+    bounds = [f"{bound:g}" for bound in BOUNDS_S[:-1]]
+    buckets = {bound: fast * (float(bound) >= 0.005) + slow * (float(bound) >= 2) for bound in bounds}
+    return {
+        "cause": None,
+        "pods": 1,
+        "told": 1,
+        "requests": fast + slow,
+        "failed": failed,
+        "codes": {code: number for code, number in (("200", fast + slow - failed), ("503", failed)) if number},
+        "phases": {"total": {"buckets": {**buckets, "+Inf": fast + slow}}},
+    }
+
+
 def batch(**changed: Any) -> dict[str, Any]:
     """Return the measurements of a batch of 30 Deployments and 4 Jobs in 2 namespaces without failures."""
     document: dict[str, Any] = {
@@ -75,6 +114,8 @@ def batch(**changed: Any) -> dict[str, Any]:
             "errors": {"429": 2},
             "watch_breaks": {},
         },
+        "outages": {"number": 0, "seconds": 0, "held_seconds": 0, "list": []},
+        "controllers": {"source": "leases", "cause": None, "silences": []},
         "client": {
             "cpu_seconds": 18.0,
             "wall_seconds": 60.0,
@@ -94,6 +135,7 @@ def batch(**changed: Any) -> dict[str, Any]:
             "duration": durations(10, 11, 12, 13),
         },
         "statefulsets": {"pods_killed": 0, "restarts": 0, "oom_kills": 0},
+        "connectivity": None,
         "pods": {
             "succeeded": 8,
             "failed": 0,

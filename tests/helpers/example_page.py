@@ -23,7 +23,8 @@ def rfc3339(seconds: float) -> str:
 
 def counts(requested: int, *, ready: int) -> dict[str, int]:
     """Return the row of one kind, all of them stored."""
-    return {"requested": requested, "created": requested, "unchanged": 0, "failed": 0, "ready": ready}
+    done = {"created": requested, "patched": 0, "deleted": 0, "unchanged": 0}
+    return {"requested": requested, **done, "failed": 0, "ready": ready, "not_ready": requested - ready}
 
 
 def latency_row(rng: random.Random, count: int, middle_ms: float, errors: int = 0) -> dict[str, Any]:
@@ -209,9 +210,7 @@ def summary_document(*, seconds: float = 312, scale: int = 1, seed: int = 7, **c
         "started": STARTED,
         "finished": rfc3339(seconds),
         "settings_hash": run_document()["settings_hash"],
-        "objects": {
-            kind: {"requested": n, "created": n, "unchanged": 0, "failed": 0, "ready": n} for kind, n in amounts.items()
-        },
+        "objects": {kind: counts(n, ready=n) for kind, n in amounts.items()},
         "requests": {
             "create": {kind: latency_row(rng, n, 14 + 5 * i) for i, (kind, n) in enumerate(amounts.items())},
             "list": {kind: latency_row(rng, 4, 30) for kind in ("Pod", "Job")},

@@ -73,6 +73,8 @@ class FakeApi:
         self.asked.append((request.method, path, query))
         if path in self.refused:
             return self.refused[path]
+        if path == "/readyz":
+            return web.Response(text="ok")
         if path == "/version":
             return web.json_response({"gitVersion": "v1.36.3"})
         if path in ("/api", "/apis"):
@@ -160,5 +162,5 @@ def _holds(term: str, metadata: dict[str, Any]) -> bool:
     if "!=" in term:
         key, value = term.split("!=")
         return labels.get(key) != value
-    key, value = term.split("=")
-    return labels.get(key) == value
+    key, equals, value = term.partition("=")
+    return labels.get(key) == value if equals else key in labels

@@ -72,7 +72,7 @@ def test_a_prefix_that_is_too_long_with_its_index(cluster_free_playbook, tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "environment", "told"),
     [
-        ((), {}, "profile: none is given; -e profile=NAME with one of conservative, danger, high"),
+        ((), {}, "profile: none is given; -e profile=NAME with one of conservative, danger, defaults, high"),
         (("-e", "profile="), {}, "profile: none is given"),
         (("-e", "profile=sfae"), {}, "profile: 'sfae' is unknown; did you mean safe? Known are conservative, danger"),
         (("-e", "profile=none.yml"), {}, "profile: there is no file none.yml"),

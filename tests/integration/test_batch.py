@@ -11,12 +11,13 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.kubestress.core.plugins.modules.batch import EXAMPLES
+from ansible_collections.kubestress.core.plugins.modules.batch import EXAMPLES, RETURN
 from helpers.batches import NAMESPACES, config_maps, deployments, failures, jobs, measured, obj, run_batch
 from helpers.commands import command_environment
 from helpers.waiting import until
@@ -32,7 +33,7 @@ def namespace(name: str, **labels: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
-def counts(result: dict[str, Any], kind: str) -> tuple[int, ...]:
+def counts(result: dict[str, Any], kind: str) -> tuple[int | None, ...]:
     """Return requested, created, unchanged, failed, ready."""
     return tuple(result["objects"][kind][word] for word in ("requested", "created", "unchanged", "failed", "ready"))
 
@@ -133,8 +134,8 @@ def test_check_mode_counts_and_sends_nothing(kubeconfig: Path, kubectl, run_id: 
     plan = {"kubeconfig": str(kubeconfig), "run_id": run_id, "namespace_prefix": prefix, "namespace_total": 3}
     result = run_batch(**plan, fragments=[NAMESPACES, config_maps(4), jobs(2)], check_mode=True)
     assert (result["failed"], result["changed"]) == (False, True)
-    assert result["objects"] == {
-        "ConfigMap": {"requested": 12}, "Job": {"requested": 6}, "Namespace": {"requested": 3}
+    assert {kind: counts(result, kind) for kind in result["objects"]} == {
+        "ConfigMap": (12, 12, 0, 0, None), "Job": (6, 6, 0, 0, None), "Namespace": (3, 3, 0, 0, None)
     }  # fmt: skip
     assert kubectl("get", "namespaces", "-l", f"kubestress.core/run-id={run_id}")["items"] == []
 
@@ -145,6 +146,39 @@ def test_check_mode_counts_and_sends_nothing(kubeconfig: Path, kubectl, run_id: 
     result = run_batch(**plan, fragments=[unknown], check_mode=True)
     assert result["failed"]
     assert "no Nope in v1" in result["msg"]
+
+
+def test_check_mode_tells_what_exists_from_what_is_missing(
+    kubeconfig: Path, kubectl, tmp_path: Path, run_id: str, prefix: str
+):
+    ledger = tmp_path / "jobs.jsonl"
+    plan = {"kubeconfig": str(kubeconfig), "run_id": run_id, "namespace_prefix": prefix, "ledger": str(ledger)}
+    everything = [NAMESPACES, config_maps(4), jobs(2)]
+    made = run_batch(**plan, namespace_total=2, fragments=everything)
+    assert not made["failed"], made["msg"]
+
+    same = run_batch(**plan, namespace_total=2, fragments=everything, check_mode=True)
+    assert (same["failed"], same["changed"]) == (False, False), same["msg"]
+    assert counts(same, "ConfigMap") == (8, 0, 8, 0, None)
+    documented = set(yaml.safe_load(RETURN)) - {"preflight"}
+    assert documented <= set(same), documented - set(same)
+
+    # One more namespace, and two that were deleted; a Job that its TTL has removed is not made again.
+    kubectl("delete", "configmap", f"-n={prefix}-1", "c-2", "c-3")
+    kubectl("delete", "job", f"-n={prefix}-1", "j-1")
+    more = run_batch(**plan, namespace_total=3, fragments=everything, check_mode=True)
+    assert (more["failed"], more["changed"]) == (False, True)
+    assert counts(more, "Namespace") == (3, 1, 2, 0, None)
+    assert counts(more, "ConfigMap") == (12, 6, 6, 0, None)
+    assert counts(more, "Job") == (6, 2, 4, 0, None)
+
+    gone = run_batch(**plan, namespace_total=2, fragments=[config_maps(4)], state="absent", check_mode=True)
+    assert (gone["changed"], gone["objects"]["ConfigMap"]["deleted"]) == (True, 6)
+    patched = run_batch(**plan, namespace_total=2, fragments=[config_maps(4)], state="patched", check_mode=True)
+    assert (patched["failed"], patched["changed"], patched["objects"]["ConfigMap"]["patched"]) == (False, True, 8)
+    (warning,) = [text for text in patched["warnings"] if "to patch" in text]
+    assert warning.startswith(f"2 objects to patch do not exist, first ConfigMap {prefix}-1/c-2: ")
+    assert len(kubectl("get", "configmaps", "-A", "-l", f"kubestress.core/run-id={run_id}")["items"]) == 6
 
 
 def test_an_exhausted_quota_fails_by_name_and_everything_else_is_made_and_listed(
@@ -257,7 +291,10 @@ def test_a_server_that_cannot_be_used_is_told_in_one_line_and_soon(
                 "TLS failed",
             ),
             "no kubeconfig": ({"kubeconfig": "/nowhere/config"}, "kubeconfig: no file at /nowhere/config"),
-            "wrong token": ({"host": server, "api_key": "wrong", "validate_certs": False}, "Unauthorized"),
+            "wrong token": (
+                {"host": server, "api_key": "wrong", "validate_certs": False},
+                f"{server}: Unauthorized: the API server does not accept the token of the option api_key; ",
+            ),
             "no TLS": ({"host": server.replace("https", "http")}, "HTTP request to an HTTPS server"),
         }[case]
         began = time.monotonic()
@@ -324,6 +361,53 @@ def test_objects_that_lie_in_no_namespace_are_waited_for_and_removed(
     assert counts(made, "PersistentVolume") == (2, 2, 0, 0, 2)
     assert not gone["failed"], gone["msg"]
     assert kubectl("get", "persistentvolumes", "-l", f"kubestress.core/run-id={run_id}")["items"] == []
+
+
+def test_a_definition_and_its_objects_in_one_batch(kubeconfig: Path, kubectl, run_id: str, prefix: str):
+    """The definition is made once and waited for, and needs no namespace; its objects lie in each."""
+    group, schema = f"{prefix}.example", {"openAPIV3Schema": {"type": "object"}}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"things.{group}"},
+        "spec": {
+            "group": group,
+            "names": {"kind": "Thing", "plural": "things"},
+            "scope": "Namespaced",
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
+        },
+    }
+    thing = {"apiVersion": f"{group}/v1", "kind": "Thing", "metadata": {"name": "t-{{ index }}"}}
+    plan = {
+        "kubeconfig": str(kubeconfig),
+        "run_id": run_id,
+        "namespaces": [f"{prefix}-1", f"{prefix}-2"],
+        "fragments": [
+            {"role": "definitions", "steps": [{"definition": definition}]},
+            NAMESPACES,
+            {"role": "things", "count": 5, "steps": [{"definition": thing}], "after": ["definitions"]},
+        ],
+    }
+    looked = run_batch(**plan, check_mode=True)
+    made = run_batch(**plan)
+    alone = run_batch(kubeconfig=str(kubeconfig), run_id=run_id, fragments=plan["fragments"][:1])
+    stored = kubectl("get", f"things.{group}", "-A")["items"]
+    kubectl("delete", "customresourcedefinitions", f"things.{group}")
+    assert not looked["failed"], looked["msg"]
+    assert looked["objects"]["CustomResourceDefinition"]["requested"] == 1
+    assert looked["objects"]["CustomResourceDefinition"]["created"] == 1
+    assert looked["objects"]["Thing"]["created"] == 10
+    assert not made["failed"], made["msg"]
+    assert counts(made, "CustomResourceDefinition") == (1, 1, 0, 0, 1)
+    assert counts(made, "Thing") == (10, 10, 0, 0, 10)
+    assert len(stored) == 10
+    assert counts(alone, "CustomResourceDefinition") == (1, 0, 1, 0, 1), alone["msg"]
+
+
+def test_what_lies_in_namespaces_is_not_made_once(kubeconfig: Path, run_id: str):
+    fragment = {"role": "maps", "scope": "run", "steps": [obj("ConfigMap", "x")]}
+    result = run_batch(kubeconfig=str(kubeconfig), run_id=run_id, fragments=[fragment])
+    assert "(role maps).scope: run, but a ConfigMap of v1 lies in a namespace" in result["msg"]
 
 
 def test_what_a_finalizer_holds_is_not_called_gone(kubeconfig: Path, kubectl, run_id: str, prefix: str):
@@ -420,8 +504,13 @@ def test_in_a_playbook_progress_is_shown_while_it_works_and_async_is_silent(
         assert "0 failed" in lines[-1]
 
 
-def test_the_documented_examples_are_what_ansible_hands_to_the_module(ansible_playbook, tmp_path: Path):
+def test_the_documented_examples_are_what_ansible_hands_to_the_module(
+    ansible_playbook, kubectl, tmp_path: Path, request: pytest.FixtureRequest
+):
     """In check mode, with the templates that they name: every expression in them is the engine's, not Ansible's."""
+    for namespace in ("team-a", "team-b"):
+        kubectl("create", "namespace", namespace)
+        request.addfinalizer(partial(kubectl, "delete", "namespace", namespace, "--wait=false"))
     (tmp_path / "templates").mkdir()
     for name, kind, version in (("configmap", "ConfigMap", "v1"), ("job", "Job", "batch/v1")):
         text = f"apiVersion: {version}\nkind: {kind}\nmetadata:\n  name: {name}-{{{{ index }}}}\n"
@@ -431,10 +520,10 @@ def test_the_documented_examples_are_what_ansible_hands_to_the_module(ansible_pl
     done = ansible_playbook(tmp_path / "examples.yml", "--check", "-v", timeout_seconds=60)
     assert done.rc == 0, done.output
     asked = [json.loads(line.split("=> ", 1)[1]) for line in done.stdout.splitlines() if '"requested"' in line]
-    assert [found["objects"] for found in asked] == [
-        {"ConfigMap": {"requested": 10_000}, "Namespace": {"requested": 10}},
-        {"Job": {"requested": 60}},
-        {"Deployment": {"requested": 3}},
+    assert [{kind: row["requested"] for kind, row in found["objects"].items()} for found in asked] == [
+        {"ConfigMap": 10_000, "Namespace": 10},
+        {"Job": 60},
+        {"Deployment": 3},
     ]
 
 

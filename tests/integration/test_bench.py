@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from bench import h2load, parts
+from bench import h2load, logs, parts
 from bench.client import ClientFailedError, measure
 from bench.plane import Plane, stub_server
 from bench.table import Row, text
@@ -76,6 +76,14 @@ def test_h2load_output_with_a_refused_request_is_an_error() -> None:
     assert h2load.parsed(good, wanted=100).rate == 50.0
     with pytest.raises(h2load.H2loadError, match="did not create 100"):
         h2load.parsed(good.replace("100 2xx, 0 3xx, 0 4xx", "99 2xx, 0 3xx, 1 4xx"), wanted=100)
+
+
+def test_logs_are_read_beside_grep() -> None:
+    rows = {row.name: row for row in logs.gather(parts.QUICK)}
+    assert {name.partition(",")[0] for name in rows} == {"gather: plain log", "gather: gzip log"}
+    assert all(row.value > 0 for row in rows.values())
+    requests = {row.note for name, row in rows.items() if name.endswith("log")}
+    assert len(requests) == 1, "both are the same log"
 
 
 def test_a_missed_goal_is_said() -> None:

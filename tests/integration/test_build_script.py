@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -101,6 +103,7 @@ def start(shell: tuple[str, ...], cgroup: Cgroup, **settings: str) -> subprocess
         "BUILD_PHASES": PHASES,
         "BUILD_PROCESSES": "72",
         "BUILD_CPU_WORKERS": "2",
+        "BUILD_MEMORY_MIB": "0",
         "BUILD_SEED": "1",
         "NAMESPACE": "deploy-test-1",
         "JOB_NAME": "build-api-cache-1-2-3-s-1",
@@ -163,6 +166,34 @@ def test_cpu_load_is_real_and_independent_of_the_process_count(shell, cgroup):
     assert 1.0 < busy.cpu_seconds < 2 * busy.seconds
 
 
+def test_the_log_has_namespace_seconds_and_processes(shell, cgroup):
+    build = watch(start(shell, cgroup, BUILD_PROCESSES="60"), cgroup)
+    first, last = (build.output.splitlines()[number].partition(" ")[2] for number in (0, -1))
+    job = "build build-api-cache-1-2-3-s-1 in deploy-test-1"
+    assert first.startswith(f"{job}, pod build-api-cache-1-2-3-s-1-0-x, index 0: 7 phases")
+    found = re.fullmatch(job + r" done: (\d+) s in all, at most (\d+) processes, 0 MiB held", last)
+    assert found, last
+    assert abs(int(found[1]) - build.seconds) < 2
+    assert int(found[2]) == max(build.samples)
+
+
+def test_memory_is_held_through_the_compile_phase_and_then_freed(shell, cgroup):
+    phases = "compile:compile:800:800 package:idle:500:500"
+    process = start(shell, cgroup, BUILD_PHASES=phases, BUILD_MEMORY_MIB="48", BUILD_CPU_WORKERS="0")
+    resident = []
+    deadline = time.monotonic() + 20
+    while process.poll() is None:
+        assert time.monotonic() < deadline
+        with contextlib.suppress(OSError, StopIteration):
+            lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+            resident.append(int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) // 1024)
+        time.sleep(SAMPLE_SECONDS)
+    output, _nothing = process.communicate()
+    assert process.returncode == 0, output
+    assert 48 <= max(resident) <= 60
+    assert resident[-1] < 30, "it is given back after the phase"
+
+
 def test_lengths_come_from_the_seed_and_lie_in_their_ranges(shell, cgroup):
     def lengths(**settings: str) -> list[int]:
         quick = PHASES.replace("00:", "0:").replace("00 ", "0 ").removesuffix("0")
@@ -222,6 +253,7 @@ def test_sigterm_ends_it_at_once_with_all_children(shell, cgroup):
     [
         ("BUILD_PROCESSES", "many", "refused: BUILD_PROCESSES is 'many'; a whole number is needed"),
         ("BUILD_CPU_WORKERS", "71", "refused: BUILD_CPU_WORKERS is 71; at most BUILD_PROCESSES - 2 = 70 fit"),
+        ("BUILD_MEMORY_MIB", "1Gi", "refused: BUILD_MEMORY_MIB is '1Gi'; a whole number is needed"),
         ("BUILD_PHASES", "a:nap:1:1", "refused: BUILD_PHASES: load 'nap'; allowed are idle, cpu and compile"),
         ("BUILD_PHASES", "a:cpu:x:1", "refused: BUILD_PHASES, shortest length of a is 'x'; a whole number is needed"),
     ],

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from helpers.batches import NAMESPACES, config_maps, failures, run_batch
 from helpers.counting_proxy import counting_proxy
+from helpers.faults import Pages
 
 MADE = 60
 
@@ -17,7 +18,8 @@ MADE = 60
 def test_every_third_creation_is_answered_with_a_login_page(
     kubeconfig: Path, kubectl: Callable[..., Any], tmp_path: Path, run_id: str, prefix: str, times: int
 ) -> None:
-    with counting_proxy(kubeconfig, login_page_every=3, login_page_times=times) as proxy:
+    pages = Pages(what="page", every=3, times=times)
+    with counting_proxy(kubeconfig, pages) as proxy:
         result = run_batch(
             host=proxy.url,
             preflight="skip",  # the proxy counts what the load alone asks for
@@ -27,7 +29,7 @@ def test_every_third_creation_is_answered_with_a_login_page(
             retry_deadline=2 if times == 0 else 60,
             results_dir=str(tmp_path),
         )
-    swallowed = {(path.split("/")[4], name) for path, name in proxy.login_pages}
+    swallowed = {(path.split("/")[4], name) for _method, path, name in pages.pages}
     assert len(swallowed) == (MADE + 1) // 3
     stored = kubectl("get", "configmaps", "-A", "-l", f"kubestress.core/run-id={run_id}")["items"]
     found = {(obj["metadata"]["namespace"], obj["metadata"]["name"]): obj["data"] for obj in stored}

@@ -20,7 +20,10 @@ def test_demo_works_twice_in_a_row(kubeconfig: Path, kubectl, tmp_path: Path) ->
 
         summary = json.loads((tmp_path / "demo" / "summary.json").read_text())
         assert (summary["attempt"], summary["verdict"]) == (attempt, "passed")
-        assert summary["objects"]["Job"] == {"requested": 8, "created": 8, "unchanged": 0, "failed": 0, "ready": 8}
+        assert summary["objects"]["Job"] == {
+            "requested": 8, "created": 8, "patched": 0, "deleted": 0, "unchanged": 0, "failed": 0,
+            "ready": 8, "not_ready": 0,
+        }  # fmt: skip
         assert str(tmp_path / "demo") in done.stdout, "where the results are is said"
 
     jobs = kubectl("get", "jobs", "-A", "-l", "kubestress.core/run-id=demo")["items"]

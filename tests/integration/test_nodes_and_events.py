@@ -112,7 +112,8 @@ def test_a_run_without_permission_for_events_and_kubelets_says_so_and_passes(
     assert not result["failed"], result["msg"]
     document = observed(tmp_path)
     assert document["events"] == {
-        "source": "none", "cause": "the user may not list and watch events in all namespaces", "total": None,
+        "source": "none", "total": None,
+        "cause": "the user may not list and watch events in all namespaces, nor in each of the run's",
         "warnings": [], "left_off": 0, "watch_breaks": {},
     }  # fmt: skip
     assert document["nodes"]["source"] == "none"

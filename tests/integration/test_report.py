@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -83,6 +85,17 @@ REPORT_ONLY = """
   tasks:
     - kubestress.core.report:
         results_dir: "{{ results_dir }}"
+"""
+
+ROLE_ALONE = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  roles:
+    - kubestress.core.report
+  tasks:
+    - ansible.builtin.assert:
+        that: report_result.verdict == 'aborted'
 """
 
 Run = Callable[..., Completed]
@@ -360,7 +373,7 @@ def test_a_run_that_never_reached_the_cluster(run, tmp_path, run_id, ansible_pla
     assert done.rc == 0, done.output
     summary = summary_of(tmp_path / "results" / run_id)
     assert summary["verdict"] == "aborted"
-    assert summary["reasons"] == [f"kubeconfig: no file at {tmp_path}/no-such-kubeconfig"]
+    assert summary["reasons"] == [f"K8S_AUTH_KUBECONFIG: no file at {tmp_path}/no-such-kubeconfig"]
     assert summary["jobs"]["complete"] is None
 
 
@@ -397,3 +410,65 @@ def test_colour_on_a_terminal_and_none_where_it_is_not_wanted(cluster_free_playb
     del environment["ANSIBLE_NOCOLOR"]
     assert f"{red}  verdict   ABORTED" in on_a_terminal(*command, env=environment)
     assert escape not in cluster_free_playbook(book, extra_vars={"results_dir": str(attempt)}).output
+
+
+def test_the_role_alone_reports_on_an_earlier_run(cluster_free_playbook, tmp_path):
+    """As cleanup does: a play with nothing but the role has no run of its own, and needs no more than run_id."""
+    attempt = tmp_path / "results" / "r1" / "attempts" / "1"
+    attempt.mkdir(parents=True)
+    (attempt / "run.json").write_text(json.dumps({"schema": 1, "run_id": "r1", "attempt": 1}))
+    book = tmp_path / "report.yml"
+    book.write_text(ROLE_ALONE)
+    results = {"run_results_dir": str(tmp_path / "results")}
+    done = cluster_free_playbook(book, extra_vars={"run_id": "r1", **results})
+    assert (done.rc, (attempt / "summary.json").exists()) == (0, True), done.output
+    nameless = cluster_free_playbook(book, extra_vars=results)
+    assert (nameless.rc, "run_id: none is given" in nameless.output) == (2, True), nameless.output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_an_interrupted_playbook_leaves_on_the_screen_what_to_do(
+    tmp_path: Path, run_id: str, prefix: str, kubeconfig: Path, kubectl: Any, number: signal.Signals
+) -> None:
+    chosen = {
+        "run_id": run_id,
+        "run_results_dir": str(tmp_path / "results"),
+        "namespaces_prefix": prefix,
+        "build_jobs_time_scale": 5,
+        "kubestress_kubeconfig": str(kubeconfig),
+        "kubestress_validate_certs": True,
+    }
+    screen, batches = tmp_path / "screen.txt", tmp_path / "results" / run_id / "attempts" / "1" / "batches"
+    with screen.open("w") as file:
+        process = subprocess.Popen(
+            ["ansible-playbook", "kubestress.core.smoke", "-e", json.dumps(chosen)],
+            env=command_environment({}),
+            cwd=tmp_path,
+            stdout=file,
+            stderr=file,
+        )
+    try:
+        wait_while_running(process, lambda: list(batches.glob("*.json")), seconds=120)
+        process.send_signal(number)
+        process.wait(timeout=60)
+        until(lambda: json.loads(next(batches.glob("*.json")).read_text())["finished"], seconds=60)
+    finally:
+        kill_tree(process)
+
+    found = re.findall(r"^  (report|clean up) +(ansible-playbook .*)$", screen.read_text(), re.MULTILINE)
+    assert [what for what, _command in found] == ["report", "clean up"], screen.read_text()
+    for _what, command in found:
+        done = subprocess.run(
+            command,
+            check=False,
+            shell=True,
+            env=command_environment({}),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert summary_of(tmp_path / "results" / run_id)["verdict"] == "aborted"
+    assert kubectl("get", "namespaces", "-l", f"kubestress.core/run-id={run_id}")["items"] == []

@@ -153,22 +153,42 @@ def test_a_profile_of_the_users_own_beside_where_he_stands(settle, tmp_path: Pat
     assert shown["run"]["profile"] == "mine"
 
 
-def test_one_run_for_all_hosts_of_a_play(cluster_free_playbook, tmp_path: Path) -> None:
+HOSTS = """
+a run_id=run-a namespaces_prefix=load-a ansible_connection=local
+b run_id=run-b namespaces_prefix=load-b ansible_connection=local
+"""
+
+
+@pytest.mark.parametrize("role", ["run", "namespaces", "preflight", "observe"])
+def test_a_play_of_two_hosts_with_settings_of_their_own_is_refused(
+    cluster_free_playbook, tmp_path: Path, role: str
+) -> None:
+    (tmp_path / "hosts.ini").write_text(HOSTS)
     playbook = tmp_path / "hosts.yml"
-    playbook.write_text("""
-- hosts: all
+    playbook.write_text(f"- hosts: all\n  gather_facts: false\n  roles: [kubestress.core.{role}]\n")
+    done = cluster_free_playbook(playbook, "-i", "hosts.ini", cwd=tmp_path)
+    assert done.rc != 0
+    told = " ".join(done.output.split())
+    assert "this play has 2 hosts (a, b), and each of them would make the objects of a run; a run has one host" in told
+    assert not (tmp_path / "kubestress-results").exists()
+
+
+def test_each_of_two_hosts_has_its_own_run_in_a_play_of_its_own(cluster_free_playbook, tmp_path: Path) -> None:
+    (tmp_path / "hosts.ini").write_text(HOSTS)
+    playbook = tmp_path / "hosts.yml"
+    playbook.write_text("".join(f"""
+- hosts: {host}
   gather_facts: false
-  connection: local
   tasks:
-    - ansible.builtin.import_role: {name: kubestress.core.run}
-    - ansible.builtin.debug: {msg: "id={{ kubestress_run.run_id }}"}
-""")
-    done = cluster_free_playbook(playbook, "-i", "a,b,c", cwd=tmp_path)
+    - ansible.builtin.import_role: {{name: kubestress.core.run}}
+    - ansible.builtin.debug:
+        msg: "{{{{ kubestress_run.run_id }}}} in {{{{ kubestress_settings.namespaces_prefix }}}}"
+""" for host in "ab"))  # fmt: skip
+    done = cluster_free_playbook(playbook, "-i", "hosts.ini", cwd=tmp_path)
     assert done.rc == 0, done.output
-    ids = {part.split('"')[0] for part in done.stdout.split('"msg": "id=')[1:]}
-    assert len(ids) == 1
-    assert done.stdout.count('"msg": "id=') == 3
-    assert [path.name for path in (tmp_path / "kubestress-results").iterdir()] == list(ids)
+    assert '"msg": "run-a in load-a"' in done.stdout
+    assert '"msg": "run-b in load-b"' in done.stdout
+    assert sorted(path.name for path in (tmp_path / "kubestress-results").iterdir()) == ["run-a", "run-b"]
 
 
 def test_roles_side_by_side_are_one_run_each_with_its_own_variables(cluster_free_playbook, tmp_path: Path) -> None:

@@ -119,7 +119,10 @@ def test_what_fails_is_reported_cleaned_up_and_told_last(
     assert f"{prefix}-1" in last
     summary = json.loads((tmp_path / "kubestress-results" / run_id / "summary.json").read_text())
     assert summary["verdict"] == "failed"
-    assert summary["objects"]["Deployment"] == {"requested": 1, "created": 1, "unchanged": 0, "failed": 0, "ready": 0}
+    assert summary["objects"]["Deployment"] == {
+        "requested": 1, "created": 1, "patched": 0, "deleted": 0, "unchanged": 0, "failed": 0,
+        "ready": 0, "not_ready": 1,
+    }  # fmt: skip
     assert objects_of(kubectl, run_id) == Counter(), "cleanup was asked for"
 
 
@@ -185,16 +188,40 @@ def test_report_again_from_what_is_there(ansible_playbook, run_id: str, prefix: 
     path = tmp_path / "kubestress-results" / run_id / "summary.json"
     summary = json.loads(path.read_text())
     path.unlink()
-    again = ansible_playbook("kubestress.core.smoke", "--tags", "report", "-e", f"run_id={run_id}", cwd=tmp_path)
+    # Without a profile, as one writes it who has only the id.
+    again = ansible_playbook("kubestress.core.stress", "--tags", "report", "-e", f"run_id={run_id}", cwd=tmp_path)
     assert again.rc == 0, again.output
     made = json.loads(path.read_text())
     assert made["attempt"] == 1
     assert made["objects"] == summary["objects"]
 
 
-def test_tags_preflight_compares_and_starts_nothing(ansible_playbook, kubectl, run_id, prefix, tmp_path: Path) -> None:
-    variables = {"run_id": run_id, "namespaces_prefix": prefix}
+def test_tags_preflight_and_cleanup_begin_no_attempt(ansible_playbook, kubectl, run_id, prefix, tmp_path: Path) -> None:
+    variables = {"run_id": run_id, "namespaces_prefix": prefix, "namespaces_total": 1, "build_jobs_enabled": False}
+    made = ansible_playbook("kubestress.core.smoke", extra_vars=variables, cwd=tmp_path)
+    assert made.rc == 0, made.output
+    root = tmp_path / "kubestress-results" / run_id
+
+    def files() -> dict[str, int]:
+        return {str(path): path.stat().st_mtime_ns for path in root.rglob("*")}
+
+    before, stored = files(), objects_of(kubectl, run_id)
+    assert stored
     done = ansible_playbook("kubestress.core.smoke", "--tags", "preflight", extra_vars=variables, cwd=tmp_path)
     assert done.rc == 0, done.output
     assert f"preflight of run {run_id}" in done.stdout
-    assert objects_of(kubectl, run_id) == Counter()
+    assert (files(), objects_of(kubectl, run_id)) == (before, stored)
+
+    nameless = ansible_playbook("kubestress.core.smoke", "--tags", "cleanup", cwd=tmp_path)
+    assert nameless.rc != 0
+    assert "run_id: none is given; name one, as in -e run_id=" in nameless.output
+    looked = ansible_playbook(
+        "kubestress.core.stress", "--tags", "cleanup", "--check", "-e", f"run_id={run_id}", cwd=tmp_path
+    )
+    assert looked.rc == 0, looked.output
+    assert (files(), objects_of(kubectl, run_id)) == (before, stored)
+
+    gone = ansible_playbook("kubestress.core.stress", "--tags", "cleanup", "-e", f"run_id={run_id}", cwd=tmp_path)
+    assert gone.rc == 0, gone.output
+    assert (files(), objects_of(kubectl, run_id)) == (before, Counter())
+    assert sorted(path.name for path in (tmp_path / "kubestress-results").iterdir()) == [run_id]

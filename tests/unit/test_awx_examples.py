@@ -35,6 +35,7 @@ def test_question(question: dict) -> None:
 
 @pytest.mark.parametrize("playbook", ["stress", "cleanup"])
 def test_project_playbook_imports_ours(playbook: str) -> None:
-    (play,) = yaml.safe_load((AWX / f"{playbook}.yml").read_text())
+    text = (AWX / "README.md").read_text().partition(f"`{playbook}.yml`:\n\n```yaml\n")[2].partition("```")[0]
+    (play,) = yaml.safe_load(text)
     assert play["ansible.builtin.import_playbook"] == f"kubestress.core.{playbook}"
     assert (AWX.parents[1] / "playbooks" / f"{playbook}.yml").exists()

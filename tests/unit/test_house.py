@@ -42,6 +42,22 @@ def load(path: Path):
     return yaml.safe_load(path.read_text())
 
 
+class _Once(yaml.SafeLoader):
+    """Loads YAML as Ansible does, to which a key that a merge gave before is a duplicate."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False):
+        """Return the mapping. Raises AssertionError for a key that is there twice."""
+        self.flatten_mapping(node)
+        keys = [self.construct_object(key) for key, _value in node.value]
+        assert len(keys) == len(set(keys)), f"line {node.start_mark.line + 1}: Ansible warns of a duplicate key: {keys}"
+        return super().construct_mapping(node, deep)
+
+
+@pytest.mark.parametrize("path", found("roles/*/*/*.yml") + found("playbooks/**/*.yml") + found("meta/*.yml"))
+def test_ansible_loads_it_without_a_warning(path: Path) -> None:
+    yaml.load(path.read_text(), _Once)
+
+
 # --- every module, plugin, role and playbook is tested ---------------------------------------------------------------
 
 
@@ -49,6 +65,13 @@ def load(path: Path):
 def live_tests() -> str:
     """Return the text of all tests that run against a control plane."""
     return texts("tests/integration/**/*.py", "tests/integration/**/*.yml", "extensions/molecule/**/*.yml")
+
+
+@pytest.mark.parametrize("scenario", found("extensions/molecule/*/molecule.yml"))
+def test_a_second_converge_changes_nothing_in_every_scenario(scenario: Path) -> None:
+    common = load(CHECKOUT / "extensions" / "molecule" / "config.yml")["scenario"]
+    sequence = {**common, **(load(scenario) or {}).get("scenario", {})}["test_sequence"]
+    assert sequence[sequence.index("converge") + 1] == "idempotence"
 
 
 @pytest.mark.parametrize("module", found("plugins/modules/*.py"))

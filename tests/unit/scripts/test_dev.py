@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -14,7 +15,7 @@ USERS = {"KUBECONFIG": "/mine", "K8S_AUTH_HOST": "https://mine:6443", "K8S_AUTH_
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
-    """The environments of all commands that a target ran; the user's variables name a cluster."""
+    """Environment and `-e {…}` of all commands that a target ran; the user's variables name a cluster."""
     for name in [name for name in os.environ if name.startswith("K8S_AUTH_")]:
         monkeypatch.delenv(name)
     for name in ("DEMO_CLUSTER", "REAL_NODE"):
@@ -22,20 +23,28 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     for name, value in USERS.items():
         monkeypatch.setenv(name, value)
     environments: list[dict[str, str]] = []
-    monkeypatch.setattr(dev, "run", lambda *_command, env=None: environments.append({**os.environ, **(env or {})}))
+
+    def run(*command: str, env: dict[str, str] | None = None) -> None:
+        given = [json.loads(word) for word in command if word.startswith("{")]
+        environments.append({**os.environ, **(env or {}), **{name: each[name] for each in given for name in each}})
+
+    monkeypatch.setattr(dev, "run", run)
     monkeypatch.setattr(dev.real_node, "install_debian_packages", lambda _packages: None)
     monkeypatch.setattr(dev.control_plane, "start", lambda _variables: Path("/embedded"))
     return environments
 
 
 def cluster_of(environment: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name == "KUBECONFIG" or name.startswith("K8S_AUTH_")}
+    prefixes = ("KUBECONFIG", "K8S_AUTH_", "kubestress_")
+    return {name: value for name, value in environment.items() if name.startswith(prefixes)}
 
 
 def test_demo_keeps_off_the_cluster_that_the_environment_names(ran: list, capsys: pytest.CaptureFixture) -> None:
     dev.demo([])
-    assert [cluster_of(environment) for environment in ran] == [{"K8S_AUTH_KUBECONFIG": "/embedded"}] * 2
+    # As a setting: only then have the commands that the run shows for later the cluster in them.
+    assert [cluster_of(environment) for environment in ran] == [{"kubestress_kubeconfig": "/embedded"}] * 2
     said = capsys.readouterr().out
+    assert "scripts/dev run" in said
     assert "KUBECONFIG" in said
     assert "DEMO_CLUSTER=current" in said
 
@@ -72,3 +81,19 @@ def test_no_other_target_can_reach_it(target: str, ran: list, monkeypatch: pytes
     monkeypatch.setenv("ANSIBLE_COLLECTIONS_PATH", "/collections")
     dev.main()
     assert [cluster_of(environment) for environment in ran] == [{}]
+
+
+@pytest.mark.parametrize(("value", "passed"), [("", "--defence=on"), ("off", "--defence=off")])
+def test_faults_are_withstood_unless_said_otherwise(value: str, passed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEFENCE", value)
+    given: list[str] = []
+    monkeypatch.setattr(dev, "pytest", lambda _folder, arguments: given.extend(arguments))
+    dev.faults(["-k", "etcd"])
+    assert given[:2] == ["tests/faults", passed]
+    assert given[-2:] == ["-k", "etcd"]
+
+
+def test_a_defence_is_off_or_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEFENCE", "none")
+    with pytest.raises(TargetFailedError, match="DEFENCE is 'none'; allowed is off"):
+        dev.faults([])

@@ -21,9 +21,10 @@ class Setting(LookupModule):
         return self.given[option]
 
 
-def look_up(*names: str, profile: Any = None, **options: Any) -> list[Any]:
+def look_up(*names: str, profile: Any = None, switch: Any = None, **options: Any) -> list[Any]:
     loader = DataLoader()
-    variables = {} if profile is None else {"profile": profile}
+    given = {"profile": profile, "run_environment": switch}
+    variables = {name: value for name, value in given.items() if value is not None}
     lookup = Setting(loader=loader, templar=Templar(loader=loader))
     return lookup.run(list(names), variables=variables, **options)
 
@@ -50,6 +51,12 @@ def test_precedence(monkeypatch, profile, environment, with_profile, expected):
         monkeypatch.setenv("TOTAL_NAMESPACES", environment)
     chosen = profile if with_profile else None
     assert look_up("namespaces_total", profile=chosen, env="TOTAL_NAMESPACES", default=100) == [expected]
+
+
+@pytest.mark.parametrize(("switch", "expected"), [("false", 100), (False, 100), ("yes", "7"), ("", "7")])
+def test_the_environment_can_be_switched_off(monkeypatch, switch, expected):
+    monkeypatch.setenv("TOTAL_NAMESPACES", "7")
+    assert look_up("namespaces_total", switch=switch, env="TOTAL_NAMESPACES", default=100) == [expected]
 
 
 def test_zero_in_a_profile_is_a_value(profile):

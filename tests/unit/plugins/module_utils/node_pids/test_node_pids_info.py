@@ -254,21 +254,28 @@ async def test_a_run_whose_pods_may_not_be_listed_is_no_data():
     assert answer["nodes"][0]["processes"] == 72
 
 
-async def test_nodes_by_name_need_no_list_and_a_missing_one_is_told():
+async def test_nodes_by_name_need_no_list():
     api = Nodes()
     api.node("w1", healthy(("a", UIDS[0], 72)))
     api.node("w2", healthy())
     api.kubelets["hidden"] = healthy(("a", UIDS[1], 5))
     api.refused["/api/v1/nodes"] = status(403, reason="Forbidden", message="nodes is forbidden")
     api.refused["/api/v1/nodes/hidden"] = status(403, reason="Forbidden", message="hidden is forbidden")
-    answer = await ask(api, nodes=["w1", "gone", "hidden", "w1"])
+    answer = await ask(api, nodes=["w1", "hidden", "w1"])
     assert {node["name"]: (node["simulated"], node["processes"]) for node in answer["nodes"]} == {
         "w1": (False, 72),
         "hidden": (None, 5),
-        "gone": (None, None),
     }
     causes = {row["example"]: row["cause"] for row in answer["no_data"]}
-    assert causes == {"gone": "no such node", "hidden": "node: NODE is forbidden"}
+    assert causes == {"hidden": "node: NODE is forbidden"}
+
+
+@pytest.mark.parametrize("selector", ["", "pool=builds"])
+async def test_a_node_that_is_not_there_is_a_failure(selector):
+    api = Nodes()
+    api.node("w1", healthy(("a", UIDS[0], 72)), pool="builds")
+    with pytest.raises(ModuleFailed, match="nodes: the cluster has no node gone, lost"):
+        await ask(api, nodes=["w1", "gone", "lost"], node_selector=selector)
 
 
 async def test_nodes_by_label():
