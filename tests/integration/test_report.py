@@ -451,7 +451,7 @@ def test_an_interrupted_playbook_leaves_on_the_screen_what_to_do(
     try:
         wait_while_running(process, lambda: list(batches.glob("*.json")), seconds=120)
         process.send_signal(number)
-        process.wait(timeout=60)
+        process.wait(timeout=180)
         until(lambda: json.loads(next(batches.glob("*.json")).read_text())["finished"], seconds=60)
     finally:
         kill_tree(process)
