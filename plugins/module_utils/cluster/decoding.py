@@ -9,12 +9,36 @@ A page of 500 pods takes a tenth of the time and of the memory that `json.loads`
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NotRequired, TypedDict, TypeVar
 
 from ..libraries import MSGSPEC, MissingLibrary
 from .proof import Unproven
 
 T = TypeVar("T")
+
+
+class KeyMetadata(TypedDict):
+    """What distinguishes an object from others of its kind."""
+
+    name: str
+    namespace: NotRequired[str]
+
+
+class Keyed(TypedDict):
+    """An object of which only namespace and name matter."""
+
+    metadata: KeyMetadata
+
+
+ListMetadata = TypedDict("ListMetadata", {"continue": str}, total=False)
+
+
+class KeyPage(TypedDict):
+    """One page of a list of any kind."""
+
+    kind: str
+    metadata: ListMetadata
+    items: list[Keyed] | None
 
 
 def decoder(kind: type[T]) -> Callable[[bytes], T]:
@@ -37,5 +61,21 @@ def decoder(kind: type[T]) -> Callable[[bytes], T]:
             raise Unproven(f"an answer of another form was asked for: {error}") from None
         except DecodeError as error:
             raise Unproven(str(error)) from error
+
+    return decoded
+
+
+def keys_decoder() -> Callable[[bytes], KeyPage]:
+    """A function for one page of a list, of whose objects only namespace and name matter. Raises MissingLibrary.
+
+    The function raises Unproven unless the body's kind says list, and all objects have names.
+    """
+    decode = decoder(KeyPage)
+
+    def decoded(body: bytes) -> KeyPage:
+        page = decode(body)
+        if not page["kind"].endswith("List"):
+            raise Unproven("a list was asked for")
+        return page
 
     return decoded

@@ -96,7 +96,7 @@ class Batch:
         self.states = ObjectStates(self._role_progress)
         self.scheduler = Scheduler(
             fragments,
-            namespaces=settings.numbered_namespaces,
+            namespaces=enumerate(settings.namespaces, settings.first_index),
             parallel=settings.parallel,
             existing=settings.existing,
             assume_namespaces_ready=not self.watching,
@@ -108,7 +108,7 @@ class Batch:
             fragments, len(settings.namespaces), self.scheduler, self.states, self._role_progress, clock
         )
         self._runner = self._new_runner(resources, unserved)
-        self.stored = StoredNames(resources)
+        self.stored = StoredNames(resources, settings.namespace_at)
         self.observer = batch_observer(settings, fragments, cluster, self.tracker.pods, self._scopes)
         meter.pod_counts = self.tracker.pod_counts
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -157,7 +158,7 @@ def batch_settings(params: dict[str, Any]) -> tuple[BatchSettings, list[Fragment
     settings = BatchSettings(
         auth=auth_options(params),
         run_id=params["run_id"],
-        namespaces=[name for _index, name in numbered],
+        namespaces=[sys.intern(name) for _index, name in numbered],  # events bring them again and again
         first_index=params["namespace_first"],
         existing=frozenset(params["existing_namespaces"]),
         parallel=params["namespaces_parallel"],

@@ -24,13 +24,13 @@ Key = tuple[str, str]
 class ObjectState:
     """One object. `state` is READY, WAITING or FAILED.
 
-    `uid` distinguishes it from others that had its name before or get it later. `stored`: the API has accepted it from
-    us; events may arrive before that answer. `settled_once`: it has been ready or failed before. `pods_ended`: of a
-    Job, the most pods that its status has counted as succeeded or failed.
+    `uid`, as a number (uid_number; 0 is unknown), distinguishes it from others that had its name before or get it
+    later. `stored`: the API has accepted it from us; events may arrive before that answer. `settled_once`: it has been
+    ready or failed before. `pods_ended`: of a Job, the most pods that its status has counted as succeeded or failed.
     """
 
     role: str
-    uid: str = ""
+    uid: int = 0
     state: State = State.WAITING
     cause: str = "no status yet"
     stored: bool = False
@@ -83,7 +83,7 @@ class ObjectStates:
             known = self._known[kind][key] = ObjectState(role)
         return known
 
-    def stored(self, kind: str, key: Key, role: str, uid: str = "") -> ObjectState:
+    def stored(self, kind: str, key: Key, role: str, uid: int = 0) -> ObjectState:
         """The API has accepted the object: from now on it is waited for."""
         known = self.find_or_add(kind, key, role)
         if uid and known.uid and uid != known.uid and not known.stored:

@@ -19,6 +19,7 @@ from ..errors import KubestressError
 from ..observe.arguments import Intervals
 from ..plan.demand import Demand, demand_of
 from ..plan.fragment import Fragment
+from ..plan.scope import OF_THE_RUN
 from ..preflight.kinds import resources_of
 
 
@@ -58,6 +59,10 @@ class BatchSettings:
     def numbered_namespaces(self) -> list[tuple[int, str]]:
         """The namespaces as (index, name)."""
         return list(enumerate(self.namespaces, self.first_index))
+
+    def namespace_at(self, index: int) -> str:
+        """The name of a namespace by its index; "" for what is made once for the run."""
+        return OF_THE_RUN[1] if index == OF_THE_RUN[0] else self.namespaces[index - self.first_index]
 
     @property
     def makes_namespaces(self) -> bool:

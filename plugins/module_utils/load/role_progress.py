@@ -9,7 +9,6 @@ or an object that is ready and not ready in turn, does not keep a run waiting fo
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -66,8 +65,9 @@ class RoleProgress:
         live = self._live.get(uid)
         if live is None:
             metadata = pod["metadata"]
-            namespace = sys.intern(metadata["namespace"])
-            live = self._live[uid] = _LivePod(namespace, metadata["name"], role, of_job=group_of(pod) == "job")
+            live = self._live[uid] = _LivePod(
+                metadata["namespace"], metadata["name"], role, of_job=group_of(pod) == "job"
+            )
         if phase == "Running" and not live.running:
             live.running = True
             self._running[role] += 1

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -393,7 +394,7 @@ class Scheduler:
                         rendered.api_version,
                         rendered.kind,
                         work.name,
-                        rendered.name,
+                        sys.intern(rendered.name),  # mostly the same in all namespaces
                         rendered.body,
                         fragment.role,
                         unit,
@@ -437,6 +438,7 @@ class Scheduler:
             work.done = True
             self._open -= 1
             del self._works[work.name]  # events of its objects open no more gates
+            work.lanes = []  # lanes refer to their namespace: without this, only the garbage collector would free them
         if work.holds_slot and all(
             not lane.waiting_for_account and lane.hold(now) is Hold.FREES_SLOT for lane in waiting
         ):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from ..cluster.discovery import Discovery
 from ..cluster.errors import ClusterError, Forbidden, NotFound
 from ..cluster.labels import LABEL_ROLE, run_selector
 from ..cluster.scopes import ScopedWatch, Scopes
-from ..cluster.versions import Versions
+from ..cluster.versions import Versions, uid_number
 from ..cluster.watch import Event, key_of
 from ..measure.job_times import job_end
 from ..measure.pod_status import controller_of
@@ -199,12 +200,16 @@ class Tracker:
             return  # another load generator's
         if not self._versions[kind].is_news(event):
             return
+        if namespace:
+            # What is kept of events would otherwise have a copy of the name for each object.
+            namespace = metadata["namespace"] = sys.intern(namespace)
         if kind == "ServiceAccount":
             self.namespaces.account_event(event)
             return
         role = (metadata.get("labels") or {}).get(LABEL_ROLE, "")
         if role not in self._fragments:
             return  # another batch's
+        role = self._fragments[role].role  # one text for all objects
         is_first_list = not self._synced[kind].is_set()
         if (self._strangers or is_first_list) and self._is_strange(kind, role, event.object, is_new=is_first_list):
             return  # of an earlier attempt that made more
@@ -287,7 +292,7 @@ class Tracker:
             self._states.ready[operation.kind] += 1
             return
         key = self._key(operation)
-        known = self._states.stored(operation.kind, key, operation.role, outcome.uid)
+        known = self._states.stored(operation.kind, key, operation.role, uid_number(outcome.uid) if outcome.uid else 0)
         if outcome.uid:
             versions = self._versions[operation.kind]
             if versions.is_gone(outcome.uid) and known.state is State.WAITING:
@@ -370,7 +375,7 @@ class Tracker:
     def _object_event(self, kind: str, key: Key, role: str, event: Event) -> None:
         obj = event.object
         known = self._states.find_or_add(kind, key, role)
-        uid = obj["metadata"]["uid"]
+        uid = uid_number(obj["metadata"]["uid"])
         if known.uid and known.uid != uid:
             self._event_of_another(kind, key, known, event)
             return

@@ -21,7 +21,7 @@ from ..cluster.discovery import Discovery, Resource
 from ..cluster.errors import Forbidden
 from ..cluster.explainer import Explainer
 from ..cluster.scopes import FEW_NAMESPACES, ScopedWatch, Scopes
-from ..cluster.versions import Versions
+from ..cluster.versions import Versions, uid_number
 from ..cluster.watch import Event, key_of
 from ..readiness.pods import is_hopeless
 from ..readiness.registry import predicate_for
@@ -86,7 +86,7 @@ class Watched:
         metadata, key = event.object["metadata"], key_of(event.object)
         uid, known = metadata.get("uid", ""), self.uids.get(key, "")
         is_another = bool(known) and known != uid
-        if is_another and (event.type == "DELETED" or not self.versions.is_newer(metadata, known)):
+        if is_another and (event.type == "DELETED" or not self.versions.is_newer(metadata, uid_number(known))):
             return  # of an object that had this name before
         self.uids[key] = uid
         answer = self.predicate(event.object)

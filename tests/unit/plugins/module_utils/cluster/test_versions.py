@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.versions import Versions
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.versions import Versions, uid_number
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.watch import Event
 
 
@@ -22,6 +23,7 @@ def change(kind: str, version: str, *, uid: str = "u") -> Event:
         ([("ADDED", "5"), ("DELETED", "6"), ("ADDED", "5"), ("MODIFIED", "8")], [True, True, False, False]),
         ([("DELETED", "6"), ("DELETED", "6")], [True, False]),
         ([("MODIFIED", "7"), ("DELETED", "6")], [True, True]),  # whatever its version, it is the end
+        ([("ADDED", "9" * 30), ("MODIFIED", "8" * 5000), ("MODIFIED", "5")], [True, True, True]),
         ([("ADDED", "b"), ("MODIFIED", "a"), ("DELETED", "c"), ("ADDED", "a")], [True, True, True, False]),
     ],
 )
@@ -50,12 +52,26 @@ def test_the_event_of_what_was_answered_is_news_and_what_is_older_is_not() -> No
 def test_an_object_written_later_has_taken_the_place_of_another(version: str, newer: bool) -> None:
     versions = Versions()
     versions.is_news(change("MODIFIED", "8"))
-    assert versions.is_newer({"resourceVersion": version}, "u") is newer
+    assert versions.is_newer({"resourceVersion": version}, uid_number("u")) is newer
     versions.is_news(change("DELETED", "9"))
-    assert versions.is_newer({"resourceVersion": "1"}, "u")
+    assert versions.is_newer({"resourceVersion": "1"}, uid_number("u"))
 
 
 def test_what_is_stored_nowhere_has_no_versions() -> None:
     metrics: dict[str, Any] = {"metadata": {"name": "x"}}
     versions = Versions()
     assert all(versions.is_news(Event(kind, metrics)) for kind in ("ADDED", "DELETED", "ADDED"))
+
+
+def test_many_objects_are_told_apart_in_little_memory() -> None:
+    versions, number = Versions(), 20_000
+    for version in (5, 6):
+        assert all(versions.is_news(change("MODIFIED", str(version), uid=f"u-{index}")) for index in range(number))
+        assert not any(versions.is_news(change("MODIFIED", "5", uid=f"u-{index}")) for index in range(number))
+    tracemalloc.start()
+    again = Versions()
+    for index in range(number):
+        again.stored(f"u-{index}", str(10**9 + index))
+    used = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert used / number < 50
