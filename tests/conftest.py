@@ -27,6 +27,7 @@ sys.path.insert(0, str(COLLECTIONS))
 from helpers import control_plane  # noqa: E402
 from helpers.commands import Completed, run  # noqa: E402
 
+UNIT = CHECKOUT / "tests" / "unit"
 FAILED_STEPS = "KUBESTRESS_FAILED_STEPS"
 # They start clusters with real nodes, or compare the machine's mounts, cgroups and network before and after.
 ONE_AT_A_TIME = ("tests/integration/local_cluster/", "tests/integration/test_build_script.py")
@@ -35,21 +36,35 @@ ONE_AT_A_TIME = ("tests/integration/local_cluster/", "tests/integration/test_bui
 class Shares(LoadFileScheduling):
     """What one process gets at a time: a file, or all files that need the machine for themselves."""
 
+    @staticmethod
+    def is_one_at_a_time(nodeid: str) -> bool:
+        """Whether a test needs the machine for itself."""
+        return nodeid.startswith(ONE_AT_A_TIME)
+
     def _split_scope(self, nodeid: str) -> str:
         path: str = super()._split_scope(nodeid)
-        return "one at a time" if path.startswith(ONE_AT_A_TIME) else path
+        return "one at a time" if self.is_one_at_a_time(nodeid) else path
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
     """Hand the tests out in our way."""
+    config.option.loadscopereorder = False  # by number of tests, the few slow ones would come last
     return Shares(config, log)
 
 
+def _turn(item: pytest.Item) -> int:
+    """What takes longest begins first, so that both processes have something to do to the end."""
+    if Shares.is_one_at_a_time(item.nodeid):
+        return 0
+    return 2 if UNIT in item.path.parents else 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies under tests/integration."""
+    """Mark what lies under tests/integration, and put the tests in order."""
     for item in items:
         if CHECKOUT / "tests" / "integration" in item.path.parents:
             item.add_marker(pytest.mark.integration)
+    items.sort(key=_turn)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
