@@ -13,10 +13,11 @@ from typing import Any
 
 from ansible_collections.kubestress.core.plugins.module_utils.must_gather.rules import FAILURES
 from ansible_collections.kubestress.core.plugins.module_utils.must_gather.table import gather_lines
-from ansible_collections.kubestress.core.plugins.module_utils.results.folder import ResultsError, write_text
+from ansible_collections.kubestress.core.plugins.module_utils.results.folder import ResultsError
 from ansible_collections.kubestress.core.plugins.plugin_utils.module_action import ModuleAction
 from ansible_collections.kubestress.core.plugins.plugin_utils.page.gather import render_gather
 from ansible_collections.kubestress.core.plugins.plugin_utils.show import show_lines
+from ansible_collections.kubestress.core.plugins.plugin_utils.written_files import write_changed
 
 FILES = ("must-gather.json", "must-gather.html")
 #: Options that are paths where the module runs, which with a local connection is here.
@@ -54,8 +55,11 @@ class ActionModule(ModuleAction):
         result["failures"] = failures_of(gather)
         try:
             if folder:
-                result["changed"] = _write(folder, gather, check_mode=self._task.check_mode)
-        except (ResultsError, OSError) as error:
+                # The page comes second: one that cannot be made must not lose the figures.
+                texts = (lambda: json.dumps(gather, indent=2, ensure_ascii=False) + "\n", lambda: render_gather(gather))
+                named = dict(zip(FILES, texts, strict=True))
+                result["changed"] = write_changed(folder, named, check_mode=self._task.check_mode)
+        except ResultsError as error:
             result.update(failed=True, msg=f"dest (must_gather_dest): {error}")
             return result
         lines = gather_lines(gather, **dict(zip(("path", "page"), files, strict=False)))
@@ -75,32 +79,6 @@ def failures_of(gather: Mapping[str, Any]) -> list[str]:
 
 def _since(first: Mapping[str, Any] | None) -> str:
     return f", first at {first['time']}" if first else ", without a time"
-
-
-def _write(folder: Path, gather: Mapping[str, Any], *, check_mode: bool) -> bool:
-    """Write the files that are not there or say something else; whether there is any. Check mode writes none.
-
-    The page comes second: one that cannot be made must not lose the figures.
-    """
-    texts = (lambda: json.dumps(gather, indent=2, ensure_ascii=False) + "\n", lambda: render_gather(gather))
-    changed = False
-    for name, make in zip(FILES, texts, strict=True):
-        text = make()
-        if _is_written(folder / name, text):
-            continue
-        changed = True
-        if not check_mode:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_text(folder / name, text)
-    return changed
-
-
-def _is_written(path: Path, text: str) -> bool:
-    """Whether the file says that already."""
-    try:
-        return path.read_bytes() == text.encode(errors="replace")
-    except OSError:
-        return False  # writing it tells what is wrong
 
 
 def _shortened(gather: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Traffic
+from ansible_collections.kubestress.core.plugins.module_utils.guard.arguments import Thresholds
 from ansible_collections.kubestress.core.plugins.module_utils.load.batch import run_batch
 from ansible_collections.kubestress.core.plugins.module_utils.load.batch_module import failure_reasons
 from ansible_collections.kubestress.core.plugins.module_utils.load.opened import BatchSettings
@@ -41,6 +42,8 @@ async def _worked(task: Task, *, results_dir: Path | None) -> dict[str, Any]:
         wait=task.wait,
         results_dir=results_dir,
         observe=Intervals(api_seconds=OBSERVED_EVERY_SECONDS) if task.observe else None,
+        # As in every run.
+        guard=Thresholds(),
     )
     clock = Clock()
     begin = Traffic.begin

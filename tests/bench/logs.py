@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from bench.parts import MEGABYTE, Sizes
 from bench.table import Row, median_row
@@ -20,6 +21,8 @@ GREP_SHARE = 3.0
 GATHER_RSS_MB = 80
 #: One line in so many is about a request to the network plug-in, as in the log of a busy node.
 _ONE_IN = 20
+#: Logs in the tree.
+_FILES = 4
 _OTHER = (
     "2025-04-19T22:{:02}:{:02}.123456789Z I0419 22:00:00.123456    3512 base_network_controller_pods.go:479] "
     "[default/integration/auth-api-{}] creating logical port integration_auth-api for pod on switch worker-1\n"
@@ -32,11 +35,12 @@ _CHILD = """
 import json, resource, sys, time
 from ansible_collections.kubestress.core.plugins.module_utils.must_gather.gather import read_gather
 from ansible_collections.kubestress.core.plugins.module_utils.must_gather.rules import RuleBook
-began = time.process_time()
-tally = read_gather(sys.argv[1], RuleBook(), option="path", workers=1)
-seconds = time.process_time() - began
+began, clock = time.process_time(), time.monotonic()
+tally = read_gather(sys.argv[1], RuleBook(), option="path", workers=int(sys.argv[2]))
+seconds, wall = time.process_time() - began, time.monotonic() - clock
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(json.dumps({"seconds": seconds, "peak": peak, "requests": sum(len(one) for one in tally.operations.values())}))
+requests = sum(len(one) for one in tally.operations.values())
+print(json.dumps({"seconds": seconds, "wall": wall, "peak": peak, "requests": requests}))
 """
 
 
@@ -52,7 +56,28 @@ def gather(sizes: Sizes) -> list[Row]:
         rows += _compared("plain", plain, ["grep"], sizes)
         if shutil.which("zgrep"):
             rows += _compared("gzip", packed, ["zcat"], sizes)
+        packed.unlink()
+        rows += _by_all(plain, Path(scratch) / "tree", sizes)
     return rows
+
+
+def _by_all(log: Path, tree: Path, sizes: Sizes) -> list[Row]:
+    """The same bytes as a tree of files, by one process and by two, in turn."""
+    for number in range(_FILES):
+        folder = tree / "namespaces" / "ns" / "pods" / f"pod-{number}" / "c" / "c" / "logs"
+        folder.mkdir(parents=True)
+        (folder / "current.log").hardlink_to(log)
+    ratios = [_child(tree, workers=1)["wall"] / _child(tree, workers=2)["wall"] for _pair in range(sizes.pairs)]
+    note = f"{_FILES} logs of {sizes.log_bytes / MEGABYTE:,.0f} MB; wall clock, which other work on the machine changes"
+    return [median_row("gather: tree of logs, time of one process / of two", ratios, "", note=note)]
+
+
+def _child(path: Path, *, workers: int) -> dict[str, Any]:
+    # A process begins with the peak of the one that started it: the shell's is small.
+    shell = ["sh", "-c", '"$1" -c "$2" "$3" "$4"; exit $?', "sh"]
+    command = [*shell, sys.executable, _CHILD, str(path), str(workers)]
+    found: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return found
 
 
 def _write(path: Path, size: int) -> None:
@@ -81,10 +106,7 @@ def _compared(name: str, path: Path, how: list[str], sizes: Sizes) -> list[Row]:
     ours, many, one = [], [], []
     peak, requests = 0, 0
     for _pair in range(sizes.pairs):
-        # A process begins with the peak of the one that started it: the shell's is small.
-        command = ["sh", "-c", '"$1" -c "$2" "$3"; exit $?', "sh", sys.executable, _CHILD, str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        found = json.loads(done.stdout)
+        found = _child(path, workers=1)
         ours.append(found["seconds"])
         peak, requests = max(peak, found["peak"]), found["requests"]
         many.append(_grep(how, path, ["-F", *(part for word in words for part in ("-e", word))]))

@@ -76,7 +76,7 @@ def _spans(settled: Settled, tally: Tally, width: int) -> list[dict[str, Any]]:
     """A row for each span of the clock in which something was read."""
     operations: dict[int, Counts] = defaultdict(dict)
     for source in sorted(settled.operations):
-        for stamp, verb, failed, _key in settled.operations[source]:
+        for stamp, verb, failed in settled.operations[source]:
             _add(operations[stamp // width], source, verb, failed)
     errors: dict[int, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for kind, by_source in settled.errors.items():
@@ -185,7 +185,7 @@ def _window(settled: Settled, seconds: int) -> dict[str, Any] | None:
     begin = max(0, end - seconds)
     counts: Counts = {}
     for source in sorted(settled.operations):
-        for stamp, verb, failed, _key in settled.operations[source]:
+        for stamp, verb, failed in settled.operations[source]:
             if begin <= stamp <= end:
                 _add(counts, source, verb, failed)
     errors: dict[str, dict[str, int]] = {}
@@ -204,7 +204,7 @@ def _within(stamps: array[int], begin: int, end: int) -> int:
 def _totals(settled: Settled) -> dict[str, Any]:
     counts: Counts = {}
     for source in sorted(settled.operations):
-        for _stamp, verb, failed, _key in settled.operations[source]:
+        for _stamp, verb, failed in settled.operations[source]:
             _add(counts, source, verb, failed)
     errors: dict[str, Counter[str]] = defaultdict(Counter)
     for kind, by_source in settled.errors.items():

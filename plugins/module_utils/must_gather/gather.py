@@ -19,6 +19,7 @@ from typing import NamedTuple
 from ..errors import ModuleFailed
 from .archives import is_tar, members, shown
 from .lines import LogReader, Stream
+from .notes import is_note, warnings_in
 from .objects import ObjectReader, Unsound, kind_in
 from .rules import RuleBook
 from .streams import Peeked, Unreadable, decompressed
@@ -194,6 +195,10 @@ def _read(stream: Stream, name: str, rules: RuleBook, tally: Tally, *, layers: i
                 _newest_file(changed, tally)
                 within = f"{name}/{shown(member)}" if layers > 1 else shown(member)
                 _read(content, within, rules, tally, layers=layers + 1)
+            return
+        if is_note(name):
+            for text in warnings_in(name, peeked):
+                tally.warn(text)
             return
         kind = kind_in(name)
         if kind is not None:

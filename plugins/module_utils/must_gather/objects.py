@@ -277,7 +277,7 @@ class ObjectReader:
             dict.fromkeys(
                 rule.kind
                 for rule in self._rules
-                if any(word in line for word in rule.words) and rule.pattern.search(line)
+                if any(word in line for word in rule.words) and rule.pattern.search(line) and rule.has_needs(line)
             )
         )
         if not kinds:

@@ -3,33 +3,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The distinct requests of one source: each is counted once, whatever was written about it, and in little memory.
 
-A request is known by container id and verb. 12 bytes for each, in open addressing: 16 to 32 with the free places,
-where Python's own dictionary takes over 100. All places of a table together would be doubled at once, so there are 64.
+A request is known by container id and verb, as a number. 12 bytes for each, in open addressing: 16 to 32 with the free
+places, where Python's own dictionary takes over 100. All places of a table would be doubled at once, so there are 64.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 ADD, DEL = 0, 1
 _SHARDS = 64
-_PRIME = 2**61 - 1
-# Odd, so no two numbers of 61 bits fall together; numbers close to each other end far apart.
-_SPREAD = 0x9E3779B97F4A7C15
-_MASK = _PRIME
+#: Bits of a key that tell which request it is. From Python's hash of the id, whose secret who writes logs cannot know:
+#: two ids have the same one in 10^18 times. A process and those that it forks have the same secret.
+_HASHED = 2**61 - 1
+_NOT_ZERO = 1 << 62
 _FIRST = 16
 #: Share of places in use, in eighths, from which a shard is doubled.
 _FULL = 6
-
-
-def key_of(container: bytes, verb: int) -> int:
-    """The number by which a request is known: 62 bits, never 0. Two ids have the same one in 10^18 times."""
-    try:
-        number = int(container, 16)
-    except ValueError:
-        number = int.from_bytes(container, "big")
-    return ((((number % _PRIME) * _SPREAD) & _MASK) << 1 | verb) + (1 << 62)
+#: Requests that wait in a dictionary until they are put away together: most lines are about one of the last requests.
+_RECENT = 8192
 
 
 class Requests:
@@ -39,26 +32,49 @@ class Requests:
         self._keys: list[array[int]] = [array("Q") for _shard in range(_SHARDS)]
         self._values: list[array[int]] = [array("I") for _shard in range(_SHARDS)]
         self._used = [0] * _SHARDS
+        self._recent: dict[int, int] = {}
 
-    def see(self, key: int, stamp: int, failed: bool) -> None:
-        """Take in one line about a request; lines may come in any order."""
-        shard = key >> 56 & (_SHARDS - 1)
-        keys = self._keys[shard]
-        if self._used[shard] * 8 >= len(keys) * _FULL:
-            keys = self._grow(shard)
-        mask = len(keys) - 1
-        # The bits that chose the shard are the same for all in it.
-        place = key >> 1 & mask
-        while (there := keys[place]) and there != key:
-            place = place + 1 & mask
-        values = self._values[shard]
-        if there:
-            known = values[place]
-            values[place] = min(known >> 1, stamp) << 1 | (known & 1 or failed)
-        else:
-            keys[place] = key
-            values[place] = stamp << 1 | failed
-            self._used[shard] += 1
+    def see(self, requests: Iterable[tuple[bytes, int, int, bool]]) -> None:
+        """Take in lines about requests, in any order: container id, verb, stamp, and whether it ended with an error."""
+        # Spelled out in one loop, because it is passed for each line of a log.
+        recent = self._recent
+        for container, verb, stamp, failed in requests:
+            key = (hash(container) & _HASHED) << 1 | verb | _NOT_ZERO
+            value = stamp << 1 | failed
+            known = recent.get(key)
+            if known is None:
+                recent[key] = value
+                if len(recent) >= _RECENT:
+                    self._put_away()
+            elif failed or value < known:
+                recent[key] = _both(known, value)
+
+    def _see_keys(self, requests: Iterable[tuple[int, int]]) -> None:
+        recent = self._recent
+        for key, value in requests:
+            recent[key] = _both(recent.get(key, value), value)
+            if len(recent) >= _RECENT:
+                self._put_away()
+
+    def _put_away(self) -> None:
+        """Move what is recent into the table."""
+        for key, value in self._recent.items():
+            shard = key >> 56 & (_SHARDS - 1)
+            keys = self._keys[shard]
+            if self._used[shard] * 8 >= len(keys) * _FULL:
+                keys = self._grow(shard)
+            mask = len(keys) - 1
+            # The bits that chose the shard are the same for all in it.
+            place = key >> 1 & mask
+            while (there := keys[place]) and there != key:
+                place = place + 1 & mask
+            if there:
+                self._values[shard][place] = _both(self._values[shard][place], value)
+            else:
+                keys[place] = key
+                self._values[shard][place] = value
+                self._used[shard] += 1
+        self._recent.clear()
 
     def _grow(self, shard: int) -> array[int]:
         old_keys, old_values = self._keys[shard], self._values[shard]
@@ -75,18 +91,29 @@ class Requests:
         return keys
 
     def __len__(self) -> int:
+        self._put_away()
         return sum(self._used)
 
-    def merge(self, other: Requests) -> None:
-        """Take in what another one has seen."""
-        for keys, values in zip(other._keys, other._values, strict=True):
-            for key, value in zip(keys, values, strict=True):
-                if key:
-                    self.see(key, value >> 1, bool(value & 1))
+    def merge(self, other: Requests, moved: Callable[[int], int] | None = None) -> None:
+        """Take in what another one has seen, in this process or in one that it forked; each stamp moved, if asked."""
+        values = other._values_by_key()
+        if moved is None:
+            self._see_keys(values)
+        else:
+            self._see_keys((key, moved(value >> 1) << 1 | value & 1) for key, value in values)
 
-    def __iter__(self) -> Iterator[tuple[int, int, bool, int]]:
-        """(stamp, verb, failed, key) of each request, in no order."""
+    def _values_by_key(self) -> Iterator[tuple[int, int]]:
+        self._put_away()
         for keys, values in zip(self._keys, self._values, strict=True):
             for key, value in zip(keys, values, strict=True):
                 if key:
-                    yield value >> 1, key & 1, bool(value & 1), key
+                    yield key, value
+
+    def __iter__(self) -> Iterator[tuple[int, int, bool]]:
+        """(stamp, verb, failed) of each request, in no order."""
+        return ((value >> 1, key & 1, bool(value & 1)) for key, value in self._values_by_key())
+
+
+def _both(one: int, other: int) -> int:
+    """The value of a request of which two are known: the earlier time, and failed if one of them is."""
+    return min(one >> 1, other >> 1) << 1 | (one | other) & 1

@@ -10,11 +10,13 @@ the rule's pattern decides.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from operator import methodcaller
+from typing import Any, TypeAlias
 
 from ..errors import ModuleFailed
+from ..measure import network
 from ..measure.events import FORK_FAILED, FORK_FAILURE
 from .requests import ADD, DEL
 
@@ -29,7 +31,8 @@ ANNOTATION, SANDBOX, NETWORK, PRESSURE = (
 FAILURES = (FORK_FAILED, SANDBOX, NETWORK, ANNOTATION)
 #: Groups that a pattern must have, by what its rule gives.
 _GROUPS = {OPERATION: {"verb", "id"}, ERROR: set(), PROCESSES: {"processes"}}
-_VERBS = {b"ADD": ADD, b"DEL": DEL}
+#: What a rule's `verb` may match.
+VERBS = {b"ADD": ADD, b"DEL": DEL, b"add": ADD, b"del": DEL, b"Add": ADD, b"Del": DEL}
 _KEYS = ("name", "gives", "words", "pattern", "source", "kind", "files")
 
 
@@ -43,6 +46,8 @@ class Rule:
     - `gives` PROCESSES: `processes`, or `available` and `capacity`.
     - `source`: by whom operations are counted; "" for errors means the program that wrote the line.
     - `files`: only files whose name matches.
+    - `needs`: a line that the pattern reads must have one of these texts, too; none: any line.
+    - `fails`: an ADD that ended with an error is an error of this kind as well.
     - `repeats`: a line with one of these words repeats an error that another line tells: it is read, and not counted.
     """
 
@@ -53,11 +58,19 @@ class Rule:
     source: str = ""
     kind: str = ""
     files: re.Pattern[str] | None = None
+    needs: tuple[bytes, ...] = ()
+    fails: str = ""
     repeats: tuple[bytes, ...] = ()
+
+    def has_needs(self, line: bytes) -> bool:
+        """Whether the line has one of the texts that it needs beside what the pattern reads."""
+        return not self.needs or any(text in line for text in self.needs)
 
 
 _ID = rb"(?P<id>[0-9A-Za-z][0-9A-Za-z._-]{5,127})"
 _ADDS = rb"(?P<adds>)"
+#: Looked for backwards from the literal with which the pattern begins, because literals are found fast.
+_VERB = rb"(?P<verb>ADD|DEL) (?:starting|finished) CNI request "
 #: What a kubelet writes behind "RunPodSandbox from runtime service failed", with the same error in it.
 _REPEATS = (b"Failed to create sandbox for pod", b"CreatePodSandbox for pod failed", b"Error syncing pod")
 #: "sandbox" and "Sandbox". One word for several rules is one search less.
@@ -68,9 +81,11 @@ RULES: tuple[Rule, ...] = (
         name="multus",
         gives=OPERATION,
         source="multus",
+        fails=NETWORK,
+        repeats=_REPEATS,
         words=(b"CNI request",),
         pattern=re.compile(
-            rb'(?P<verb>ADD|DEL) (?:starting|finished) CNI request ContainerID:"' + _ID + rb'"'
+            rb'CNI request ContainerID:"(?<=' + _VERB + rb'ContainerID:")' + _ID + rb'"'
             rb"(?:.*, err: (?!<nil>)(?P<failed>.))?"
         ),
     ),
@@ -78,10 +93,11 @@ RULES: tuple[Rule, ...] = (
         name="ovnkube",
         gives=OPERATION,
         source="ovnkube",
+        fails=NETWORK,
+        repeats=_REPEATS,
         words=(b"CNI request",),
         pattern=re.compile(
-            rb"(?P<verb>ADD|DEL) (?:starting|finished) CNI request \[[^ \]]+ " + _ID + rb"[ \]]"
-            rb"(?:.*, err (?!<nil>)(?P<failed>.))?"
+            rb"CNI request \[(?<=" + _VERB + rb"\[)[^ \]]+ " + _ID + rb"[ \]](?:.*, err (?!<nil>)(?P<failed>.))?"
         ),
     ),
     Rule(
@@ -133,7 +149,7 @@ RULES: tuple[Rule, ...] = (
         gives=OPERATION,
         source="embedded node",
         words=(b" ADD ", b" DEL "),
-        pattern=re.compile(rb"^(?P<epoch>\d{9,10}) (?P<verb>ADD|DEL) " + _ID + rb" (?:0|(?P<failed>\d+))\r?$"),
+        pattern=re.compile(rb"^" + network.OPERATION + rb"\r?$"),
         files=re.compile(r"operations[^/]*\.log$"),
     ),
     Rule(
@@ -156,14 +172,21 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        name="network of a pod not set up",
+        name="network of a pod not set up, as the plug-in says",
         gives=ERROR,
         kind=NETWORK,
         repeats=_REPEATS,
-        words=(b"CNI request", *_SANDBOX),
-        pattern=re.compile(
-            rb"failed \(add\)|CNI request failed with status|ADD finished CNI request .*, err:? (?!<nil>)"
-        ),
+        words=(b"failed (add)",),
+        needs=(b"CNI request", *_SANDBOX),
+        pattern=re.compile(rb"failed \(add\)"),
+    ),
+    Rule(
+        name="network of a pod not set up, as the one who asked says",
+        gives=ERROR,
+        kind=NETWORK,
+        repeats=_REPEATS,
+        words=(b"CNI request",),
+        pattern=re.compile(rb"CNI request failed with status"),
     ),
     Rule(
         name="annotations waited for too long",
@@ -290,8 +313,19 @@ def _words(given: Any, *, where: str) -> tuple[bytes, ...]:
     return tuple(one.encode() for one in words)
 
 
-def verb_of(rule: Rule, found: re.Match[bytes]) -> int | None:
-    """ADD or DEL; None if the verb is neither."""
-    if "verb" in rule.pattern.groupindex:
-        return _VERBS.get(found["verb"].upper())
-    return ADD if "adds" in rule.pattern.groupindex else DEL
+#: What an operation's pattern found: the container's id, the verb's word, and what tells that it failed.
+Found: TypeAlias = "tuple[bytes, bytes | None, bytes | None]"
+
+
+def request_in(rule: Rule) -> Callable[[re.Match[bytes]], Found]:
+    """A function that takes out of a match what an operation's rule found."""
+    groups = rule.pattern.groupindex
+    container, verb, failed = groups["id"], groups.get("verb"), groups.get("failed")
+    if verb and failed:
+        return methodcaller("group", container, verb, failed)
+    if verb:
+        return lambda match: (match[container], match[verb], None)
+    word = b"ADD" if "adds" in groups else b"DEL"
+    if failed:
+        return lambda match: (match[container], word, match[failed])
+    return lambda match: (match[container], word, None)

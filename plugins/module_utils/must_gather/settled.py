@@ -46,8 +46,7 @@ def settle(tally: Tally) -> Settled:
             settled.operations[source] = requests
             continue
         whole = settled.operations.setdefault(source, Requests())
-        for stamp, _verb, failed, key in requests:
-            whole.see(key, moved(stamp), failed)
+        whole.merge(requests, moved)
     for (kind, source, dated), stamps in tally.errors.items():
         known = settled.errors.setdefault(kind, {}).setdefault(source, array("I"))
         known.extend(at(stamp, dated) for stamp in stamps)

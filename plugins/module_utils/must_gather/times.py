@@ -23,11 +23,11 @@ MAX_STAMP = 2**31 - 1
 #: What a time is looked for in: the first bytes of a line.
 _HEAD = 200
 _LEAP = 2000
-_ISO = rb"(\d{4}-\d\d-\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,]\d{1,9})?(Z|[+-]\d\d:?\d\d)?"
+_ISO = rb"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,]\d{1,9})?(Z|[+-]\d\d:?\d\d)?"
 _LEADING = re.compile(_ISO)
-_NAMED = re.compile(rb'(?:time|ts)="' + _ISO)
-_JOURNAL = re.compile(rb"([A-Z][a-z]{2}) ([ 0-3]\d) (\d\d):(\d\d):(\d\d)")
-_KLOG = re.compile(rb"(?:^|\s)[IWEF](\d\d)(\d\d) (\d\d):(\d\d):(\d\d)\.\d")
+_NAMED = re.compile(rb't(?:ime|s)="' + _ISO)
+_JOURNAL = re.compile(rb"[A-Z][a-z]{2} [ 0-3]\d \d\d:\d\d:\d\d")
+_KLOG = re.compile(rb"(?:^|\s)[IWEF](\d\d\d\d \d\d:\d\d:\d\d)\.\d")
 _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 
 
@@ -39,36 +39,60 @@ class Stamp(NamedTuple):
     zone: str = ""
 
 
+#: Bytes of a time of which nothing follows: "2025-04-19T19:19:58Z".
+WHOLE_TIME = 20
+_WHOLE = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ")
+
+
+def begins_with_whole_time(line: bytes) -> bool:
+    """Whether the line's first bytes alone say when it was written."""
+    return _WHOLE.match(line) is not None
+
+
 def stamp_of(line: bytes) -> Stamp | None:
     """When the line was written; None if it does not say."""
-    head = line[:_HEAD]
     # A time with year and zone behind a journal's short one says the same, and more.
-    found = _LEADING.match(head) or _NAMED.search(head)
+    found = _LEADING.match(line, 0, _HEAD) or _NAMED.search(line, 0, _HEAD)
     if found:
         return _with_year(*found.groups())
-    found = _JOURNAL.match(head)
-    if found and found[1] in _MONTHS:
-        return _without_year(_MONTHS.index(found[1]) + 1, int(found[2]), *found.groups()[2:])
-    found = _KLOG.search(head)
-    return _without_year(int(found[1]), int(found[2]), *found.groups()[2:]) if found else None
+    found = _JOURNAL.match(line)
+    if found and line[:3] in _MONTHS:
+        return _of_journal(found[0])
+    found = _KLOG.search(line, 0, _HEAD)
+    return _of_klog(found[1]) if found else None
 
 
-def _with_year(day: bytes, hours: bytes, minutes: bytes, seconds: bytes, zone: bytes | None) -> Stamp | None:
-    start = _day(day)
+# Lines of one second have the same time: few are new.
+@lru_cache(maxsize=4096)
+def _with_year(text: bytes, zone: bytes | None) -> Stamp | None:
+    start = _day(text[:10])
     offset = _offset(zone) if zone else 0
     if start is None or offset is None:
         return None
-    stamp = start + _clock(hours, minutes, seconds) - offset
+    stamp = start + _clock(text[11:]) - offset
     return Stamp(stamp, True, zone.decode() if zone and offset else "") if 0 <= stamp <= MAX_STAMP else None
 
 
-def _without_year(month: int, day: int, hours: bytes, minutes: bytes, seconds: bytes) -> Stamp | None:
+@lru_cache(maxsize=4096)
+def _of_journal(text: bytes) -> Stamp | None:
+    """The stamp of "Apr 19 22:00:00"."""
+    return _without_year(_MONTHS.index(text[:3]) + 1, int(text[4:6]), text[7:])
+
+
+@lru_cache(maxsize=4096)
+def _of_klog(text: bytes) -> Stamp | None:
+    """The stamp of "0419 22:00:00"."""
+    return _without_year(int(text[:2]), int(text[2:4]), text[5:])
+
+
+def _without_year(month: int, day: int, clock: bytes) -> Stamp | None:
     start = _day(b"%d-%02d-%02d" % (_LEAP, month, day))
-    return None if start is None else Stamp(start + _clock(hours, minutes, seconds), False)
+    return None if start is None else Stamp(start + _clock(clock), False)
 
 
-def _clock(hours: bytes, minutes: bytes, seconds: bytes) -> int:
-    return int(hours) * 3600 + int(minutes) * 60 + int(seconds)
+def _clock(text: bytes) -> int:
+    """Seconds of "22:00:00"."""
+    return int(text[:2]) * 3600 + int(text[3:5]) * 60 + int(text[6:])
 
 
 @lru_cache(maxsize=4096)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.must_gather import rules as room
+from ansible_collections.kubestress.core.plugins.module_utils.must_gather.lines import LogReader
 from ansible_collections.kubestress.core.plugins.module_utils.must_gather.requests import ADD, DEL
 from ansible_collections.kubestress.core.plugins.module_utils.must_gather.rules import (
+    VERBS,
     RuleBook,
     RuleError,
+    request_in,
     user_rules,
-    verb_of,
 )
+from ansible_collections.kubestress.core.plugins.module_utils.must_gather.tally import Tally
 from helpers import gather_maker as maker
 
 CID = "0f1e2d3c" * 8
@@ -65,7 +69,8 @@ def matches(line: str, gives: str) -> list[tuple[room.Rule, Any]]:
     found: dict[str, tuple[room.Rule, Any]] = {}
     for word, led in RuleBook().for_file("current.log"):
         for rule in led:
-            match = rule.pattern.search(line.encode()) if word in line.encode() else None
+            text = line.encode()
+            match = rule.pattern.search(text) if word in text and rule.has_needs(text) else None
             if match and rule.gives == gives:
                 found[rule.name] = (rule, match)
     return list(found.values())
@@ -74,14 +79,29 @@ def matches(line: str, gives: str) -> list[tuple[room.Rule, Any]]:
 @pytest.mark.parametrize("line", OPERATIONS)
 def test_operation(line: str) -> None:
     ((rule, match),) = matches(line, room.OPERATION)
-    failed = "failed" in rule.pattern.groupindex and bool(match["failed"])
-    assert (rule.source, verb_of(rule, match), failed) == OPERATIONS[line]
-    assert match["id"] == CID.encode()
+    container, word, failed = request_in(rule)(match)
+    assert word is not None
+    assert (rule.source, VERBS[word], bool(failed)) == OPERATIONS[line]
+    assert container == CID.encode()
 
 
 @pytest.mark.parametrize("line", ERRORS)
 def test_error(line: str) -> None:
     assert {rule.kind for rule, _match in matches(line, room.ERROR)} == ERRORS[line]
+    tally = Tally()
+    LogReader("current.log", RuleBook(), tally).read(io.BytesIO(f"2025-04-19T22:00:00Z {line}\n".encode()))
+    counted = {} if "Error syncing pod" in line else dict.fromkeys(ERRORS[line], 1)
+    assert {kind: len(stamps) for (kind, _source, _dated), stamps in tally.errors.items()} == counted
+
+
+@pytest.mark.parametrize("make", [maker.multus, maker.ovnkube])
+def test_an_add_that_ended_with_an_error_is_a_network_failure_once(make: Any) -> None:
+    error = 'plugin type="x" failed (add): CNI request failed with status 400'
+    lines = [make(WHEN, verb, "finished", CID, error=error) for verb in ("ADD", "ADD")]
+    tally = Tally()
+    LogReader("current.log", RuleBook(), tally).read(io.BytesIO(maker.text(lines)))
+    assert [(kind, len(stamps)) for (kind, _source, _dated), stamps in tally.errors.items()] == [(room.NETWORK, 2)]
+    assert tally.read.total() == 2
 
 
 def test_words_are_in_every_line_that_a_pattern_reads() -> None:
