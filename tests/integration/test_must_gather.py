@@ -55,7 +55,8 @@ def test_check_mode_writes_nothing(cluster_free_playbook: Any, outage: Path, tmp
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({}, "must_gather_path: none is given; name one, as in -e must_gather_path=…"),
+        ({"must_gather_collect": "false"}, "must_gather_path: none is given; name one, as in -e must_gather_path=…"),
+        ({"kubestress_kubeconfig": "nowhere"}, "kubeconfig: no file at nowhere"),
         ({"must_gather_path": "nowhere"}, "path (must_gather_path): cannot read"),
         ({"must_gather_path": "."}, "is no gather: neither it nor a folder in it has cluster-scoped-resources"),
         ({"must_gather_path": ".", "must_gather_window": -5}, "must_gather_window: -5 is not allowed; it must be 1 to"),

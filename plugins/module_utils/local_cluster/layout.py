@@ -67,9 +67,14 @@ class Layout:
         """Files of the real node: images, volumes, scripts."""
         return self.root / "node"
 
+    @property
+    def logs(self) -> Path:
+        """The parts' logs."""
+        return self.root / "logs"
+
     def log(self, part: str) -> Path:
         """The log of one part."""
-        return self.root / "logs" / f"{part}.log"
+        return self.logs / f"{part}.log"
 
     def pid_file(self, part: str) -> Path:
         """The file with the process of one part."""
@@ -94,5 +99,5 @@ class Layout:
         """Create the folders, readable by this user only, because they contain keys."""
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.marker.touch()
-        for folder in (self.pki, self.config, self.root / "logs", self.root / "run"):
+        for folder in (self.pki, self.config, self.logs, self.root / "run"):
             folder.mkdir(exist_ok=True, mode=0o700)

@@ -74,6 +74,7 @@ class RealTier:
                 *("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
                 *("sh", str(self.files.scripts / "init.sh")),
                 *(str(self.files.ready), str(own_pid_max), f"{self.cgroup}/{SYSTEM_CGROUP}"),
+                *(str(self.layout.logs), str(self.files.cni_operations)),
                 *sorted(str(folder) for folder in visible),
             ),
             ready_file=self.files.ready,
@@ -180,6 +181,9 @@ class RealTier:
         cgroups.create(self.cgroup, SYSTEM_CGROUP)
         cgroups.limit_processes(self.cgroup, self._max_processes())
         self.files.ready.unlink(missing_ok=True)
+        # So that a node without pods shows an empty log rather than none.
+        self.files.cni_operations.parent.mkdir(parents=True, exist_ok=True)
+        self.files.cni_operations.touch()
 
     def _max_processes(self) -> int:
         """The limit on processes and threads of the whole node."""

@@ -3,10 +3,10 @@
 # kills every process of the pid namespace; with the last one the mounts and the network go. Nothing can stay behind.
 #
 # Arguments: the file to make when ready, the pid_max of this pid namespace (0 leaves it), the cgroup of the node's own
-# processes, and then the folders that have to stay visible.
+# processes, the folder of the parts' logs, the log of the network plug-in, and then the folders that have to stay visible.
 set -eu
-ready=$1 pid_max=$2 cgroup=$3
-shift 3
+ready=$1 pid_max=$2 cgroup=$3 logs=$4 operations=$5
+shift 5
 
 sh "${0%/*}/cgroup.sh" "$cgroup" $$
 mount --make-rprivate /
@@ -30,6 +30,12 @@ for folder; do
     fi
     count=$((count + 1))
 done
+
+# Its kubelet shows what lies in /var/log, as on any node: so a must-gather, and a run, find the logs of the node there.
+mkdir /var/log/kubestress-node
+mount --bind "$logs" /var/log/kubestress-node
+: >>"$operations"
+ln -s "$operations" /var/log/operations.log
 
 # The kubelet sets these for the whole machine where they differ. It finds here what it wants and leaves them alone.
 mkdir /run/sysctl
