@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .latency import LatencySketch, middle_of
@@ -156,6 +156,23 @@ class Timeline:
         self._latencies = [_packed(buckets) for buckets in merged]
         self.bin_seconds *= 2
 
+    def recent_p99(self, now: float, seconds: float, *, newer_than: float) -> tuple[int, float | None]:
+        """Of the bins that reach into the last `seconds`: how many attempts ended, and in how many seconds 99 %.
+
+        Only bins that began within the last `newer_than` seconds count. None where no attempt ended.
+        """
+        self.advance(now)
+        buckets = dict(self._buckets) if self._bin_start >= now - newer_than else {}
+        begin = self._bin_start
+        for packed in reversed(self._latencies):
+            end, begin = begin, begin - self.bin_seconds
+            if end <= now - seconds or begin < now - newer_than:
+                break
+            for bucket, count in zip(packed[::2], packed[1::2], strict=True):
+                buckets[bucket] = buckets.get(bucket, 0) + count
+        value = _percentile(sorted(buckets.items()), sum(buckets.values()), 99)
+        return sum(buckets.values()), value
+
     # -- results -----------------------------------------------------------------------------------------------------
 
     def series(self, now: float) -> dict[str, list[float | int | None]]:
@@ -202,11 +219,16 @@ def _percentiles(buckets: Mapping[int, int]) -> dict[str, float | None]:
     ordered = sorted(buckets.items())
     row: dict[str, float | None] = {}
     for percent in (50, 99):
-        rank, seen, value = math.ceil(count * percent / 100), 0, None
-        for bucket, number in ordered:
-            seen += number
-            if seen >= rank:
-                value = round(middle_of(bucket) * 1000, 3)
-                break
-        row[f"latency_p{percent}_ms"] = value
+        value = _percentile(ordered, count, percent)
+        row[f"latency_p{percent}_ms"] = None if value is None else round(value * 1000, 3)
     return row
+
+
+def _percentile(ordered: Iterable[tuple[int, int]], count: int, percent: float) -> float | None:
+    """In seconds, of buckets with their counts, the fastest first, and the sum of the counts."""
+    rank, seen = math.ceil(count * percent / 100), 0
+    for bucket, number in ordered:
+        seen += number
+        if seen >= rank:
+            return middle_of(bucket)
+    return None

@@ -174,9 +174,16 @@ class NodeLoad:
     threads_cause: str | None = "cAdvisor was not asked"
     max_threads: int | None = None
     pod_pids_limit: int | None = None
+    threads_low: int | None = None
     peaks: dict[str, float] = field(default_factory=dict)
     series: Series = field(default_factory=Series)
     conditions: Conditions = field(default_factory=Conditions)
+
+    def observe_builds(self, summary: Summary, build_pods: int) -> None:
+        """Take in how many build pods are in a summary: their most, and the threads while there were fewest of them."""
+        self.peaks["build_pods"] = max(build_pods, self.peaks.get("build_pods", 0))
+        if summary.threads is not None:
+            self.threads_low = min(summary.threads, self.threads_low or summary.threads)
 
     def observe(self, seconds: float, summary: Summary) -> bool:
         """Take in a summary, read at a time in seconds; False where it has no figure at all, and is no sample."""
@@ -241,6 +248,8 @@ class NodeLoad:
             "cpu_cores_peak": None if cores is None else round(cores, 3),
             "memory_bytes_peak": self.peaks.get("memory_bytes"),
             "pods_peak": self.peaks.get("pods"),
+            "build_pods_peak": self.peaks.get("build_pods"),
+            "threads_low": self.threads_low,
             "conditions": self.conditions.periods() if self.conditions.were_read else None,
             "conditions_cause": self.conditions_cause,
         }

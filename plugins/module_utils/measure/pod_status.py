@@ -16,6 +16,18 @@ from .events import FORK_FAILED, fork_failure
 _GROUP_OF_OWNER = {"ReplicaSet": "stateless", "StatefulSet": "stateful", "Job": "job"}
 #: Waiting reasons of a container that has not been started yet.
 _PATIENT = frozenset({"", "ContainerCreating", "PodInitializing"})
+#: Waiting reasons of a container whose image the node does not have and does not get.
+IMAGE_PULLS = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "ErrImageNeverPull",
+        "InvalidImageName",
+        "ImageInspectError",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    }
+)
 GROUPS = ("stateless", "stateful", "job", "other")
 
 
@@ -119,6 +131,34 @@ def is_held_up(pod: Mapping[str, Any]) -> bool:
         if condition.get("type") == "PodScheduled":
             return bool(condition.get("status") == "False")
     return False
+
+
+def waiting_state(pod: Mapping[str, Any]) -> tuple[str, str] | None:
+    """(reason, message) of the first container that waits for more than its turn; None where none does."""
+    status = pod.get("status") or {}
+    for part in ("initContainerStatuses", "containerStatuses"):
+        for container in status.get(part) or ():
+            waiting = (container.get("state") or {}).get("waiting")
+            if waiting and (reason := waiting.get("reason") or "") not in _PATIENT:
+                return reason, waiting.get("message") or ""
+    return None
+
+
+def last_reasons(pod: Mapping[str, Any]) -> str:
+    """How containers of a pod last ended, each reason once, such as "OOMKilled"; empty where the status is silent."""
+    ends = (last_end(status) for status in containers_of(pod))
+    return ", ".join(dict.fromkeys(end[1] for end in ends if end is not None and end[1]))
+
+
+def is_disturbed(pod: Mapping[str, Any]) -> bool:
+    """Whether somebody deletes the pod: how it ends then says nothing of its node.
+
+    Evictions and preemptions are deletions too, and have the condition DisruptionTarget, which tells them apart.
+    """
+    if not pod["metadata"].get("deletionTimestamp"):
+        return False
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return not any(one.get("type") == "DisruptionTarget" and one.get("status") == "True" for one in conditions)
 
 
 def failure_reason(pod: Mapping[str, Any]) -> tuple[str, str]:

@@ -39,7 +39,8 @@ KEPT_WORST = 10
 class PodStart:
     """A pod on its way to Ready. Times of the pod are seconds since 1970; `seen` is monotonic, None if listed.
 
-    `obstacle` is the newest cause that was more than waiting for its turn, `held_up` whether it is in force.
+    `obstacle` is the newest cause that was more than waiting for its turn, `held_up` whether it is in force. `told`:
+    the reasons for which a container waited that others have been told of.
     """
 
     namespace: str
@@ -57,6 +58,7 @@ class PodStart:
     reported: bool = False
     held_up: bool = False
     obstacle: str = ""
+    told: tuple[str, ...] = ()
 
     @property
     def total(self) -> int | None:

@@ -7,12 +7,24 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from .latency import LatencySketch
-from .pod_status import GROUPS, Counted, Restarts, controller_of, epoch, failure_reason, group_of
+from .pod_status import (
+    GROUPS,
+    IMAGE_PULLS,
+    Counted,
+    Restarts,
+    controller_of,
+    epoch,
+    failure_reason,
+    group_of,
+    is_disturbed,
+    last_reasons,
+    waiting_state,
+)
 from .pod_times import PodStart, StartBook
 
 #: Failed pods kept by name per namespace; all of them are in failures.jsonl.
@@ -30,6 +42,13 @@ class _LivePod:
     node: str | None = None
     running: bool = False
     counted: Counted | None = None
+
+
+#: Ways in which a pod is in trouble: it has ended in phase Failed, a container waits for what it does not get, or one
+#: was started again.
+FAILED, WAITING, RESTARTED = "failed", "waiting", "restarted"
+#: Called with the way, the pod, a short word for the cause and a text.
+OnTrouble = Callable[[str, Mapping[str, Any], str, str], None]
 
 
 @dataclass(slots=True, frozen=True)
@@ -79,6 +98,8 @@ class PodBook:
         self._ended: set[int] = set()
         #: Those that any pod was in.
         self.namespaces: set[str] = set()
+        #: Is told of pods in trouble as it begins; what a list shows has happened before.
+        self.on_trouble: OnTrouble | None = None
 
     def observe(self, kind: str, pod: Mapping[str, Any], *, from_list: bool = False) -> FailedPod | None:
         """Take in one event (`kind`: ADDED, MODIFIED, DELETED). Returns the pod's failure when this event shows it."""
@@ -104,7 +125,7 @@ class PodBook:
             self._live[uid] = live
             self.namespaces.add(pod["metadata"]["namespace"])
             self._count_active(live, 0 if was_over else +1)
-        self._take_status(uid, live, pod)
+        self._take_status(uid, live, pod, from_list=from_list)
         self._count_running(live, phase == "Running")
         if not ended and kind != "DELETED":
             return None
@@ -115,7 +136,10 @@ class PodBook:
         self._ended.add(hash(uid))
         self._count_active(live, 0 if was_over else -1)
         self._leave_node(live)
-        return self._end(pod, phase) if ended else None
+        failure = self._end(pod, phase) if ended else None
+        if failure is not None and self.on_trouble is not None and not from_list and not is_disturbed(pod):
+            self.on_trouble(FAILED, pod, failure.reason, failure.message)
+        return failure
 
     @property
     def restarts(self) -> int:
@@ -225,7 +249,7 @@ class PodBook:
             if not self._active_of_job[live.job]:
                 del self._active_of_job[live.job]
 
-    def _take_status(self, uid: str, live: _LivePod, pod: Mapping[str, Any]) -> None:
+    def _take_status(self, uid: str, live: _LivePod, pod: Mapping[str, Any], *, from_list: bool) -> None:
         if live.node is None and (node := (pod.get("spec") or {}).get("nodeName")):
             live.node = sys.intern(node)  # pods are many, nodes are few
             self._on_nodes[live.group == "job"][live.node] += 1
@@ -233,7 +257,19 @@ class PodBook:
         if start is not None and self.starts.take(start, pod, node=live.node):
             self.starts.finish(start)
             del self._starting[uid]
-        live.counted = self.restarts_of[live.group].take(live.counted, pod)
+        counts = self.restarts_of[live.group]
+        before = counts.restarts
+        live.counted = counts.take(live.counted, pod)
+        if self.on_trouble is None or from_list:
+            return
+        if counts.restarts > before:
+            self.on_trouble(RESTARTED, pod, last_reasons(pod), "")
+        if start is not None and start.held_up and (waits := waiting_state(pod)):
+            # Each cause once, although the kubelet says it again and again, and has two words for one of them.
+            cause = "image" if waits[0] in IMAGE_PULLS else waits[0]
+            if cause not in start.told:
+                start.told += (cause,)
+                self.on_trouble(WAITING, pod, *waits)
 
     def _end(self, pod: Mapping[str, Any], phase: str) -> FailedPod | None:
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]

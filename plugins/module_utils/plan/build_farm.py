@@ -102,6 +102,11 @@ def phase_bounds(*, time_scale: float) -> list[list[float]]:
     return [[phase.shortest_seconds * time_scale, phase.longest_seconds * time_scale] for phase in PHASES]
 
 
+def busy_phase() -> int:
+    """The number of the phase, from 1, in which a build holds its processes."""
+    return next(number for number, phase in enumerate(PHASES, start=1) if phase.load == "compile")
+
+
 def shortest_build(*, time_scale: float) -> str:
     """The shortest length of a whole build as a Go duration, such as 2.9s."""
     return _go_duration(sum(_scaled_ms(phase.shortest_seconds, time_scale) for phase in PHASES))

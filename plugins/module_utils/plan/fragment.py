@@ -40,6 +40,7 @@ FRAGMENT_OPTIONS: dict[str, dict[str, Any]] = {
     "scope": {"type": "str", "choices": ["namespace", "run"]},
     "processes": {"type": "int"},
     "pod_phases": {"type": "list", "elements": "list"},
+    "busy_phase": {"type": "int"},
     "levers": {"type": "dict"},
 }
 #: For how long a fragment of Jobs may stand still, beyond its longest Job's deadline: by that deadline the Job
@@ -87,6 +88,8 @@ class Fragment:
     #: A pod's phases one after another: (shortest, longest) in seconds, each drawn evenly; empty where pods do not end
     #: or nobody knows.
     pod_phases: tuple[tuple[float, float], ...] = ()
+    #: In which of them, counted from 1, a pod has its `processes`; 0 where nobody knows.
+    busy_phase: int = 0
     #: What makes this fragment smaller, for messages: of each figure the settings with their values.
     levers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: Objects of one member by (apiVersion, kind), as the first member has them.
@@ -170,6 +173,10 @@ def _fragment(entry: dict[str, Any], *, where: str, context: Context) -> Fragmen
     if members and len(members) != count:
         raise PlanError(f"{where}.members: {len(members)} entries, but count is {count}")
     wave = entry.get("wave") or {}
+    pod_phases = _phases(entry.get("pod_phases") or (), where=f"{where}.pod_phases")
+    busy_phase = _whole(entry.get("busy_phase", 0), where=f"{where}.busy_phase", least=0)
+    if busy_phase > len(pod_phases):
+        raise PlanError(f"{where}.busy_phase: {busy_phase}, but pod_phases has {len(pod_phases)} entries")
     constants = context.constants(entry.get("variables") or {})
     all_labels = {**context.labels, **run_labels(context.run_id, role)}
     varying = VARYING | {name for member in members for name in member}
@@ -189,7 +196,8 @@ def _fragment(entry: dict[str, Any], *, where: str, context: Context) -> Fragmen
             ready=bool(entry.get("ready", True)),
             expect=entry.get("expect", "normal"),
             processes=_whole(entry.get("processes", 0), where=f"{where}.processes", least=0),
-            pod_phases=_phases(entry.get("pod_phases") or (), where=f"{where}.pod_phases"),
+            pod_phases=pod_phases,
+            busy_phase=busy_phase,
             levers=_levers(entry.get("levers") or {}, where=f"{where}.levers"),
         ),
         scope=entry.get("scope"),

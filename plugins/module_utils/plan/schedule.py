@@ -31,10 +31,13 @@ class Expected:
 
     `rounds` is how often a namespace starts pods anew, one after another: each second of pod start-up adds so many
     seconds. `seconds` is the length without start-up, image pulls and queueing, the mean over the pods' drawn lengths.
+    `first_rounds` and `first_seconds` are those of the member that ends first.
     """
 
     rounds: int
     seconds: float
+    first_rounds: int = 0
+    first_seconds: float = 0.0
 
 
 def expected(
@@ -52,18 +55,27 @@ def expected(
         return Expected(rounds=0, seconds=0.0)
     lanes = min(active or len(members), len(members))
     rounds = round(_longest_lane([_rounds_of(member) for member in members], lanes=lanes))
+    first_rounds = min(_rounds_of(member) for member in members[:lanes])
     pods = sum(in_all for in_all, _at_once in members)
     if pods > _MOST_PODS:
         mean = sum(shortest + longest for shortest, longest in phases) / 2
-        return Expected(rounds=rounds, seconds=rounds * mean)
+        return Expected(
+            rounds=rounds, seconds=rounds * mean, first_rounds=first_rounds, first_seconds=first_rounds * mean
+        )
     draw = random.Random(_SEED)
-    lengths = []
+    lengths, firsts = [], []
     for _namespace in range(min(namespaces, max(1, _MOST_PODS // pods))):
         jobs = [_job_seconds(member, phases=phases, draw=draw) for member in members]
         lengths.append(_longest_lane(jobs, lanes=lanes))
+        firsts.append(min(jobs[:lanes]))
     pauses = wave_pause_seconds * ((len(members) - 1) // wave_size) if wave_size else 0.0
     # With a gate, a wave's pause passes while the gate is shut.
-    return Expected(rounds=rounds, seconds=max(lengths) + (pauses if lanes == len(members) else 0.0))
+    return Expected(
+        rounds=rounds,
+        seconds=max(lengths) + (pauses if lanes == len(members) else 0.0),
+        first_rounds=first_rounds,
+        first_seconds=min(firsts),
+    )
 
 
 def _rounds_of(member: Member) -> int:

@@ -191,6 +191,30 @@ def merged_controllers(batches: Sequence[Batch]) -> dict[str, Any] | None:
     }
 
 
+def merged_guard(batches: Sequence[Batch]) -> dict[str, Any] | None:
+    """What the guard saw: of each sign the highest figure and its first crossing; None where no batch had a guard."""
+    parts = [batch["guard"] for batch in batches if batch.get("guard")]
+    if not parts:
+        return None
+    return {
+        "action": parts[0]["action"],
+        "window_seconds": parts[0]["window_seconds"],
+        "stopped": next((one["stopped"] for one in parts if one["stopped"]), None),
+        "signs": [_merged_sign(rows) for rows in zip(*(one["signs"] for one in parts), strict=True)],
+        "sources": {
+            name: next((one["sources"][name] for one in parts if one["sources"].get(name)), None)
+            for name in parts[0]["sources"]
+        },
+    }
+
+
+def _merged_sign(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    highest = max(rows, key=lambda row: -1 if row["peak"] is None else row["peak"])
+    crossed = min((row for row in rows if row["crossed"]), key=lambda row: row["crossed"], default=highest)
+    peak = {name: highest[name] for name in ("peak", "peak_at")}
+    return {**highest, **peak, "crossed": crossed["crossed"], "cause": crossed["cause"]}
+
+
 def merged_client(batches: Sequence[Batch]) -> dict[str, Any] | None:
     """The load generator's own CPU and event loop delay; None if no batch measured it."""
     parts = [batch["client"] for batch in batches if batch.get("client")]

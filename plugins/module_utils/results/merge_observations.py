@@ -26,7 +26,8 @@ MAX_CALLS, MAX_REASONS = 200, 50
 #: Nodes in a summary, those closest to their limits first.
 MAX_NODES = 50
 _PEAKS = (
-    "threads_peak", "pod_threads_peak", "pod_processes_peak", "cpu_cores_peak", "memory_bytes_peak", "pods_peak"
+    "threads_peak", "pod_threads_peak", "pod_processes_peak", "cpu_cores_peak", "memory_bytes_peak", "pods_peak",
+    "build_pods_peak",
 )  # fmt: skip
 _LIMITS = ("max_threads", "pod_pids_limit")
 
@@ -217,6 +218,8 @@ def merged_processes(observations: Sequence[Observation]) -> dict[str, Any]:
         "max": max(one["max"] for one in counted),
         "samples": sum(one["samples"] for one in counted),
         "source": counted[0]["source"],
+        "first": min((one["first"] for one in counted if one.get("first")), default=None),
+        "interval_seconds": largest(one.get("interval_seconds") for one in counted),
     }
     return {"per_build_pod": merged}
 
@@ -256,6 +259,7 @@ def _node(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "cause": None if samples else causes_of(rows),
         **{name: _last([row.get(name) for row in rows]) for name in _LIMITS},
         **{name: largest(row.get(name) for row in rows) for name in _PEAKS},
+        "threads_low": min((row["threads_low"] for row in rows if row.get("threads_low") is not None), default=None),
         # Two observers at once saw the same conditions. None means that the Node could not be read.
         "conditions": [one for at, one in enumerate(conditions) if one not in conditions[:at]] if read else None,
     }

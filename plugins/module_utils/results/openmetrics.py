@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .times import epoch_seconds, seconds_between
-from .verdict import ABORTED, FAILED, PASSED, level_name
+from .verdict import ABORTED, FAILED, PASSED, STOPPED_BY, level_name
 
 Summary = Mapping[str, Any]
 
@@ -67,7 +67,18 @@ def openmetrics_text(summary: Mapping[str, Any]) -> str:
 
 def families_of(summary: Summary) -> Iterator[Family]:
     """All families, also those without samples."""
-    for part in (_run, _requests, _rate, _client, _jobs_and_pods, _connectivity, _service_levels, _server, _nodes):
+    for part in (
+        _run,
+        _requests,
+        _rate,
+        _client,
+        _guard,
+        _jobs_and_pods,
+        _connectivity,
+        _service_levels,
+        _server,
+        _nodes,
+    ):
         yield from part(summary)
 
 
@@ -104,6 +115,8 @@ def _run(summary: Summary) -> Iterator[Family]:
     yield _gauge("run_verdict", "1 for the verdict of the run, 0 for the others.", verdicts)
     trust = _states("trust", _TRUST, summary["validity"]["trust"])
     yield _gauge("run_trust", "1 for the trust in the figures, 0 for the other levels.", trust)
+    by = _states("by", STOPPED_BY, summary.get("stopped_by") or "")
+    yield _gauge("run_stopped_by", "1 for who or what ended the run before its work was done, 0 for the others.", by)
     started, finished = summary["started"], summary["finished"]
     yield _one("run_start_timestamp_seconds", "When the run started.", epoch_seconds(started))
     yield _one("run_end_timestamp_seconds", "When the run ended.", epoch_seconds(finished))
@@ -156,6 +169,14 @@ def _client(summary: Summary) -> Iterator[Family]:
     client = summary["client"] or {}
     yield _one("client_cpu_seconds", "CPU time of the load generator.", client.get("cpu_seconds"))
     yield _one("client_busy_seconds", "Seconds in which the load generator was saturated.", client.get("busy_seconds"))
+
+
+def _guard(summary: Summary) -> Iterator[Family]:
+    signs = (summary.get("guard") or {}).get("signs") or ()
+    highest = [Sample({"sign": one["name"], "unit": one["unit"]}, one["peak"]) for one in signs]
+    yield _gauge("guard_highest", "The highest figure of each sign that the guard looked for, in its unit.", highest)
+    limits = [Sample({"sign": one["name"], "unit": one["unit"]}, one["threshold"]) for one in signs]
+    yield _gauge("guard_threshold", "The figure of each sign from which on the guard acts, in its unit.", limits)
 
 
 def _jobs_and_pods(summary: Summary) -> Iterator[Family]:

@@ -17,9 +17,11 @@ from ..measure.recorder import now_rfc3339
 from ..measure.sli import service_levels
 from ..measure.validity import validity_of
 from .evidence import SCHEMA, Evidence
+from .expected import expected_and_seen
 from .merge import (
     merged_client,
     merged_controllers,
+    merged_guard,
     merged_jobs,
     merged_namespaces,
     merged_objects,
@@ -30,8 +32,9 @@ from .merge import (
     merged_statefulsets,
 )
 from .merge_connectivity import merged_connectivity
+from .merge_network import merged_network
 from .merge_observations import merged_api_server, merged_events, merged_nodes, merged_processes, merged_skew
-from .verdict import verdict_of
+from .verdict import RUNNING, stopped_by, verdict_of
 
 Summary = Mapping[str, Any]
 
@@ -46,17 +49,20 @@ _FAILED_PODS = 5
 _ROWS = 20
 
 
-def build_summary(evidence: Evidence, *, error: str = "", slo_required: bool = False) -> dict[str, Any]:
+def build_summary(
+    evidence: Evidence, *, error: str = "", slo_required: bool = False, running: bool = False
+) -> dict[str, Any]:
     """The document of summary.json.
 
     `error` is what ended the play early; if it is empty, the one that an earlier report kept in run.json counts.
-    `slo_required`: a missed service level fails the run.
+    `slo_required`: a missed service level fails the run. `running`: the run goes on, so there is no verdict yet, and
+    measurements without an end are as they should be; such a summary is for the page alone and is never written.
     """
     run, batches = evidence.run, evidence.batches
     error = error or str((run.get("ended") or {}).get("error") or "")
     refusals = (run.get("preflight") or {}).get("problems") or ()
     # If the play ended with an error, "nothing was measured" adds nothing to it.
-    stopped = [] if error and not batches and not evidence.observations else evidence.stopped
+    stopped = [] if running or (error and not batches and not evidence.observations) else evidence.stopped
     summary: dict[str, Any] = {
         "schema": SCHEMA,
         "run_id": run["run_id"],
@@ -64,10 +70,12 @@ def build_summary(evidence: Evidence, *, error: str = "", slo_required: bool = F
         "profile": run.get("profile"),
         "verdict": "",
         "reasons": [],
+        "stopped_by": None if running else stopped_by(batches),
         "started": run.get("started") or _first_start(evidence),
-        "finished": _finished(evidence, cut_short=bool(stopped or error)),
+        "finished": None if running else _finished(evidence, cut_short=bool(stopped or error)),
         "settings_hash": run.get("settings_hash"),
         **_figures(evidence),
+        "expected": None,
         "slo": [],
         "validity": {},
         "phases": [
@@ -76,18 +84,21 @@ def build_summary(evidence: Evidence, *, error: str = "", slo_required: bool = F
             for phase in batch.get("phases", ())
         ],
     }
+    summary["expected"] = expected_and_seen(evidence, summary)
     summary["slo"] = service_levels(summary["api_server"], summary["pods"]["startup"])
-    summary["verdict"], summary["reasons"] = verdict_of(
-        summary,
-        batches,
-        stopped=stopped,
-        # The message of a refusal is shortened for the screen.
-        errors=[f"preflight: {text}" for text in refusals if error.startswith("preflight: ")] or [error],
-        slo_required=slo_required,
-    )
-    summary["validity"] = validity_of(
-        summary, broken=[*stopped, *evidence.doubts], warnings=warnings_of(evidence), kinds=_node_kinds(run)
-    )
+    if running:
+        summary["verdict"] = RUNNING
+    else:
+        summary["verdict"], summary["reasons"] = verdict_of(
+            summary,
+            batches,
+            stopped=stopped,
+            # The message of a refusal is shortened for the screen.
+            errors=[f"preflight: {text}" for text in refusals if error.startswith("preflight: ")] or [error],
+            slo_required=slo_required,
+        )
+    broken = [] if running else [*stopped, *evidence.doubts]
+    summary["validity"] = validity_of(summary, broken=broken, warnings=warnings_of(evidence), kinds=_node_kinds(run))
     return summary
 
 
@@ -100,6 +111,7 @@ def _figures(evidence: Evidence) -> dict[str, Any]:
         "rate": merged_rate(loads),
         "outages": merged_outages(batches),
         "controllers": merged_controllers(batches),
+        "guard": merged_guard(batches),
         "client": merged_client(batches),
         "jobs": merged_jobs(loads),
         "statefulsets": merged_statefulsets(loads),
@@ -108,6 +120,7 @@ def _figures(evidence: Evidence) -> dict[str, Any]:
         "processes": merged_processes(observations),
         "api_server": merged_api_server(observations),
         "nodes": merged_nodes(observations),
+        "network_operations": merged_network(observations),
         "events": merged_events(observations),
         "skew": merged_skew(observations),
         "namespaces": merged_namespaces(batches),
@@ -194,6 +207,7 @@ def _shorter_lists(summary: Summary) -> dict[str, Any]:
     for part, names in (
         ("api_server", ("sli", "etcd", "flow_control")),
         ("nodes", ("nodes",)),
+        ("network_operations", ("hours", "minutes")),
         ("events", ("warnings",)),
         ("outages", ("list",)),
         ("controllers", ("silences",)),

@@ -13,6 +13,7 @@ from typing import Any
 
 from .evidence import SCHEMA, Document, Evidence, roles_of
 from .merge import largest, total
+from .merge_network import network_series
 from .merge_observations import apart, observed_span
 from .times import epoch_seconds
 
@@ -43,6 +44,7 @@ def build_timeline(evidence: Evidence) -> dict[str, Any]:
         "load": merged_load(evidence.loads, origin=origin),
         "api_server": _api_server(evidence.observations, origin=origin),
         "nodes": _nodes(evidence.observations, origin=origin),
+        "network_operations": network_series(evidence.observations, origin=origin),
     }
 
 

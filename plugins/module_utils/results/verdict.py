@@ -20,6 +20,12 @@ from .evidence import roles_of
 from .merge import Batch, done_of
 
 PASSED, FAILED, ABORTED = "passed", "failed", "aborted"
+#: Of a batch that left no end: its process was killed, or the whole machine is gone.
+KILLED = "killed"
+#: Who or what can end a run before its work is done. The batch itself notes all but the last.
+STOPPED_BY = ("guard", "signal", "deletion", "outage", "time", "playbook", "error", KILLED)
+#: Of a run that goes on; never in summary.json.
+RUNNING = "running"
 #: Suites of promises.
 OBJECTS, JOBS, SERVICE_LEVELS = "objects", "jobs", "service levels"
 #: Reasons that name objects, and the objects that each names. All of them are in failures.jsonl.
@@ -180,6 +186,14 @@ def verdict_of(
     if aborted:
         return ABORTED, [*aborted, *broken]
     return (FAILED, broken) if broken else (PASSED, [])
+
+
+def stopped_by(batches: Sequence[Batch]) -> str | None:
+    """Who or what ended the run before its work was done, one of STOPPED_BY; None if nobody, or before it began."""
+    for batch in batches:
+        if word := batch.get("stopped_by") or (None if batch.get("finished") else KILLED):
+            return str(word)
+    return None
 
 
 def _one_line(text: Any) -> str:

@@ -18,6 +18,16 @@ _SENTENCES = {
     "failed": "The run finished, but not everything that the settings asked for happened.",
     "aborted": "The run did not finish.",
 }
+#: The same for a run whose end somebody or something has caused.
+_STOPPED = {
+    "guard": "The guard stopped the run at a sign of ill health.",
+    "signal": "The run was interrupted.",
+    "deletion": "The run stopped because somebody else deleted objects of it.",
+    "outage": "The run stopped because the API server could not be reached for too long.",
+    "time": "The run stopped because its time was over.",
+    "playbook": "The run stopped because the playbook that wanted it was gone.",
+    "killed": "The run was killed.",
+}
 #: Share of retried attempts above which they are worth a warning; a busy server always causes a few.
 _MANY_RETRIES = 0.01
 
@@ -30,7 +40,7 @@ def head_of(summary: Mapping[str, Any], run: Mapping[str, Any]) -> Head:
         doubts = ["The nodes are simulated: their pods ran nothing, so figures of their load mean nothing."]
     return Head(
         verdict=summary["verdict"],
-        sentence=_SENTENCES.get(summary["verdict"], ""),
+        sentence=_STOPPED.get(str(summary.get("stopped_by")), _SENTENCES.get(summary["verdict"], "")),
         reasons=list(summary.get("reasons") or ()),
         trust=at(summary, "validity", "trust") or NO_DATA,
         doubts=doubts,
@@ -63,13 +73,19 @@ def _objects(summary: Mapping[str, Any]) -> Figure:
     unready = [kind for kind, one in objects.items() if kind != "Job" and one.get("not_ready")]
     parts += [f"not all ready: {', '.join(unready)}"] if unready else []
     whole = done == total["requested"] and not unready
+    short = BAD if total["failed"] or not _goes_on(summary) else PLAIN
     value = f"{done:,} of {total['requested']:,}"
     return Figure(
         name=", ".join(["Objects stored", *changed]),
         value=value,
         detail=", ".join(parts),
-        tone=GOOD if whole else BAD,
+        tone=GOOD if whole else short,
     )
+
+
+def _goes_on(summary: Mapping[str, Any]) -> bool:
+    """Whether this is the page of a run that goes on, where what is not done yet is not wrong."""
+    return summary.get("verdict") == "running"
 
 
 def _rate(summary: Mapping[str, Any]) -> Figure:
@@ -139,7 +155,10 @@ def _jobs(summary: Mapping[str, Any]) -> list[Figure]:
     value = count(complete) + (f" of {asked:,}" if asked and complete is not None else "")
     over = bool(ceiling and peak is not None and peak > ceiling)
     short = bool(asked and complete is not None and complete < asked)
-    tone = FAINT if complete is None else BAD if failed or over or short else GOOD
+    if short and not failed and not over and _goes_on(summary):
+        tone = PLAIN
+    else:
+        tone = FAINT if complete is None else BAD if failed or over or short else GOOD
     return [Figure(name="Jobs complete", value=value, detail="; ".join(parts), tone=tone)]
 
 

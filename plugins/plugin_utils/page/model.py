@@ -18,12 +18,16 @@ DONE = ("created", "patched", "deleted", "unchanged")
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One cell. `sort` is its sort key if that is not the text; cells without data go last."""
+    """One cell. `sort` is its sort key if that is not the text; cells without data go last.
+
+    `link` is the relative address of another page.
+    """
 
     text: str
     sort: float | None = None
     tone: str = PLAIN
     code: bool = False
+    link: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,9 @@
     const power = value >= 1 ? Math.min(Math.floor(Math.log(value) / Math.log(1024)), names.length - 1) : 0;
     return `${fixed(value / 1024 ** power, 1)} ${names[power]}`;
   };
+  const seconds = (value) => (value < 120 ? `${fixed(value, value < 10 ? 1 : 0)} s` : `${fixed(value / 60, value < 600 ? 1 : 0)} min`);
   const milliseconds = (value) => (value < 1000 ? `${fixed(value, value < 10 ? 1 : 0)} ms` : `${fixed(value / 1000, 2)} s`);
-  const UNITS = { ms: milliseconds, bytes, share: (value) => `${fixed(value * 100, 0)} %` };
+  const UNITS = { ms: milliseconds, seconds, bytes, share: (value) => `${fixed(value * 100, 0)} %`, percent: (value) => `${fixed(value, 1)} %` };
   const figure = (unit, value) => (value == null ? NO_DATA : (UNITS[unit] || ((v) => fixed(v, v < 10 ? 2 : v < 100 ? 1 : 0)))(value));
   const clock = (value) => {
     const whole = Math.floor(value);
@@ -24,6 +25,10 @@
     const [hours, minutes, seconds] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
     return hours ? `${hours}:${two(minutes)}:${two(seconds)}` : `${minutes}:${two(seconds)}`;
   };
+
+  // The axis is time unless the page says otherwise, and then few values are far apart: each gets a point.
+  const inTime = data.along !== "number";
+  const along = (value) => (inTime ? clock(value) : fixed(value, 2));
 
   // --- tables -------------------------------------------------------------------------------------------------------
 
@@ -92,11 +97,11 @@
 
   const NAMED = {
     failed: "red", retried: "orange", requests: "blue", pending: "orange", running: "blue", succeeded: "green",
-    p50: "blue", p99: "purple", "rejected so far": "red",
+    p50: "blue", p99: "purple", "rejected so far": "red", before: "blue", after: "orange",
   };
   const COLOURS = ["blue", "orange", "green", "purple", "teal", "pink", "red", "grey"];
   const DASHES = [[], [7, 3], [2, 3], [9, 3, 2, 3], [12, 4], [4, 4], [1, 3], [9, 3, 2, 3, 2, 3]];
-  const MARKS = { failure: "red", pressure: "orange", restart: "purple" };
+  const MARKS = { failure: "red", pressure: "orange", restart: "purple", safe: "green" };
   const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
   const POWERS_OF_TWO = Array.from({ length: 44 }, (_one, power) => 2 ** power);
   const probe = document.createElement("span");
@@ -166,7 +171,8 @@
       context.globalAlpha = 0.55;
       xs.forEach((x, i) => line(context, [x, top], [x, bottom], palette[MARKS[data.marks[indexes[i]].kind] || "grey"], []));
       context.globalAlpha = 1;
-      const text = indexes.length > 1 ? `${indexes[0] + 1}–${indexes[indexes.length - 1] + 1}` : String(indexes[0] + 1);
+      const named = indexes.map((i) => data.marks[i].label).filter(Boolean).join(", ");
+      const text = named || (indexes.length > 1 ? `${indexes[0] + 1}–${indexes[indexes.length - 1] + 1}` : String(indexes[0] + 1));
       context.font = `${11 * px}px system-ui, sans-serif`;
       const width = context.measureText(text).width + 8 * px;
       const x = Math.min(Math.max(xs[0], left + width / 2), right - width / 2);
@@ -203,7 +209,7 @@
       const stroke = palette[NAMED[one.name] || COLOURS[index % COLOURS.length]];
       return {
         label: one.name, stroke, width: 1.75, dash: DASHES[index % DASHES.length],
-        points: { show: true, size: 4, fill: stroke, filter: lonely },
+        points: { show: true, size: inTime ? 4 : 6, fill: stroke, filter: inTime ? lonely : null },
         value: (u, value, _series, index) => (index == null ? "–" : figure(spec.unit, value)),
       };
     });
@@ -213,7 +219,7 @@
       padding: [18, 26, 0, 0],
       scales: { x: { time: false, range: () => zoom || whole }, y: spec.log ? { distr: 3, range: (u, low, high) => (low > 0 ? [low / 1.5, high * 1.5] : [1, 1000]) } : { range: range(spec) } },
       axes: [
-        { ...axis, incrs: STEPS, space: 60, size: 30, values: (u, splits) => splits.map(clock) },
+        { ...axis, ...(inTime ? { incrs: STEPS } : {}), space: 60, size: 30, values: (u, splits) => splits.map(along) },
         {
           ...axis,
           size: 70,
@@ -223,7 +229,7 @@
           values: (u, splits) => splits.map((one) => (one == null ? "" : figure(spec.unit, one))),
         },
       ],
-      series: [{ label: "time", value: (u, value) => (value == null ? "–" : clock(value)) }, ...series],
+      series: [{ label: inTime ? "time" : "value", value: (u, value) => (value == null ? "–" : along(value)) }, ...series],
       legend: { markers: { dash: (_plot, index) => dashName(DASHES[(index - 1) % DASHES.length]) } },
       cursor: { sync: { key: "run", setSeries: false }, drag: { x: true, y: false, setScale: false }, points: { size: 7 } },
       hooks: {
@@ -246,13 +252,13 @@
 
   const say = (spec, box, plot, index) => {
     const parts = spec.series.map((one) => `${one.name} ${figure(spec.unit, one.values[index])}`);
-    box.nextElementSibling.textContent = `${clock(spec.t[index])}: ${parts.join(", ")}`;
+    box.nextElementSibling.textContent = `${along(spec.t[index])}: ${parts.join(", ")}`;
   };
 
   const zoomBy = (plot, factor) => {
     const [low, high] = zoom || whole;
     const middle = plot.cursor.idx == null ? (low + high) / 2 : plot.data[0][plot.cursor.idx];
-    const half = Math.max(((high - low) * factor) / 2, 1);
+    const half = Math.max(((high - low) * factor) / 2, inTime ? 1 : 1e-6);
     zoomTo([middle - half, middle + half]);
   };
 
@@ -335,4 +341,94 @@
   addEventListener("beforeprint", toPaper);
   addEventListener("afterprint", toScreen);
   matchMedia("print").addEventListener("change", ({ matches }) => (matches ? toPaper() : toScreen()));
+
+  // --- a page that is written again ---------------------------------------------------------------------------------
+
+  // What the reader has done is kept in the history's entry, which outlives loading the page again but not the tab.
+  const KEPT = "kubestress";
+  const FOCUSABLE = "a, button, summary, [tabindex='0']";
+  const foldName = (fold) => (fold.querySelector("table") || fold.closest("[id]")).id;
+  const eachTable = () => [...document.querySelectorAll(".scroll > table")];
+
+  // The part at the top of the window, because what lies above it may have grown by the next time.
+  const placeNow = () => {
+    const parts = document.querySelectorAll("main > section[id], main figure[id], main table[id]");
+    const begun = [...parts].filter((one) => { const { top, height } = one.getBoundingClientRect(); return height && top <= 24; });
+    const section = begun.pop();
+    return scrollY > 8 && section ? { id: section.id, top: section.getBoundingClientRect().top } : null;
+  };
+
+  const focusNow = () => {
+    const owner = document.activeElement.closest("[id]");
+    return owner && { id: owner.id, index: [...owner.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement) };
+  };
+
+  const readerState = () => ({
+    theme: root.dataset.theme,
+    opened: [...document.querySelectorAll("details[open]")].map(foldName),
+    all: eachTable().filter((one) => one.dataset.all === "yes").map((one) => one.id),
+    sorted: eachTable().flatMap((table) => [...table.tHead.rows[0].cells].flatMap((header, index) => (
+      header.getAttribute("aria-sort") === "none" ? [] : [[table.id, index, header.getAttribute("aria-sort")]]))),
+    zoom,
+    place: placeNow(),
+    focus: focusNow(),
+    paused,
+  });
+
+  const restore = (kept) => {
+    const table = (id) => eachTable().find((one) => one.id === id);
+    if (kept.theme) { root.dataset.theme = kept.theme; showTheme(); }
+    document.querySelectorAll("details").forEach((one) => { one.open = kept.opened.includes(foldName(one)); });
+    kept.all.forEach((id) => {
+      const more = table(id)?.dataset.all === "yes" ? null : table(id)?.closest(".scroll").nextElementSibling;
+      if (more?.classList.contains("more")) more.click();
+    });
+    kept.sorted.forEach(([id, index, order]) => {
+      const header = table(id)?.tHead.rows[0].cells[index];
+      for (let click = 0; header && click < 2 && header.getAttribute("aria-sort") !== order; click += 1) header.firstChild.click();
+    });
+    if (kept.zoom && plots.length) zoomTo(kept.zoom);
+    const owner = kept.focus && document.getElementById(kept.focus.id);
+    if (owner) (kept.focus.index < 0 ? owner : owner.querySelectorAll(FOCUSABLE)[kept.focus.index])?.focus({ preventScroll: true });
+    const section = kept.place && document.getElementById(kept.place.id);
+    scrollTo({ top: section ? scrollY + section.getBoundingClientRect().top - kept.place.top : 0, behavior: "instant" });
+  };
+
+  const before = history.state?.[KEPT];
+  let paused = Boolean(before?.paused);
+  let reloading = false;
+  if (before) {
+    restore(before);
+    // Again when the browser has gone to the address's fragment.
+    addEventListener("load", () => { restore(before); history.replaceState(null, ""); });
+    // Not sooner: the browser would still go to its own place.
+    addEventListener("pagehide", () => { if (!reloading) history.scrollRestoration = "auto"; });
+  }
+
+  if (data.live) {
+    const { written, every, stale } = data.live;
+    const pause = document.getElementById("live-pause");
+    const warning = document.getElementById("live-stale");
+    const showPause = () => { pause.textContent = paused ? "Go on" : "Pause"; pause.setAttribute("aria-label", `${pause.textContent}: loading this page again`); };
+    pause.hidden = false;
+    pause.addEventListener("click", () => { paused = !paused; showPause(); });
+    showPause();
+    // Nothing is pulled away under a finger.
+    let held = false;
+    addEventListener("pointerdown", () => { held = true; });
+    ["pointerup", "pointercancel", "blur"].forEach((name) => addEventListener(name, () => { held = false; }));
+    const due = performance.now() + every * 1000;
+    const tick = () => {
+      const age = Date.now() / 1000 - written;
+      warning.hidden = stale === null || age < stale;
+      if (!warning.hidden) document.getElementById("live-age").textContent = clock(age);
+      if (paused || held || printing || performance.now() < due) return;
+      reloading = true;
+      history.scrollRestoration = "manual";
+      history.replaceState({ [KEPT]: readerState() }, "");
+      location.reload();
+    };
+    tick();
+    setInterval(tick, 1000);
+  }
 })();

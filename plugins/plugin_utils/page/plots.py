@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .formats import clock, count, figure, milliseconds, number, percent, size
+from .formats import clock, count, figure, milliseconds, number, percent, seconds, size
 from .model import Cell, Column, Table, at
 
 #: Points of a series. A screen shows no more, and the page must stay small after a run of ten hours.
@@ -49,7 +49,10 @@ class Limit:
 
 @dataclass(frozen=True, kw_only=True)
 class Plot:
-    """One plot. `times` are seconds since the start, one per value of each series. `unit` is a key of UNITS."""
+    """One plot. `times` are seconds since the start, one per value of each series. `unit` is a key of UNITS.
+
+    `times` may also be another figure, which `axis` names, and of which `along` makes text.
+    """
 
     id: str
     title: str
@@ -59,6 +62,8 @@ class Plot:
     limits: Sequence[Limit] = ()
     note: str = ""
     logarithmic: bool = False
+    axis: str = "From"
+    along: Callable[[float | None], str] = clock
 
 
 UNITS: dict[str, Callable[[float | None], str]] = {
@@ -74,6 +79,8 @@ UNITS: dict[str, Callable[[float | None], str]] = {
     "threads": count,
     "bytes": size,
     "share": percent,
+    "percent": number,
+    "seconds": seconds,
 }
 
 
@@ -120,7 +127,7 @@ def described(plot: Plot) -> str:
             parts.append(f"{one.name}: no data")
             continue
         value, when = max(known, key=lambda pair: pair[0])
-        parts.append(f"{one.name} peak {text(value)} at {clock(when)}")
+        parts.append(f"{one.name} peak {text(value)} at {plot.along(when)}")
     parts += [f"{limit.name} {text(limit.value)}" for limit in plot.limits]
     return f"{plot.title} ({plot.unit}): " + "; ".join(parts) + "."
 
@@ -132,12 +139,12 @@ def table_of(plot: Plot) -> Table:
     columns = [merged(one.values, factor, one.merge) for one in plot.series]
     rows: list[list[Cell]] = []
     for index, start in enumerate(plot.times[::factor]):
-        rows.append([Cell(text=clock(start), sort=start), *(figure(column[index], text) for column in columns)])
+        rows.append([Cell(text=plot.along(start), sort=start), *(figure(column[index], text) for column in columns)])
     how = "averages" if any(one.merge is mean for one in plot.series) else "the highest values"
     return Table(
         id=f"{plot.id}-table",
         title=f"{plot.title}, {plot.unit}",
-        columns=[Column(name="From", number=True), *(Column(name=one.name, number=True) for one in plot.series)],
+        columns=[Column(name=plot.axis, number=True), *(Column(name=one.name, number=True) for one in plot.series)],
         rows=rows,
         note=f"Each row has {how} until the next row." if factor > 1 else "",
     )
@@ -173,10 +180,11 @@ def plots_of(timeline: Mapping[str, Any] | None, summary: Mapping[str, Any]) -> 
     if not timeline:
         return []
     plots = [*_load(timeline.get("load") or {}, summary), *_server(timeline.get("api_server") or {})]
-    return [plot for plot in [*plots, *_nodes(timeline.get("nodes") or ())] if _has_values(plot)]
+    return [plot for plot in [*plots, *_nodes(timeline.get("nodes") or ())] if shows_values(plot)]
 
 
-def _has_values(plot: Plot) -> bool:
+def shows_values(plot: Plot) -> bool:
+    """Whether there is anything to draw."""
     return any(value is not None for one in plot.series for value in one.values)
 
 

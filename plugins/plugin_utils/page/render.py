@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,13 @@ import jinja2
 from markupsafe import Markup
 
 from .cluster_tables import events_section, nodes_section
+from .expected_tables import expected_section
 from .formats import clock, date, figure, length, seconds_from, things, words
 from .head import head_of, key_figures
+from .live import Live, live_data, live_of, live_title, running_head, share_done, so_far
 from .load_tables import levels_section, load_section, server_section
 from .model import BAD, NO_DATA, WARN, Section, Table, at, columns
+from .network_tables import network_plots, network_section
 from .plots import Plot, as_data, described, in_sight, plots_of, table_of
 from .pod_tables import failures_section, pods_section, worst_section
 from .run_tables import run_section, validity_section
@@ -32,32 +36,54 @@ _TITLE_UNITS = ("per second", "cores")
 _MARK_TONES = {"failure": BAD, "pressure": WARN, "restart": WARN}
 
 
-def render_page(*, summary: Mapping[str, Any], timeline: Mapping[str, Any] | None, run: Mapping[str, Any]) -> str:
+def render_page(
+    *,
+    summary: Mapping[str, Any],
+    timeline: Mapping[str, Any] | None,
+    run: Mapping[str, Any],
+    live: Live | None = None,
+    at_work: bool = False,
+    note: str = "",
+) -> str:
     """The whole page, from the documents of summary.json, timeline.json (None if it is missing) and run.json.
+
+    `live` makes it the page of a run that goes on, whose summary has no verdict; `at_work` says that a batch sends or
+    waits now. `note` is one more sentence below the verdict.
 
     Missing figures are shown as "no data". Nothing in the documents can become markup or script: the template escapes
     all text, data is JSON with escaped angle brackets, and the page's policy allows no other script.
     """
-    plots = plots_of(timeline, summary)
+    plots = [*plots_of(timeline, summary), *network_plots(at(timeline, "network_operations") or ())]
     phases, marks = _phases(timeline), _marks(timeline)
+    head = running_head(summary, run, live=live, at_work=at_work) if live else head_of(summary, run)
+    share = share_done(summary) if live else None
+    # Before the load, everything but the configuration would be "no data".
+    begun = live is None or bool(summary.get("objects"))
+    # All times on the page count from the start of the plots.
+    start = at(timeline, "started") or summary.get("started")
     context = {
         **frame(),
         "summary": summary,
+        "title": live_title(summary) if live else summary["verdict"],
         "subtitle": _subtitle(summary, run),
-        "head": head_of(summary, run),
-        "figures": key_figures(summary),
+        "head": head,
+        "live": live_of(live),
+        "share": None if share is None else round(100 * share, 1),
+        "note": note,
+        "begun": begun,
+        "figures": so_far(key_figures(summary)) if live else key_figures(summary),
         "levels": levels_section(summary),
         "plots": [shown_plot(plot) for plot in plots],
         "phases": phases,
         "marks": _marks_table(marks),
         "no_plots": _no_plots(timeline),
-        # All times on the page count from the start of the plots.
-        "sections": _sections(summary, run, at(timeline, "started") or summary.get("started")),
+        "sections": _sections(summary, run, start) if begun else [_known(run_section(summary, run))],
         "data": {
+            "live": live_data(live),
             "end": _end_seconds(summary, phases, plots),
             "phases": phases,
             "marks": [{"t": one["t"], "kind": one.get("kind")} for one in marks],
-            "plots": [as_data(plot) for plot in plots],
+            "plots": [as_data(plot) for plot in plots] if begun else [],
         },
     }
     return template("page.html.j2").render(context) + "\n"
@@ -70,12 +96,19 @@ def _sections(summary: Mapping[str, Any], run: Mapping[str, Any], start: Any) ->
         load_section(summary),
         pods_section(summary),
         worst_section(summary),
+        expected_section(summary),
         server_section(summary),
         events_section(summary, start=start),
         nodes_section(summary, start=start),
+        network_section(summary),
         run_section(summary, run),
         validity_section(summary),
     ]
+
+
+def _known(section: Section) -> Section:
+    """The section without tables that are empty yet."""
+    return replace(section, tables=[table for table in section.tables if table.rows])
 
 
 def frame() -> dict[str, Any]:

@@ -156,9 +156,46 @@ def validity_section(summary: Mapping[str, Any]) -> Section:
         empty="Nothing was checked.",
     )
     tables = [table, _absences(summary)] if summary.get("outages") or summary.get("controllers") else [table]
+    tables += [_guard(summary)] if summary.get("guard") else []
     trust = str(validity.get("trust"))
     lead, tone = _TRUST.get(trust, f"Trust: {trust}."), _STATES.get(trust, FAINT)
     return Section(id="validity", title="Validity", tables=tables, lead=lead, tone=tone)
+
+
+def _guard(summary: Mapping[str, Any]) -> Table:
+    """What the guard looked for: the highest figures, and the thresholds that they reached."""
+    guard, started = summary["guard"], summary.get("started")
+    sources = guard.get("sources") or {}
+    rows = [
+        [
+            words(row.get("what")),
+            words(_amount(row.get("peak"), row), tone=_tone(row, guard)),
+            words("never" if row.get("threshold") is None else _amount(row["threshold"], row)),
+            moment(started, row.get("crossed")) if row.get("crossed") else words("no"),
+            words(row.get("cause") or (sources.get(row.get("source")) if row.get("peak") is None else "") or ""),
+        ]
+        for row in guard.get("signs") or ()
+    ]
+    act = "stops the run" if guard.get("action") == "stop" else "is only told"
+    return Table(
+        id="guard",
+        title="Guard",
+        columns=columns("Sign of ill health", "#Highest", "#Threshold", "Reached", "~What was seen"),
+        rows=rows,
+        note=f"Counted over {number(guard.get('window_seconds') or 0)} s. A threshold that is reached {act}.",
+        empty="Nothing was looked for.",
+    )
+
+
+def _amount(value: float | None, row: Mapping[str, Any]) -> str:
+    unit = row.get("unit")
+    return NO_DATA if value is None else f"{number(value)} {unit}" if unit else number(value)
+
+
+def _tone(row: Mapping[str, Any], guard: Mapping[str, Any]) -> str:
+    if row.get("peak") is None:
+        return FAINT
+    return (BAD if guard.get("action") == "stop" else WARN) if row.get("crossed") else PLAIN
 
 
 def _absences(summary: Mapping[str, Any]) -> Table:

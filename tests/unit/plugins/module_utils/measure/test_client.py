@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping
 from typing import Any
@@ -115,6 +116,20 @@ def test_percentiles_of_merged_bins_are_those_of_all_their_attempts(monkeypatch:
     for percent in (50, 99):
         whole = [(half.percentile(percent) or 0) * 1000 for half in halves]
         assert series[f"latency_p{percent}_ms"] == pytest.approx(whole, rel=1e-3)
+
+
+def test_the_latency_of_the_last_seconds():
+    timeline = Machine().timeline(100.0)
+    for second, latency in enumerate((9.0, 0.1, 0.1, 0.2)):
+        for _number in range(100):
+            timeline.ended(100.5 + second, bucket_of(latency), 0, failed=False)
+    everything, slowest = timeline.recent_p99(103.9, 60, newer_than=math.inf)
+    assert (everything, slowest) == (400, pytest.approx(9, rel=0.01))
+    # The bin of 9 s ended at 101.
+    assert timeline.recent_p99(103.9, 2.5, newer_than=math.inf) == (300, pytest.approx(0.2, rel=0.01))
+    assert timeline.recent_p99(103.9, 60, newer_than=1.5) == (100, pytest.approx(0.2, rel=0.01))
+    assert timeline.recent_p99(103.9, 60, newer_than=0.5) == (0, None)
+    assert timeline.recent_p99(200, 60, newer_than=math.inf) == (0, None)
 
 
 def test_seconds_without_a_tenth_of_a_core_left_are_counted():

@@ -171,6 +171,51 @@ def test_a_pod_that_a_list_shows_when_it_has_ended_was_never_active_meanwhile():
     assert (book.active_job_pods, book.peak_active_job_pods, book.succeeded) == (0, 1, 2)
 
 
+def waits(reason: str, message: str = "") -> dict[str, Any]:
+    return container({"waiting": {"reason": reason, "message": message}})
+
+
+def disturbed(status: str = "True", **deleted: str) -> dict[str, Any]:
+    one = pod("Failed", container(ended(143)), conditions=[{"type": "DisruptionTarget", "status": status}])
+    one["metadata"] |= deleted
+    return one
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ([pod("Pending", waits("ContainerCreating")), pod("Running", container(RUNNING))], []),
+        ([pod("Pending", waits("ErrImagePull", "no host"))], [("waiting", "ErrImagePull", "no host")]),
+        (
+            [pod("Pending", waits(reason)) for reason in ("ErrImagePull", "ImagePullBackOff", "CreateContainerError")],
+            [("waiting", "ErrImagePull", ""), ("waiting", "CreateContainerError", "")],
+        ),
+        (
+            [pod("Running", container(RUNNING)), pod("Running", container(RUNNING, last=ended(1), restarts=1))] * 2,
+            [("restarted", "Error", "")],
+        ),
+        (
+            [pod("Failed", container(ended(137, "OOMKilled")))] * 2,
+            [("failed", "OOMKilled", "container main: OOMKilled")],
+        ),
+        ([disturbed("False")], [("failed", "exit 143", "container main: Error")]),
+        ([disturbed("False", deletionTimestamp="now")], []),
+        ([disturbed("True", deletionTimestamp="now")], [("failed", "exit 143", "container main: Error")]),
+    ],
+)
+def test_pods_in_trouble_are_told_as_it_begins(changes: list[dict[str, Any]], told: list[tuple[str, str, str]]):
+    book, heard = PodBook(), []
+    book.on_trouble = lambda way, _pod, reason, message: heard.append((way, reason, message.partition(",")[0]))
+    for change in changes:
+        book.observe("MODIFIED", change)
+    assert heard == told
+    listed, heard = PodBook(), []
+    listed.on_trouble = book.on_trouble
+    for change in changes:
+        listed.observe("ADDED", change, from_list=True)
+    assert heard == []
+
+
 def test_a_thousand_pods_in_any_order_of_events_are_each_counted_once():
     draw = random.Random(4)
     queues = []

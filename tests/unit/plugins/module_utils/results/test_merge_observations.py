@@ -158,4 +158,5 @@ def test_processes_of_several_observations_are_those_of_all_their_pods():
     several = [counted(9, {"70": 1, "72": 3}), uncounted("n1: simulated"), counted(30, {"80": 5})]
     assert merged_processes(several)["per_build_pod"] == {
         "min": 70, "median": 80, "max": 80, "samples": 39, "source": "kubelet",
+        "first": None, "interval_seconds": None,
     }  # fmt: skip

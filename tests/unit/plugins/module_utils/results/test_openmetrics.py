@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.results.evidence import Evidence
 from ansible_collections.kubestress.core.plugins.module_utils.results.openmetrics import openmetrics_text
 from ansible_collections.kubestress.core.plugins.module_utils.results.summary import build_summary
-from helpers.example_batches import RUN, batch, latencies
+from helpers.example_batches import RUN, batch, guarded, latencies
 from helpers.example_observations import api_server, node, nodes, observation, silent_node, sli, warning
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
@@ -59,6 +59,16 @@ def test_the_figures_of_the_summary_are_there():
     assert value(samples, "node_threads_peak", node="n-1") == 900
     assert value(samples, "clock_skew_seconds") == 0.012
     assert value(samples, "build_pod_processes", statistic="median") == 72
+
+
+def test_who_stopped_a_run_and_what_its_guard_saw():
+    samples = samples_of(text_of(batch(aborted="guard: …", stopped_by="guard", guard=guarded(peak=3))))
+    assert value(samples, "run_stopped_by", by="guard") == 1
+    assert value(samples, "run_stopped_by", by="killed") == 0
+    assert value(samples, "guard_highest", sign="failed_pods", unit="") == 3
+    assert value(samples, "guard_threshold", sign="failed_pods", unit="") == 1
+    assert value(samples, "guard_highest", sign="api_p99", unit="s") == 0.25
+    assert value(samples, "guard_highest", sign="lost_nodes", unit="") is None
 
 
 def test_what_nobody_measured_has_no_sample():

@@ -22,6 +22,7 @@ from helpers.example_batches import (
     counts,
     durations,
     failure,
+    guarded,
     latencies,
     outages,
     silent,
@@ -33,13 +34,15 @@ CHECKOUT = Path(__file__).resolve().parents[5]
 SCHEMA = json.loads((CHECKOUT / "docs" / "summary.schema.json").read_text())
 # The names that other tools build on, in their order.
 CONTRACT = [
-    *("schema", "run_id", "attempt", "profile", "verdict", "reasons", "started", "finished", "settings_hash"),
+    *("schema", "run_id", "attempt", "profile", "verdict", "reasons", "stopped_by"),
+    *("started", "finished", "settings_hash"),
     *(
         "objects",
         "requests",
         "rate",
         "outages",
         "controllers",
+        "guard",
         "client",
         "jobs",
         "statefulsets",
@@ -49,7 +52,7 @@ CONTRACT = [
         "api_server",
         "nodes",
     ),
-    *("events", "skew", "namespaces", "slo", "validity", "phases"),
+    *("network_operations", "events", "skew", "namespaces", "expected", "slo", "validity", "phases"),
 ]
 
 
@@ -262,6 +265,23 @@ def test_an_interrupted_batch_is_aborted_with_what_it_measured():
     assert summary["objects"]["Job"]["created"] == 1
 
 
+def test_who_stopped_a_run_is_told_and_what_its_guard_saw():
+    aborted = "guard: pods that failed: 1 within 60 s, at or above the threshold of 1 (guard_failed_pods); OOMKilled 1"
+    first, second = guarded(peak=3), guarded(peak=1, crossed="2026-11-21T04:00:40.000Z")
+    summary = judged(batch(guard=first), batch(aborted=aborted, stopped_by="guard", guard=second))
+    assert (summary["verdict"], summary["stopped_by"]) == ("aborted", "guard")
+    assert summary["reasons"] == [f"deployments, build_jobs: {aborted}"]
+    assert summary["guard"]["stopped"]["sign"] == "failed_pods"
+    row = next(row for row in summary["guard"]["signs"] if row["name"] == "failed_pods")
+    assert (row["peak"], row["crossed"], row["threshold"]) == (3, "2026-11-21T04:00:30.000Z", 1)
+    assert summary["guard"]["sources"]["nodes"] == "the user may not watch nodes"
+
+
+def test_without_a_guard_there_is_nothing_of_it():
+    assert judged(batch())["guard"] is None
+    assert judged(batch())["stopped_by"] is None
+
+
 # --- the error that ended the play -----------------------------------------------------------------------------------
 
 
@@ -316,6 +336,7 @@ def test_a_killed_batch_left_a_snapshot(folder):
         "Job: 1 of 4 were never sent",
     ]
     assert summary["finished"] > "2026-11-21T04:01"
+    assert summary["stopped_by"] == "killed"
 
 
 def test_a_batch_whose_process_was_killed_says_of_what_also_where_objects_are_missing(folder):
@@ -435,7 +456,7 @@ def test_an_observation_is_part_of_the_summary_without_its_series():
 
 def test_without_an_observer_there_is_no_data_and_no_nought():
     summary = judged(batch())
-    assert [summary[name] for name in ("api_server", "nodes", "events", "skew")] == [None] * 4
+    assert [summary[name] for name in ("api_server", "nodes", "network_operations", "events", "skew")] == [None] * 5
     states = {one["about"]: one["state"] for one in summary["validity"]["statements"]}
     assert {states[name] for name in ("API server", "kubelets", "events", "clock skew")} == {"no data"}
 

@@ -28,6 +28,7 @@ def test_the_axis_begins_with_whatever_was_first():
     document = axis_of(batch(), observations=[observation()])
     assert list(document) == [
         "schema", "run_id", "attempt", "started", "phases", "marks", "load", "api_server", "nodes",
+        "network_operations",
     ]  # fmt: skip
     assert document["started"] == "2026-11-21T04:00:01.500Z"
     assert document["phases"] == [
