@@ -23,6 +23,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.results.table impo
 )
 from ansible_collections.kubestress.core.plugins.module_utils.results.verdict import PASSED
 from ansible_collections.kubestress.core.plugins.plugin_utils.ends import command_lines, commands
+from ansible_collections.kubestress.core.plugins.plugin_utils.live import process as live
 from ansible_collections.kubestress.core.plugins.plugin_utils.report_files import (
     FILES,
     Report,
@@ -71,6 +72,7 @@ class ActionModule(ActionBase):
             return result
         try:
             folder = _folder(options)
+            live.end(folder)
             report = make_report(
                 folder,
                 error=options["error"],

@@ -6,18 +6,15 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
 from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import AUTH_ENVIRONMENT
 from ansible_collections.kubestress.core.plugins.module_utils.results.folder import (
     ResultsError,
     RunFolder,
@@ -25,19 +22,16 @@ from ansible_collections.kubestress.core.plugins.module_utils.results.folder imp
 )
 from ansible_collections.kubestress.core.plugins.module_utils.settings.check import (
     Checked,
-    Given,
     check_role,
     check_run,
 )
-from ansible_collections.kubestress.core.plugins.module_utils.settings.environment import (
-    SWITCH,
-    environment_that_counts,
-)
-from ansible_collections.kubestress.core.plugins.module_utils.settings.precedence import Fallback, Found, find
 from ansible_collections.kubestress.core.plugins.module_utils.settings.run import new_run_id, settings_hash
-from ansible_collections.kubestress.core.plugins.module_utils.settings.setting import Setting, SettingError
+from ansible_collections.kubestress.core.plugins.module_utils.settings.setting import SettingError
 from ansible_collections.kubestress.core.plugins.module_utils.settings.table import ROLES
 from ansible_collections.kubestress.core.plugins.plugin_utils import setting_files
+from ansible_collections.kubestress.core.plugins.plugin_utils.ends import commands
+from ansible_collections.kubestress.core.plugins.plugin_utils.given_settings import accepted, given_of
+from ansible_collections.kubestress.core.plugins.plugin_utils.live import process as live
 from ansible_collections.kubestress.core.plugins.plugin_utils.run_log import RunLog
 
 display = Display()
@@ -62,16 +56,23 @@ class ActionModule(ActionBase):
                 "attempt": {"type": "str", "choices": ["new", "current", "latest", "none"], "default": "new"},
                 "complete": {"type": "bool", "default": True},
                 "role": {"type": "str", "choices": [name for name, role in ROLES.items() if role.alone]},
+                "values": {"type": "dict", "default": {}},
             }
         )
         try:
-            given = self._given(task_vars or {})
+            given = given_of(
+                task_vars or {},
+                loader=self._loader,
+                template=self._templar.template,
+                extra_vars=load_extra_vars(self._loader),
+                values=options["values"],
+            )
             if options["role"]:
-                checked = _accepted(check_role(given, ROLES[options["role"]], complete=options["complete"]))
+                checked = accepted(check_role(given, ROLES[options["role"]], complete=options["complete"]))
                 result.update(changed=False, settings=checked.settings)
                 return result
             _refuse_several_hosts(task_vars or {})
-            checked = _accepted(check_run(given))
+            checked = accepted(check_run(given))
             settings = checked.settings
             current = (task_vars or {}).get("kubestress_run") if options["attempt"] == "current" else None
             if options["attempt"] == "latest":
@@ -86,42 +87,15 @@ class ActionModule(ActionBase):
                     _show_environment(checked)
             if changed:
                 _log(run, checked)
+            # Roles on their own make no report, which would end the page.
+            if changed and options["attempt"] == "new":
+                _begin_page(run, settings)
         except (SettingError, ResultsError) as error:
             # Not raised: before 2.19 Ansible would call it an exception and show its last line first.
             result.update(failed=True, msg=str(error))
             return result
         result.update(changed=changed, settings=settings, run=run)
         return result
-
-    def _given(self, task_vars: dict[str, Any]) -> Given:
-        """What users gave. Raises SettingError for a profile that is unknown or cannot be read."""
-        profile = self._resolved("profile", task_vars.get("profile"))
-        path = setting_files.profile_path(profile, basedir=self._loader.get_basedir())
-        name, values = path.stem if path else "", setting_files.load_profile(path)
-        environment = environment_that_counts(
-            os.environ, task_vars, values, template=lambda raw: self._resolved(SWITCH.name, raw)
-        )
-        fallback = Fallback(environment=environment, profile=name, profile_values=values)
-
-        def value_of(setting: Setting) -> Found:
-            return find(setting, task_vars, fallback, template=lambda raw: self._resolved(setting.name, raw))
-
-        return Given(
-            value_of=value_of,
-            profile=name,
-            profile_values=values,
-            profiles=setting_files.profile_names(),
-            present=task_vars,
-            extra_vars=load_extra_vars(self._loader),
-            connection_options=tuple(AUTH_ENVIRONMENT),
-        )
-
-    def _resolved(self, name: str, raw: Any) -> Any:
-        """The value of a variable, its expressions resolved. Raises SettingError."""
-        try:
-            return self._templar.template(raw)
-        except AnsibleError as error:
-            raise SettingError(f"{name}: {_one_line(error)}") from error
 
 
 def _refuse_several_hosts(task_vars: dict[str, Any]) -> None:
@@ -136,18 +110,6 @@ def _refuse_several_hosts(task_vars: dict[str, Any]) -> None:
             "objects of a run; a run has one host: name it in the play's `hosts`, or with --limit, and give each run a "
             "play of its own"
         )
-
-
-def _accepted(checked: Checked) -> Checked:
-    """Show the warnings. Raises SettingError with a line for each problem."""
-    for warning in checked.warnings:
-        display.warning(warning)
-    if len(checked.problems) == 1:
-        raise SettingError(checked.problems[0])
-    if checked.problems:
-        heading = f"{len(checked.problems)} settings are refused, and nothing was created:"
-        raise SettingError("\n".join([heading, *checked.problems]))
-    return checked
 
 
 def _new_run(settings: dict[str, Any], *, profile: str, write: bool) -> dict[str, Any]:
@@ -246,10 +208,27 @@ def _log(run: dict[str, Any], checked: Checked) -> None:
         raise SettingError(f"run_log_file: cannot write {log.path}: {error.strerror or error}") from error
 
 
+def _begin_page(run: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Have the page written from now on, if it is wanted. A run does not fail for want of it."""
+    if not settings["report_live"] or "html" not in settings["report_formats"]:
+        return
+    folder = RunFolder.of_attempt(run["attempt_dir"])
+    found = commands(run["run_id"], results_dir=settings["run_results_dir"], task_vars={}, template=lambda value: value)
+    try:
+        process = live.begin(
+            folder,
+            log_file=run["log_file"],
+            log_level=settings["run_log_level"],
+            report_command=found["report"],
+        )
+    except ResultsError as error:
+        display.warning(f"report_live: {error}")
+        return
+    if process is not None:
+        page = folder.root / "report.html"
+        display.display(f"  page      {page}, written while the run goes on", color="bright blue")
+
+
 def _versions() -> dict[str, str]:
     collection = setting_files.collection_version()
     return {"ansible": ansible_version, "collection": collection, "python": platform.python_version()}
-
-
-def _one_line(error: AnsibleError) -> str:
-    return " ".join(str(getattr(error, "message", None) or error).split())

@@ -125,6 +125,11 @@ options:
             of the run is derived from them.
         type: list
         elements: list
+      busy_phase:
+        description:
+          - In which of C(pod_phases), counted from 1, a pod has its C(processes); the report compares when it is
+            expected with when it was seen. V(0) is unknown.
+        type: int
       levers:
         description:
           - What makes the fragment smaller, for messages, as C(figure) to settings with their values. Figures are

@@ -30,7 +30,8 @@ RETURN = r"""
 _value:
   description:
     - C(build_phases), the phases with their lengths in milliseconds; C(build_phase_bounds), the shortest and longest
-      length of each in seconds; C(build_shortest) and C(build_longest), a build's bounds as Go durations.
+      length of each in seconds; C(build_busy_phase), the number of the one that compiles;
+      C(build_shortest) and C(build_longest), a build's bounds as Go durations.
   type: dict
   sample:
     build_phases: environment:idle:2000:5000 dependencies:cpu:5000:15000
@@ -44,6 +45,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.kubestress.core.plugins.module_utils.plan.build_farm import (
+    busy_phase,
     longest_build,
     phase_bounds,
     phases_text,
@@ -60,6 +62,7 @@ def build_variables(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "build_phases": phases_text(time_scale=time_scale),
         "build_phase_bounds": phase_bounds(time_scale=time_scale),
+        "build_busy_phase": busy_phase(),
         "build_shortest": shortest_build(time_scale=time_scale),
         "build_longest": longest_build(time_scale=time_scale),
     }

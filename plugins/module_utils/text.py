@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
@@ -40,3 +41,36 @@ def duration_text(seconds: float) -> str:
         return f"{round(seconds / 60)} min"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h" + (f" {minutes} min" if minutes else "")
+
+
+def value_text(value: float | None, unit: str, *, absent: str = "no data") -> str:
+    """A value as people read it; `absent`, not 0, if there is none. `unit` is "" (things), "s", "ms" or "%"."""
+    if value is None:
+        return absent
+    if unit == "s":
+        return _seconds_text(value)
+    if unit == "ms":
+        return f"{value:,.0f} ms" if value >= 10 else f"{value:.1f} ms"
+    text = f"{value:,.1f}".removesuffix(".0") if value < 1000 else f"{value:,.0f}"
+    return f"{text} {unit}".rstrip()
+
+
+def _seconds_text(value: float) -> str:
+    """Like duration_text(), with milliseconds below a tenth of a second."""
+    if value and abs(value) < 0.1:
+        return f"{value * 1000:,.0f} ms"
+    # A percentile of whole seconds that is within 1 % of 1 is 1 s.
+    return duration_text(value if value >= 1 else round(value, 2))
+
+
+def values_text(values: Sequence[float | None], middle: float | None, unit: str, *, absent: str = "no data") -> str:
+    """The middle of several runs, with the lowest and the highest; of one run, its value."""
+    known = [value for value in values if value is not None]
+    text = value_text(middle, unit, absent=absent)
+    if len(known) < 2 or min(known) == max(known):
+        return text
+    low, high = value_text(min(known), unit), value_text(max(known), unit)
+    # The unit once, if both have the same.
+    number, _space, tail = low.partition(" ")
+    low = number if tail and high.partition(" ")[2] == tail else low
+    return f"{text} ({low}–{high})"

@@ -92,6 +92,103 @@ options:
         description: Whether events of type Warning are watched and counted.
         type: bool
         default: true
+  guard:
+    description:
+      - The signs of ill health by which the batch ends itself, with all that it has measured. Pods, Jobs and nodes are
+        those of the batch.
+      - Not for O(state=absent). Of each number V(0) is never.
+    type: dict
+    suboptions:
+      enabled:
+        description: Whether signs are looked for.
+        type: bool
+        default: true
+      action:
+        description: With V(stop) nothing more is sent once a threshold is reached, with V(warn) it is only told.
+        type: str
+        choices: [stop, warn]
+        default: stop
+      window:
+        description:
+          - Seconds over which is counted.
+          - Must be 5 to 3,600.
+        type: int
+        default: 60
+      failed_pods:
+        description:
+          - Pods that fail within O(guard.window).
+          - Must be 1 to 1,000,000, or 0 for never.
+        type: int
+        default: 10
+      failed_jobs:
+        description:
+          - Jobs that fail within O(guard.window).
+          - Must be 1 to 1,000,000, or 0 for never.
+        type: int
+        default: 5
+      image_pulls:
+        description:
+          - Pods that begin to wait for an image that cannot be pulled, within O(guard.window).
+          - Must be 1 to 1,000,000, or 0 for never.
+        type: int
+        default: 5
+      crashes:
+        description:
+          - Restarts of containers, and containers that could not be started, within O(guard.window). Fragments with
+            C(expect=restarts) do not count.
+          - Must be 1 to 1,000,000, or 0 for never.
+        type: int
+        default: 10
+      evictions:
+        description:
+          - Pods that a kubelet evicts within O(guard.window).
+          - Must be 1 to 1,000,000, or 0 for never.
+        type: int
+        default: 3
+      fork_failures:
+        description:
+          - Pods and events that say within O(guard.window) that no process or thread could be started.
+          - Must be 1 to 1,000,000, or 0 for never.
+        type: int
+        default: 5
+      sandbox_failures:
+        description:
+          - Events C(FailedCreatePodSandBox) within O(guard.window).
+          - Must be 1 to 1,000,000, or 0 for never.
+        type: int
+        default: 10
+      lost_nodes:
+        description:
+          - Nodes with pods of the batch that are deleted or not Ready, at one moment.
+          - Must be 1 to 1,000,000, or 0 for never.
+        type: int
+        default: 1
+      pressured_nodes:
+        description:
+          - Nodes with pods of the batch under pressure of memory, disk or process numbers, at one moment.
+          - Must be 1 to 1,000,000, or 0 for never.
+        type: int
+        default: 1
+      api_errors:
+        description:
+          - Percentage of the requests of O(guard.window), at least 20, that the API server did not serve. Those of an
+            outage do not count.
+          - Must be more than 0, up to 100, or 0 for never.
+        type: float
+        default: 50.0
+      api_p99:
+        description:
+          - Seconds within which 99 % of the requests of O(guard.window), at least 100, were answered. Those of an
+            outage do not count.
+          - Must be more than 0, up to 3,600, or 0 for never.
+        type: float
+        default: 15.0
+      outage:
+        description:
+          - Seconds of outages within O(guard.window), judged when the API server answers again.
+          - Must be more than 0, up to 86,400, or 0 for never.
+        type: float
+        default: 0.0
   preflight:
     description:
       - What O(fragments) weigh is held against what the cluster offers before anything is created, as
@@ -227,6 +324,14 @@ preflight:
       cautions and existing namespaces, or, if O(results_dir) has a C(run.json), nothing, since everything is in there.
   returned: for O(state=present)
   type: dict
+stopped_by:
+  description:
+    - Who or what ended the batch before its work was done - C(guard), C(signal), C(deletion) of its objects by somebody
+      else, an C(outage) that lasted too long, C(time) that was over, C(playbook) where that is gone, or C(error); null
+      if nobody did. The message says more.
+  returned: always
+  type: str
+  sample: guard
 objects:
   description:
     - For each kind how many objects were requested, created, unchanged, failed and ready, and, where some were,
@@ -350,6 +455,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.cluster.arguments 
     WAIT_ARGUMENTS,
 )
 from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
+from ansible_collections.kubestress.core.plugins.module_utils.guard.arguments import GUARD_ARGUMENTS
 from ansible_collections.kubestress.core.plugins.module_utils.libraries import (
     CLUSTER,
     MSGSPEC,
@@ -375,6 +481,7 @@ ARGUMENTS = {
     "ledger": {"type": "path"},
     "wait_timeout": {"type": "int", "default": 0},
     **OBSERVE_ARGUMENTS,
+    **GUARD_ARGUMENTS,
     "preflight": {"type": "str", "choices": ["refuse", "report", "skip"], "default": "refuse"},
     "preflight_options": {"type": "dict", "options": PREFLIGHT_OPTIONS, "apply_defaults": True},
     "progress_file": {"type": "path"},

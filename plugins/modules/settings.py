@@ -49,7 +49,7 @@ options:
       - Check only the variables of this role, which also works without a run, and those that it reads of other roles.
       - O(attempt) then has no effect. There is no run, and nothing is written.
     type: str
-    choices: [report, cleanup, local_cluster]
+    choices: [report, cleanup, local_cluster, must_gather, compare]
 seealso:
   - plugin: kubestress.core.setting
     plugin_type: lookup

@@ -10,13 +10,14 @@ import contextlib
 import math
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
 
 from ..libraries import AIOHTTP, MissingLibrary
+from .bodies import Read, body_of
 from .connection import Connection, open_connection
 from .credentials import refused
 from .errors import (
@@ -104,7 +105,7 @@ class _Asked:
     decode: Callable[[bytes], Any] | None
     expected_status: int | None
     measured_as: tuple[str, str] | None
-    read: Callable[[AsyncIterator[bytes]], Awaitable[bytes]] | None
+    read: Read | None
 
 
 @dataclass(slots=True)
@@ -216,7 +217,7 @@ class Cluster:
         expected_status: int | None = None,
         deadline_seconds: float | None = None,
         measured_as: tuple[str, str] | None = None,
-        read: Callable[[AsyncIterator[bytes]], Awaitable[bytes]] | None = None,
+        read: Read | None = None,
     ) -> Reply:
         """Send one operation until it is answered, fails permanently, or its deadline has passed.
 
@@ -318,10 +319,7 @@ class Cluster:
         try:
             async with asyncio.timeout(timeout):
                 response = await self._send(asked.method, asked.url, asked.body, asked.content_type, asked.accept)
-                if asked.read is None or response.status >= 300:
-                    answer = await response.read()
-                else:
-                    answer = await asked.read(response.content.iter_any())
+                answer = await body_of(response, asked.read)
             arrived = time.monotonic()
             document = self._judged(asked, response, answer)
             sent += time.monotonic() - arrived  # how long we read is not the server's time

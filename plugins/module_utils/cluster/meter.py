@@ -90,6 +90,10 @@ class Meter(Traffic):
             self._timeline.advance(now)
             self._client.sample(now, lag_seconds=now - due)
 
+    def recent_p99(self, seconds: float, *, newer_than: float) -> tuple[int, float | None]:
+        """As of Timeline.recent_p99."""
+        return self._timeline.recent_p99(time.monotonic(), seconds, newer_than=newer_than)
+
     def client(self) -> dict[str, Any]:
         """`client` of the measurements, as in ClientLoad.figures."""
         return self._client.figures(time.monotonic())

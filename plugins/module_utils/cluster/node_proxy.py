@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -20,6 +21,11 @@ from .errors import ClusterError, Forbidden, NotFound, TransientError
 SUMMARY = "stats/summary"
 CADVISOR = "metrics/cadvisor"
 CONFIGURATION = "configz"
+METRICS = "metrics"
+#: What the embedded node's network plug-in writes, among the node's logs.
+NETWORK_LOG = "logs/operations.log"
+#: What a kubelet answers for an endpoint that its configuration switches off.
+_SWITCHED_OFF = 405
 #: A cause is cut here: some answers are a page of HTML.
 _MAX_CAUSE = 160
 #: What the client appends to its message; pointless here, where there is only one try.
@@ -30,6 +36,14 @@ class Answer(NamedTuple):
     """The answer of one endpoint of one kubelet: either `body` or `cause`."""
 
     body: bytes | None
+    cause: str | None
+
+
+class Nodes(NamedTuple):
+    """The first Node objects, how many there are beside them, and why they could not be read."""
+
+    nodes: list[dict[str, Any]]
+    remaining: int
     cause: str | None
 
 
@@ -77,7 +91,7 @@ class NodeProxy:
         try:
             return Answer(await self._get(f"/api/v1/nodes/{node}/proxy/{endpoint}"), None)
         except ClusterError as error:
-            return Answer(None, _cause(error, endpoint, self._timeout_seconds))
+            return Answer(None, cause_of_kubelet(error, endpoint, self._timeout_seconds))
 
     async def node(self, name: str) -> tuple[dict[str, Any] | None, str | None]:
         """The Node object, or why it cannot be read. It needs another permission than the kubelet's endpoints."""
@@ -93,10 +107,24 @@ class NodeProxy:
             return None, "the answer is not a Node"
         return document, None
 
-    async def _get(self, path: str) -> bytes:
+    async def nodes(self, *, limit: int) -> Nodes:
+        """The first `limit` Node objects; none, with the cause, if they cannot be read."""
+        try:
+            body = await self._get("/api/v1/nodes", query={"limit": str(limit)})
+        except ClusterError as error:
+            return Nodes([], 0, _cause_of_node(error, self._timeout_seconds))
+        try:
+            document = json.loads(body)
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict) or not isinstance(document.get("items"), list):
+            return Nodes([], 0, "the answer is not a list of Nodes")
+        return Nodes(document["items"], (document.get("metadata") or {}).get("remainingItemCount") or 0, None)
+
+    async def _get(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
         # The load's client renews its credentials; use the current ones.
         self._observer.connection = self._cluster.connection
-        return (await self._observer.request("GET", path)).body
+        return (await self._observer.request("GET", path, query=query)).body
 
 
 def _plain(error: ClusterError) -> str:
@@ -113,7 +141,7 @@ def _cause_of_node(error: ClusterError, timeout_seconds: float) -> str:
     return _plain(error)[:_MAX_CAUSE]
 
 
-def _cause(error: ClusterError, endpoint: str, timeout_seconds: float) -> str:
+def cause_of_kubelet(error: ClusterError, endpoint: str, timeout_seconds: float) -> str:
     """Why an endpoint could not be read, in a few words: a refusal by the API server differs from one by a kubelet."""
     text = _plain(error)
     if isinstance(error, Forbidden):
@@ -123,6 +151,8 @@ def _cause(error: ClusterError, endpoint: str, timeout_seconds: float) -> str:
         cause = "no such node" if text.startswith('nodes "') else f"the kubelet has no {endpoint}"
     elif isinstance(error, TransientError) and error.cause == "timeout":
         cause = f"no answer within {timeout_seconds:g} s"
+    elif error.status == _SWITCHED_OFF:
+        cause = f"the kubelet refuses {endpoint}: {text}"
     else:
         cause = f"the kubelet cannot be reached: {text}"
     return cause[:_MAX_CAUSE]

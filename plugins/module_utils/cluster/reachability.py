@@ -111,6 +111,11 @@ class Reachability:
         """Whether the server cannot be reached."""
         return self._doubt is not None and self._doubt.is_outage
 
+    @property
+    def outage_seconds(self) -> float:
+        """How long the outages were that are over, of a second or more, all together."""
+        return self._seconds
+
     def failed(self, error: ClusterError, sent: float) -> None:
         """An attempt that was sent at this time, by the event loop's clock, has failed.
 

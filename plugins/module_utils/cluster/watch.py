@@ -64,15 +64,16 @@ async def list_pages(
     *,
     query: Mapping[str, str] | None = None,
     decode: Callable[[bytes], Any] = page_of,
+    page_size: int = PAGE_SIZE,
     **arguments_of_request: Any,
 ) -> AsyncIterator[dict[str, Any]]:
     """The pages of a list as documents (`items`, `metadata`). Raises ClusterError; Gone if a page token expired.
 
     `decode` makes the document of a body (see decoding.py for long lists). `arguments_of_request`: `accept`,
-    `deadline_seconds` (of each page), `measured_as` as of Cluster.request.
+    `deadline_seconds` (of each page), `measured_as` and `read` as of Cluster.request.
     """
     arguments = dict(query or {})
-    arguments["limit"] = str(PAGE_SIZE)
+    arguments["limit"] = str(page_size)
     while True:
         page = await cluster.get(path, query=arguments, decode=decode, **arguments_of_request)
         yield page

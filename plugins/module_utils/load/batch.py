@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ..cluster.client import Cluster
@@ -26,10 +27,12 @@ from ..cluster.scopes import Scopes
 from ..machine.interpreter import rare_garbage_collection
 from ..machine.interruptions import stop_on_signals, unless
 from ..measure.recorder import Recorder, now_rfc3339
+from ..plan.expectation import expectations_of
 from ..plan.fragment import Fragment
 from ..plan.jinja import TemplateError
 from .deadlines import Deadlines, Overdue, stall_text
 from .deletions import Deleted, wait_until_deleted
+from .guarding import Guarding
 from .lookout import Lookout
 from .measurements import measurements
 from .object_states import ObjectStates
@@ -44,6 +47,8 @@ from .tracker import Tracker
 
 #: Seconds between two writings of the measurements while the batch works, so that a killed run keeps them.
 _SNAPSHOT_SECONDS = 10.0
+#: Seconds until the first of them, which shows how far a run is that has just begun.
+_FIRST_SNAPSHOT_SECONDS = 1.0
 #: Seconds between two checks whether the playbook that wants the load still runs.
 _ABANDONED_CHECK_SECONDS = 1.0
 #: Seconds for which nothing is under way and nothing is waited for, although not all was sent: a fault of ours.
@@ -86,6 +91,8 @@ class Batch:
         self.requested = +Counter(demand.objects)
         self.most_active_pods = sum(group.at_peak for group in demand.groups if group.kind == "Job")
         self._deletes = settings.state == "absent"
+        #: By role what is expected of its builds.
+        self.expectations = {} if self._deletes else expectations_of(demand)
         #: Whether it waits for its objects; if not, nothing is known of their readiness.
         self.watching = settings.wait and not self._deletes
         self.records = Records(settings, fragments, total=self.requested.total())
@@ -94,22 +101,15 @@ class Batch:
         clock = self._clock = self.lookout.clock
         self._role_progress = RoleProgress(clock)
         self.states = ObjectStates(self._role_progress)
-        self.scheduler = Scheduler(
-            fragments,
-            namespaces=enumerate(settings.namespaces, settings.first_index),
-            parallel=settings.parallel,
-            existing=settings.existing,
-            assume_namespaces_ready=not self.watching,
-            unfinished_in=self.states.unfinished_in,
-            clock=clock,
-        )
+        self.scheduler = self._new_scheduler()
         self.tracker = self._new_tracker()
         self._deadlines = Deadlines(
             fragments, len(settings.namespaces), self.scheduler, self.states, self._role_progress, clock
         )
         self._runner = self._new_runner(resources, unserved)
         self.stored = StoredNames(resources, settings.namespace_at)
-        self.observer = batch_observer(settings, fragments, cluster, self.tracker.pods, self._scopes)
+        self.guarding = self._new_guarding()
+        self.observer = batch_observer(settings, fragments, cluster, self.tracker.pods, self._scopes, self.guarding)
         meter.pod_counts = self.tracker.pod_counts
 
         self.started = self.began_at = now_rfc3339()
@@ -121,9 +121,22 @@ class Batch:
         self.not_ready: list[dict[str, str]] = []
         self._deleted: set[Deleted] = set()
         self._abort_reason: str | None = None
+        self._aborted_by: str | None = None
         self._aborting = asyncio.Event()
         #: Why the wait for a role ended, by role; for a role of which more was to come, or that stood still.
         self._gave_up: dict[str, str] = {}
+
+    def _new_scheduler(self) -> Scheduler:
+        settings = self.settings
+        return Scheduler(
+            self.fragments,
+            namespaces=enumerate(settings.namespaces, settings.first_index),
+            parallel=settings.parallel,
+            existing=settings.existing,
+            assume_namespaces_ready=not self.watching,
+            unfinished_in=self.states.unfinished_in,
+            clock=self._clock,
+        )
 
     def _new_tracker(self) -> Tracker:
         return Tracker(
@@ -160,6 +173,18 @@ class Batch:
             workers=self.settings.max_concurrent,
         )
 
+    def _new_guarding(self) -> Guarding:
+        return Guarding(
+            self.settings.guard,
+            cluster=self._cluster,
+            meter=self.meter,
+            tracker=self.tracker,
+            fragments=self.fragments,
+            settle_seconds=self.settings.request_timeout_seconds,
+            stop=partial(self.abort, by="guard"),
+            say=self.records.say,
+        )
+
     @property
     def recorder(self) -> Recorder:
         """The batch's counts and failures."""
@@ -172,6 +197,11 @@ class Batch:
         return "; ".join(reasons) or None
 
     @property
+    def stopped_by(self) -> str | None:
+        """Who or what ended the batch before its work was done, as of results.verdict.STOPPED_BY; None if nobody."""
+        return self._aborted_by or ("time" if self._gave_up else None)
+
+    @property
     def worked_seconds(self) -> float:
         """From the first request of the work to its end, or until now."""
         return self._loop.time() - self._began if self._worked_seconds is None else self._worked_seconds
@@ -179,7 +209,7 @@ class Batch:
     async def run(self) -> dict[str, Any]:
         """The measurements; failures are in them, not raised. Raises ClusterError or BatchError if it cannot begin."""
         try:
-            async with self.meter.beside(), self.observer.beside(), self.lookout.beside():
+            async with self.meter.beside(), self.observer.beside(), self.lookout.beside(), self.guarding.beside():
                 await self._work()
             if not self._deletes:
                 rows = await explain_unready(
@@ -194,9 +224,10 @@ class Batch:
             self.records.close()
         return self.write()
 
-    def abort(self, reason: str) -> None:
-        """Send nothing more; what is in flight gets its answer."""
-        self._abort_reason = self._abort_reason or reason
+    def abort(self, reason: str, *, by: str = "signal") -> None:
+        """Send nothing more; what is in flight gets its answer. The first reason counts; `by` as of `stopped_by`."""
+        if self._abort_reason is None:
+            self._abort_reason, self._aborted_by = reason, by
         self._aborting.set()
         self.scheduler.stop()
         self.tracker.signal()
@@ -237,7 +268,7 @@ class Batch:
                         clock=self._clock,
                     )
                     if reason := self.lookout.abort_reason():
-                        self.abort(reason)
+                        self.abort(reason, by="outage")
             finally:
                 reporting.cancel()
                 sending.cancel()
@@ -265,14 +296,14 @@ class Batch:
         """Return when all is sent and settled, a time is over, a watch is broken, or an abort is asked for."""
         while not (sending.done() and not self.states.unfinished()):
             if reason := self.lookout.abort_reason():
-                self.abort(reason)
+                self.abort(reason, by="outage")
             if self._abort_reason or self.tracker.in_vain or (sending.done() and sending.exception()):
                 break
             await self.tracker.changed(self._seconds_to_next_look())
             await self._check_deadlines(sent=sending.done())
             self._end_if_stuck(sending.done())
         if self.tracker.in_vain:
-            self.abort(self.tracker.in_vain)
+            self.abort(self.tracker.in_vain, by="error" if self.tracker.broken else "deletion")
         if sending.done():
             self._raise_fault_of(sending)
         elif self._abort_reason:
@@ -292,7 +323,7 @@ class Batch:
         if isinstance(group, BaseExceptionGroup):
             faults, rest = group.split(TemplateError)
             if faults is not None and rest is None:
-                self.abort(str(faults.exceptions[0]))
+                self.abort(str(faults.exceptions[0]), by="error")
                 return
         sending.result()
 
@@ -301,7 +332,8 @@ class Batch:
         if sent or self.states.unfinished() or not self.scheduler.is_waiting:
             self._last_active = self._clock.time()
         elif self._clock.time() - self._last_active > _STUCK_SECONDS:
-            self.abort(f"nothing was sent or waited for during {_STUCK_SECONDS:g} s; this is a fault of the collection")
+            text = f"nothing was sent or waited for during {_STUCK_SECONDS:g} s; this is a fault of the collection"
+            self.abort(text, by="error")
 
     # -- deadlines ---------------------------------------------------------------------------------------------------
 
@@ -317,7 +349,7 @@ class Batch:
         if all_over and self._clock.time() >= self._clock_began + whole:
             await unless(self._aborting, self.tracker.look_again(self.fragments))
             if self.states.unfinished() or not sent:
-                self.abort(f"the batch was not done after {whole:g} s")
+                self.abort(f"the batch was not done after {whole:g} s", by="time")
                 self.states.give_up(None, f"not ready after {whole:g} s")
 
     async def _count_stored(self) -> None:
@@ -386,13 +418,13 @@ class Batch:
 
     async def _report(self) -> None:
         """Until cancelled: show progress, write the measurements, and abort when the playbook is gone."""
-        next_snapshot = self._loop.time() + _SNAPSHOT_SECONDS
+        next_snapshot = self._loop.time() + _FIRST_SNAPSHOT_SECONDS
         while True:
             to_snapshot = next_snapshot - self._loop.time()
             next_due = min(self.records.lines.seconds_to_next, to_snapshot, _ABANDONED_CHECK_SECONDS)
             await asyncio.sleep(max(0.0, next_due) + 0.01)
             if self.records.lines.is_abandoned():
-                self.abort("the playbook that ran this batch is gone")
+                self.abort("the playbook that ran this batch is gone", by="playbook")
             self._show_progress()
             if self._loop.time() >= next_snapshot:
                 self._write_snapshot()

@@ -15,6 +15,7 @@ from typing import Any
 from ..cluster.arguments import auth_options, check_limits
 from ..cluster.inventory import is_openshift
 from ..errors import KubestressError, ModuleFailed
+from ..guard.arguments import Thresholds
 from ..machine.progress import write_table
 from ..measure.recorder import DEPENDENCY_FAILED
 from ..observe.arguments import Intervals
@@ -36,7 +37,7 @@ from .opened import BatchSettings, OpenedCluster, opened_cluster
 
 #: Rows of a list that go back to Ansible: AWX keeps results in memory, and everything is in the files.
 RETURNED_ROWS = 20
-_IN_FILES_ONLY = ("schema", "namespaces", "timeline", "warnings")
+_IN_FILES_ONLY = ("schema", "builds", "namespaces", "timeline", "guard", "warnings")
 #: The first of the numbers that namespaces have behind their prefix.
 _FIRST_NUMBERS = Range(0, 10_000_000)
 
@@ -146,6 +147,7 @@ def batch_settings(params: dict[str, Any]) -> tuple[BatchSettings, list[Fragment
     """Check what the argument spec cannot, and compile. Raises KubestressError."""
     _check_ranges(params)
     intervals = Intervals.of(params["observe"], prefix="observe.")
+    guard = Thresholds.of(params["guard"])
     numbered = namespaces_of(params)
     fragments = fragments_of(params, context_of(params))
     check_namespaces(fragments, numbered)
@@ -173,6 +175,8 @@ def batch_settings(params: dict[str, Any]) -> tuple[BatchSettings, list[Fragment
         wait=params["wait"],
         wait_timeout_seconds=params["wait_timeout"],
         observe=intervals if params["observe"]["enabled"] else None,
+        # What is deleted is no load; to stop halfway would only leave more behind.
+        guard=None if params["state"] == "absent" else guard,
         results_dir=results_dir,
         ledger=Path(params["ledger"]) if params["ledger"] else None,
         progress=Path(params["progress_file"]) if params["progress_file"] else None,

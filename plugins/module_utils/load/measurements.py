@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..cluster.limits import Limits
 from ..cluster.meter import Meter
+from ..guard.guard import crossing_lines
 from ..measure.recorder import Recorder, now_rfc3339
 from ..measure.service_checks import ROLE as CHECK_ROLE
 from ..observe.observer import Observer
 from ..plan.fragment import Fragment
 from ..results.evidence import STILL_AT_WORK
 from ..results.folder import write_json
+from .guarding import Guarding
 from .lookout import Lookout
 from .object_states import ObjectStates
 from .stored import StoredNames
@@ -61,6 +64,8 @@ class Measured(Protocol):
     tracker: Tracker
     observer: Observer
     lookout: Lookout
+    guarding: Guarding
+    expectations: dict[str, dict[str, Any]]
     phases: dict[str, list[float]]
     not_ready: list[dict[str, str]]
     stored: StoredNames
@@ -78,6 +83,10 @@ class Measured(Protocol):
         """Why it did not do its whole work."""
 
     @property
+    def stopped_by(self) -> str | None:
+        """Who or what ended it before."""
+
+    @property
     def worked_seconds(self) -> float:
         """How long it has worked."""
 
@@ -86,6 +95,7 @@ def measurements(batch: Measured, *, partial: bool) -> dict[str, Any]:
     """Counts, latencies and causes of a batch, finished or (`partial`) still at work."""
     settings, recorder, tracker = batch.settings, batch.recorder, batch.tracker
     span = _sending_seconds(batch)
+    guard = batch.guarding.document()
     return {
         "schema": SCHEMA,
         "run_id": settings.run_id,
@@ -94,6 +104,8 @@ def measurements(batch: Measured, *, partial: bool) -> dict[str, Any]:
         "started": batch.started,
         "finished": None if partial else now_rfc3339(),
         "aborted": batch.aborted or (STILL_AT_WORK if partial else None),
+        "stopped_by": batch.stopped_by,
+        "guard": guard,
         "objects": _objects(batch),
         "requests": batch.meter.attempts.table(),
         "rate": {
@@ -114,6 +126,7 @@ def measurements(batch: Measured, *, partial: bool) -> dict[str, Any]:
         "timeline": batch.meter.timeline(),
         "jobs": _jobs(batch),
         "pods": _pods(batch),
+        "builds": [_builds(batch, role, expected) for role, expected in batch.expectations.items()],
         "statefulsets": tracker.pods.stateful_figures() if tracker.sees_pods else None,
         "connectivity": _connectivity(batch),
         "namespaces": [_namespace(batch, name) for name in settings.namespaces] if batch.watching else [],
@@ -127,7 +140,7 @@ def measurements(batch: Measured, *, partial: bool) -> dict[str, Any]:
         "not_ready": batch.not_ready,
         "failures": {"total": recorder.failures.total(), "by_reason": dict(recorder.failures)},
         "first_failures": recorder.first_failures,
-        "warnings": [*tracker.warnings, *batch.stored.warnings, *batch.observer.warnings],
+        "warnings": [*tracker.warnings, *batch.stored.warnings, *batch.observer.warnings, *crossing_lines(guard)],
     }
 
 
@@ -162,6 +175,26 @@ def _jobs(batch: Measured) -> dict[str, Any]:
         **tracker.jobs.times.figures(),
     }
     return figures if batch.watching else dict.fromkeys(figures)
+
+
+def _builds(batch: Measured, role: str, expected: dict[str, Any]) -> dict[str, Any]:
+    """What was expected of a role's builds, and what was seen, in seconds from `began`, when its first Job was stored.
+
+    `cause`: why nothing was seen.
+    """
+    times = batch.tracker.build_times
+    since = times.seconds_since(role)
+    began = None if since is None else datetime.now(UTC) - timedelta(seconds=since)
+    cause = "the run did not wait for its Jobs" if not batch.watching else None
+    if cause is None and not batch.tracker.sees_pods:
+        cause = "pods were not watched"
+    return {
+        "role": role,
+        "began": None if began is None else began.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "expected": expected,
+        "seen": times.figures(role),
+        "cause": cause,
+    }
 
 
 def _pods(batch: Measured) -> dict[str, Any]:

@@ -14,9 +14,11 @@ from ..cluster.client import Cluster
 from ..cluster.scopes import Scopes
 from ..measure.pods import PodBook
 from ..observe.arguments import Intervals
+from ..observe.events import EventPart
 from ..observe.observer import ObservationFile, Observer
 from ..observe.parts import standard_parts
 from ..plan.fragment import Fragment
+from .guarding import Guarding
 
 
 class Observed(Protocol):
@@ -40,16 +42,31 @@ class Observed(Protocol):
 
 
 def batch_observer(
-    settings: Observed, fragments: Iterable[Fragment], cluster: Cluster, pods: PodBook, scopes: Scopes
+    settings: Observed,
+    fragments: Iterable[Fragment],
+    cluster: Cluster,
+    pods: PodBook,
+    scopes: Scopes,
+    guarding: Guarding,
 ) -> Observer:
-    """The observer of a batch; without a wish for one, or a place for its file, one that asks nothing."""
+    """The observer of a batch; without a wish for one, or a place for its file, one that asks nothing.
+
+    The events that it counts are told to the guard as well.
+    """
     name = "-".join(fragment.role for fragment in fragments)
     intervals, folder = settings.observe, settings.results_dir
     if intervals is None or folder is None:
         return Observer([], run_id=settings.run_id, name=name, intervals=Intervals(), file=None)
     namespaces = frozenset(settings.namespaces)
     parts = standard_parts(
-        cluster, pods, scopes, intervals=intervals, started=time.monotonic(), namespaces=lambda: namespaces
+        cluster,
+        pods,
+        scopes,
+        intervals=intervals,
+        started=time.monotonic(),
+        namespaces=lambda: namespaces,
+        heard=guarding.heard,
     )
+    guarding.events = next(part for part in parts if isinstance(part, EventPart))
     file = ObservationFile(folder, name)
     return Observer(parts, run_id=settings.run_id, name=name, intervals=intervals, file=file)

@@ -16,6 +16,7 @@ from ..cluster.discovery import Discovery, Resource
 from ..cluster.limits import Limits
 from ..cluster.meter import Meter
 from ..errors import KubestressError
+from ..guard.arguments import Thresholds
 from ..observe.arguments import Intervals
 from ..plan.demand import Demand, demand_of
 from ..plan.fragment import Fragment
@@ -32,6 +33,7 @@ class BatchSettings:
     """How a batch works; the module's options, checked. Times are in seconds.
 
     `observe` None observes nothing beside it; without `results_dir` there is no place for an observation either.
+    `guard` None: no sign of ill health ends it.
     """
 
     auth: dict[str, Any]
@@ -51,6 +53,7 @@ class BatchSettings:
     wait: bool = True
     wait_timeout_seconds: float = 0.0
     observe: Intervals | None = None
+    guard: Thresholds | None = None
     results_dir: Path | None = None
     ledger: Path | None = None
     progress: Path | None = None

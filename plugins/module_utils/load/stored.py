@@ -137,7 +137,7 @@ class StoredNames:
         narrow = sorted({key[0] for key, _role in self._keys(kind)}) if resource.namespaced else []
         for scopes in ([None], narrow):
             for scope in scopes:
-                found = type(there)()
+                found: _Seen = type(there)()
                 why_not = await read_each(
                     cluster,
                     resource.path(scope),

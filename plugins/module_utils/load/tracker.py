@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from ..cluster.labels import LABEL_ROLE, run_selector
 from ..cluster.scopes import ScopedWatch, Scopes
 from ..cluster.versions import Versions, uid_number
 from ..cluster.watch import Event, key_of
+from ..measure.build_times import BuildTimes
 from ..measure.job_times import job_end
 from ..measure.pod_status import controller_of
 from ..measure.pods import PodBook
@@ -100,6 +101,7 @@ class Tracker:
         #: Whether the figures of `pods` are measured; without permission to watch pods, 0 would be made up.
         self.sees_pods = False
         self.jobs = JobBook()
+        self.build_times = BuildTimes()
         self.warnings: list[str] = []
         self.namespaces = NamespaceStates(states, scheduler)
         self._crashing_sets = CrashingSets(states)
@@ -120,6 +122,8 @@ class Tracker:
         self._changed = asyncio.Event()
         self._catching_up = False
         self.broken: BaseException | None = None
+        #: Is told of each Job that fails while it is waited for: namespace, name and cause.
+        self.on_job_failed: Callable[[str, str, str], None] = lambda _namespace, _name, _cause: None
         states.subscribe(self)
 
     # -- life --------------------------------------------------------------------------------------------------------
@@ -288,6 +292,8 @@ class Tracker:
         """The API has an object of ours: created now, or earlier by this run."""
         operation = outcome.operation
         self._progress.moved(operation.role)
+        if operation.kind == "Job":
+            self.build_times.job_stored(operation.role)
         if not self.waits_for(operation):
             self._states.ready[operation.kind] += 1
             return
@@ -426,6 +432,8 @@ class Tracker:
         status = job.get("status") or {}
         self._states.count_ended_pods(known, (status.get("succeeded") or 0) + (status.get("failed") or 0))
         if known.state is not State.WAITING:
+            if event.type == "DELETED":
+                self.build_times.job_removed(known.role)
             return  # it has ended; its TTL removes it
         if answer.state is State.WAITING:
             if event.type == "DELETED" or (known.stored and job["metadata"].get("deletionTimestamp")):
@@ -460,6 +468,9 @@ class Tracker:
         self._ending.pop(key, None)
         self.jobs.add(ending.finished)
         self._ledger.add(ending.finished)
+        if ending.known.stored and not ending.answer.is_ready:
+            self.on_job_failed(*key, ending.answer.cause)
+        self.build_times.job_ended(ending.known.role)
         self._states.set("Job", key, ending.known, _state_of(ending.answer), ending.answer.cause)
 
     # -- pods --------------------------------------------------------------------------------------------------------
@@ -468,6 +479,8 @@ class Tracker:
         pod = event.object
         failure = self.pods.observe(event.type, pod, from_list=from_list)
         self._progress.pod_event(event.type, pod, role)
+        if not from_list:
+            self.build_times.pod(role, pod)
         if role == CHECK_ROLE:
             self.checks.take(pod)
         if self._catching_up:

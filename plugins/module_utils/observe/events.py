@@ -21,6 +21,8 @@ _EVENTS = Resource("v1", "Event", "events", True, frozenset({"list", "watch"}))
 _BEGIN_SECONDS = 5.0
 
 Names = Callable[[], Set[str]]
+#: Called with an event that counts, and how often it happened that is new.
+Heard = Callable[[Mapping[str, Any], int], None]
 
 
 class EventPart:
@@ -38,8 +40,9 @@ class EventPart:
         namespaces: Names | None = None,
         nodes: Names | None = None,
         wanted: bool = True,
+        heard: Heard | None = None,
     ) -> None:
-        """`namespaces` and `nodes` are called for each event; None counts the events of all.
+        """`namespaces` and `nodes` are called for each event, None counts those of all; `heard` for each that counts.
 
         If not `wanted`, nothing is read, and the document says so.
         """
@@ -54,8 +57,9 @@ class EventPart:
         #: Number of lists read, and the time before which events of the current list are old.
         self._lists = 0
         self._since = ""
-        self._watched = self._received = False
+        self._watched = self._received = self._ended = False
         self._wanted = wanted
+        self._heard = heard
         self._cause = None if wanted else "not read: events is false"
         self.warnings: list[str] = []
 
@@ -82,7 +86,7 @@ class EventPart:
                 self._received = True
                 self._take(event)
         except ClusterError as error:
-            self._cause = self._why(error)
+            self._cause, self._ended = self._why(error), True
             # A watch that failed before its first event may never have worked, so a total of 0 would be wrong.
             self._watched = self._received
             if self._watched:
@@ -100,7 +104,9 @@ class EventPart:
         if forgotten > self._lists and not self._since:
             self._since = self._book.newest or self._started
         if self._counts(event.object):
-            self._book.observe(event.type, event.object, since=self._since)
+            new = self._book.observe(event.type, event.object, since=self._since)
+            if new and self._heard is not None:
+                self._heard(event.object, new)
 
     def _counts(self, event: Mapping[str, Any]) -> bool:
         about = event.get("involvedObject") or {}
@@ -121,6 +127,19 @@ class EventPart:
                 "watch_breaks": dict(self._watch.broken),
             }
         }
+
+    @property
+    def missing(self) -> str | None:
+        """Why no events are heard now; None while they are."""
+        if self._watched and not self._ended:
+            return None
+        # Until it runs, a first question that was not answered may be answered yet.
+        return self._cause if self.has_failed or not self._wanted else "not watched yet"
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the API server has refused, so that no more events are heard."""
+        return self._ended
 
     @property
     def _is_narrow(self) -> bool:

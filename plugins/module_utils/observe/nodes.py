@@ -26,6 +26,7 @@ from ..cluster.node_proxy import CADVISOR, CONFIGURATION, SUMMARY, NodeProxy
 from ..measure.kubelet import Summary, Unreadable, parse_cgroups, parse_configuration, parse_summary
 from ..measure.node_load import NodeLoad
 from ..measure.processes import ProcessSampler
+from ..measure.recorder import now_rfc3339
 
 #: Requests per second that are always allowed, however small the load.
 _ALWAYS_PER_SECOND = 1.0
@@ -116,6 +117,8 @@ class NodePart:
         self._overdrawn = 0.0
         self._cgroups_at = -math.inf
         self._parsed = 0
+        #: When a build pod was first seen with more than a few processes.
+        self._first_busy: str | None = None
         self._parse_seconds = 0.0
         self._proxies: list[NodeProxy] = []
         self._cause: str | None = None
@@ -255,7 +258,9 @@ class NodePart:
             summary, cause = None, f"{SUMMARY}: the answer is {error}"
         if summary is not None and node.load.observe(now, summary):
             node.uncounted, node.failures, node.load.cause = 0, 0, None
-            self._sampler.observe(name, summary.pods)
+            node.load.observe_builds(summary, self._sampler.observe(name, summary.pods))
+            if self._first_busy is None and self._sampler.samples:
+                self._first_busy = now_rfc3339()
             self._parsed += 1
             self._parse_seconds += time.thread_time() - began
             return None
@@ -328,7 +333,7 @@ class NodePart:
     def _processes(self, *, counted: bool) -> dict[str, Any]:
         found = self._sampler.figures()
         if found["samples"]:
-            return found
+            return {**found, "first": self._first_busy, "interval_seconds": self._interval_seconds}
         few = "no kubelet reported more than a few processes in a pod of a Job"
         return {**found, "cause": few if counted else self._why_none()}
 

@@ -12,7 +12,8 @@ from ..cluster.scopes import Scopes
 from ..measure.pods import PodBook
 from .api_server import ApiServerPart
 from .arguments import Intervals
-from .events import EventPart
+from .events import EventPart, Heard
+from .network import NetworkPart
 from .nodes import NodePart
 from .observer import Part
 
@@ -25,14 +26,19 @@ def standard_parts(
     intervals: Intervals,
     started: float,
     namespaces: Callable[[], Set[str]],
+    heard: Heard | None = None,
 ) -> list[Part]:
     """The parts in the order of their keys.
 
     `scopes`: where events are watched if not in all namespaces. `pods` decides which nodes are read, and `namespaces`,
-    called for each event, which events count. `started` is the origin of the series' times, by the monotonic clock.
+    called for each event, which events count; `heard` is called with those. `started` is the origin of the series'
+    times, by the monotonic clock.
     """
     return [
         ApiServerPart(cluster, interval_seconds=intervals.api_seconds, started=started),
         NodePart(cluster, pods, interval_seconds=intervals.node_seconds, started=started),
-        EventPart(cluster, scopes, namespaces=namespaces, nodes=pods.nodes_of_pods, wanted=intervals.events),
+        NetworkPart(cluster, interval_seconds=intervals.node_seconds),
+        EventPart(
+            cluster, scopes, namespaces=namespaces, nodes=pods.nodes_of_pods, wanted=intervals.events, heard=heard
+        ),
     ]

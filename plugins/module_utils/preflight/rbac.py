@@ -22,8 +22,12 @@ OBSERVING: tuple[tuple[str, dict[str, list[str]]], ...] = (
         {"apiGroups": [""], "resources": ["namespaces", "nodes", "pods", "resourcequotas"], "verbs": ["list"]},
     ),
     (
-        "conditions, limits and load of the nodes, from their kubelets",
+        "conditions, limits and load of the nodes, and operations of their network plug-in, from their kubelets",
         {"apiGroups": [""], "resources": ["nodes", "nodes/proxy"], "verbs": ["get"]},
+    ),
+    (
+        "nodes that are lost or under pressure, as soon as it happens (the guard)",
+        {"apiGroups": [""], "resources": ["nodes"], "verbs": ["list", "watch"]},
     ),
     (
         "Warnings, and causes of what is not ready",

@@ -13,21 +13,35 @@ from typing import Any
 #: Similarity from which a name counts as a typing error of another: one or two letters in a name of ten.
 CLOSE = 0.85
 
-#: With a prefix of ours, and not settings: which hosts the playbooks run on, and the artifact that an AWX workflow
-#: hands on to its next job as an extra var.
-_FOR_USERS = frozenset({"kubestress_hosts", "kubestress_summary"})
+#: With a prefix of ours, and not settings: which hosts the playbooks run on, and the artifacts that an AWX workflow
+#: hands on to its next job as extra vars.
+_FOR_USERS = frozenset({"kubestress_hosts", "kubestress_summary", "kubestress_capacity"})
 #: Variables that the collection's own playbooks and roles set. An extra var of the same name would take their place.
 _OWN_NAMES = frozenset(
     {
+        "capacity_check",
+        "capacity_checks",
+        "capacity_is_local",
+        "capacity_judged",
+        "capacity_planned",
+        "capacity_round",
+        "capacity_search",
         "cleanup_checked",
         "cleanup_is_local",
+        "cleanup_old_run",
         "cleanup_result",
+        "cleanup_results",
+        "cleanup_runs",
         "run_batch",
         "kubestress_plan",
         "kubestress_run",
         "kubestress_settings",
+        "kubestress_values",
         "local_cluster_checked",
         "local_cluster_result",
+        "must_gather_checked",
+        "must_gather_collected",
+        "must_gather_result",
         "observe_result",
         "preflight_result",
         "report_checked",

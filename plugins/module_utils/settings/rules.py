@@ -16,9 +16,22 @@ from .. import syntax as names
 from .convert import shown
 from .table import SETTINGS
 
+#: What comes behind it in a run's id, and a number in a namespace's name, must fit into 63 characters.
+SEARCH_ID_LENGTH = 40
+SEARCH_ID_RULE = (
+    f"lower-case letters, digits and hyphens, first and last a letter or digit, at most {SEARCH_ID_LENGTH} characters"
+)
+
 Settings = Mapping[str, Any]
 Rule = Callable[[Settings], Iterator[str]]
 
+_LISTS_OF_NAMESPACES = (
+    "namespaces_names",
+    "namespaces_existing",
+    "cleanup_namespaces",
+    "observe_namespaces",
+    "must_gather_namespaces",
+)
 #: A registry with an optional port, a path, and a tag or digest: what no reference can lack or contain.
 _IMAGE = re.compile(r"[\w.-]+(:\d+)?(/[\w.-]+)*(:[\w][\w.-]{0,127})?(@\w+:[0-9a-fA-F]{32,})?")
 
@@ -41,6 +54,23 @@ def run_id(settings: Settings) -> Iterator[str]:
     value = settings.get("run_id")
     if value and not names.is_dns_label(value):
         yield f"run_id: {shown(value)} is not allowed; {names.DNS_LABEL_RULE}"
+
+
+def search_id(settings: Settings) -> Iterator[str]:
+    """The name of a capacity search begins the ids of its runs."""
+    value = settings.get("capacity_id")
+    if value and (len(value) > SEARCH_ID_LENGTH or not names.is_dns_label(value)):
+        yield f"capacity_id: {shown(value)} is not allowed; {SEARCH_ID_RULE}"
+
+
+def failed_pods_by_cause(settings: Settings) -> Iterator[str]:
+    """Each cause has a number."""
+    for cause, number in (settings.get("capacity_max_failed_pods_by_cause") or {}).items():
+        if isinstance(number, bool) or not re.fullmatch(r"-1|\d+", str(number)):
+            yield (
+                f"capacity_max_failed_pods_by_cause: {shown(number)} for {cause} is not allowed; a whole number from "
+                "0, or -1 for any"
+            )
 
 
 def observation_name(settings: Settings) -> Iterator[str]:
@@ -76,7 +106,7 @@ def namespace_names(settings: Settings) -> Iterator[str]:
 
 def listed_names(settings: Settings) -> Iterator[str]:
     """Names of namespaces and Secrets."""
-    for variable in ("namespaces_names", "namespaces_existing", "cleanup_namespaces", "observe_namespaces"):
+    for variable in _LISTS_OF_NAMESPACES:
         for name in settings.get(variable) or []:
             if not names.is_dns_label(name):
                 yield f"{variable}: {shown(name)} is not the name of a namespace; {names.DNS_LABEL_RULE}"
@@ -86,6 +116,24 @@ def listed_names(settings: Settings) -> Iterator[str]:
                 f"run_image_pull_secrets: {shown(name)} is not the name of a Secret; lower-case letters, digits, "
                 "'-' and '.', first and last a letter or digit, at most 253 characters"
             )
+
+
+def gather(settings: Settings) -> Iterator[str]:
+    """A gather is either there or collected, and a file of it is no larger than the whole."""
+    path, collect = settings.get("must_gather_path"), settings.get("must_gather_collect")
+    if path and collect == "true":
+        yield f"must_gather_collect: {collect} is given beside must_gather_path, {shown(path)}; give one of them"
+    elif path == "" and collect == "false":
+        yield (
+            "must_gather_path: none is given; name one, as in -e must_gather_path=…, or leave out "
+            "must_gather_collect=false, and one is collected"
+        )
+    total, file = settings.get("must_gather_max_size"), settings.get("must_gather_max_file_size")
+    if total is not None and file is not None and file > total:
+        yield (
+            f"must_gather_max_file_size: {file} is more than must_gather_max_size, which is {total}; a file cannot be "
+            "larger than the gather"
+        )
 
 
 def rights_account(settings: Settings) -> Iterator[str]:
@@ -191,6 +239,8 @@ def connectivity(settings: Settings) -> Iterator[str]:
 RULES: tuple[Rule, ...] = (
     ranges,
     run_id,
+    search_id,
+    failed_pods_by_cause,
     observation_name,
     namespace_names,
     listed_names,
@@ -203,4 +253,5 @@ RULES: tuple[Rule, ...] = (
     build_processes,
     burst,
     connectivity,
+    gather,
 )

@@ -38,15 +38,16 @@ def new_run_id(now: datetime) -> str:
     return f"{now:%Y%m%d-%H%M%S}-{suffix}"
 
 
+def is_of_load(name: str) -> bool:
+    """Whether the setting says what a run does, not where its files are or what it was allowed."""
+    return name not in _NOT_HASHED and not name.startswith(_NOT_HASHED_PREFIXES)
+
+
 def settings_hash(settings: Mapping[str, Any]) -> str:
     """SHA-256, in hexadecimal, of the effective settings as JSON with sorted names.
 
     It leaves out settings of where the run's files are and what it was allowed. The cluster is not a setting.
     """
-    counted = {
-        name: value
-        for name, value in settings.items()
-        if name not in _NOT_HASHED and not name.startswith(_NOT_HASHED_PREFIXES)
-    }
+    counted = {name: value for name, value in settings.items() if is_of_load(name)}
     text = json.dumps(counted, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

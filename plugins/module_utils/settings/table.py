@@ -12,9 +12,12 @@ from __future__ import annotations
 
 from .roles import (
     build_jobs,
+    capacity,
     cleanup,
+    compare,
     connectivity,
     deployments,
+    guard,
     local_cluster,
     must_gather,
     namespaces,
@@ -38,10 +41,13 @@ ROLES = {
         connectivity,
         build_jobs,
         observe,
+        guard,
         report,
         cleanup,
         local_cluster,
         must_gather,
+        compare,
+        capacity,
     )
 }
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from ..setting import WEEK_SECONDS, Entry, Range, Role, Setting
+from ..setting import DAY_SECONDS, WEEK_SECONDS, Entry, Range, Role, Setting
 
 WINDOW = Range(1, WEEK_SECONDS)
+_MIB = Range(1, 1024 * 1024)
 #: Reading files is no part of a run.
 _setting = partial(Setting, of_run=False)
 
@@ -18,7 +19,82 @@ _SETTINGS = (
         "must_gather_path",
         "path",
         "",
-        meaning="The must-gather: its folder, an archive of it (tar, also in gzip, xz or zstd), or a single log.",
+        meaning=(
+            "The must-gather: its folder, an archive of it (tar, also in gzip, xz or zstd), or a single log.\n"
+            "Empty means that one is collected from the cluster, see O(must_gather_collect)."
+        ),
+    ),
+    _setting(
+        "must_gather_collect",
+        "str",
+        "auto",
+        choices=("auto", "true", "false"),
+        synonyms={"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"},
+        meaning=(
+            "Whether a gather is collected from the cluster first: C(auto) means if no O(must_gather_path) is given. "
+            "It lies in C(gather-TIME) in O(must_gather_dest)."
+        ),
+    ),
+    _setting(
+        "must_gather_namespaces",
+        "list",
+        [],
+        elements="str",
+        meaning="Only what lies in these namespaces is collected, and all nodes. Empty means all namespaces.",
+    ),
+    _setting(
+        "must_gather_since",
+        "int",
+        0,
+        allowed=Range(0, WEEK_SECONDS),
+        meaning=(
+            "Only lines of containers' logs and journals of the last so many seconds are collected; 0 is all. Files of "
+            "nodes are copied whole."
+        ),
+    ),
+    _setting(
+        "must_gather_max_size",
+        "int",
+        2048,
+        allowed=_MIB,
+        meaning="MiB of the whole gather. Where it is reached, collecting is stopped, and the gather is partial.",
+    ),
+    _setting(
+        "must_gather_max_file_size",
+        "int",
+        256,
+        allowed=_MIB,
+        meaning="MiB of one collected file; what is longer is cut.",
+    ),
+    _setting(
+        "must_gather_time_limit",
+        "int",
+        600,
+        allowed=Range(1, DAY_SECONDS),
+        meaning="Seconds for collecting; then it is stopped, and the gather is partial.",
+    ),
+    _setting(
+        "must_gather_file_timeout",
+        "int",
+        60,
+        allowed=Range(1, 3600),
+        meaning="Seconds for collecting one log; what was read until then is kept.",
+    ),
+    _setting(
+        "must_gather_max_concurrent",
+        "int",
+        5,
+        allowed=Range(1, 100),
+        meaning="API requests in flight at once while a gather is collected.",
+    ),
+    _setting(
+        "must_gather_oc",
+        "str",
+        "auto",
+        choices=("auto", "always", "never"),
+        meaning=(
+            "Whether C(oc adm must-gather) is run: C(auto) means where C(oc) is on PATH and the cluster is OpenShift."
+        ),
     ),
     _setting(
         "must_gather_window",
@@ -39,7 +115,8 @@ _SETTINGS = (
         "",
         meaning=(
             "Folder for C(must-gather.json) and C(must-gather.html); it is made if necessary.\n"
-            "Empty means C(kubestress-results/must-gather-NAME), with the name of the gather."
+            "Empty means C(kubestress-results/must-gather-NAME), with the name of the gather, or the time of one that "
+            "is collected."
         ),
     ),
     _setting(
@@ -65,15 +142,15 @@ ROLE = Role(
     entries=(
         Entry(
             "main",
-            "Say what a must-gather's logs and objects tell of an outage",
+            "Collect a must-gather, and say what its logs and objects tell of an outage",
             (
                 "Counts the network plug-in's operations, failures and builds by hour and minute, and finds the first "
-                "failure. Needs no cluster.\n"
-                "The module kubestress.core.must_gather_info does the work; its result is in C(must_gather_result)."
+                "failure. With O(must_gather_path) it needs no cluster; without, it collects from one first.\n"
+                "The modules kubestress.core.must_gather and kubestress.core.must_gather_info do the work; their "
+                "results are in C(must_gather_collected) and C(must_gather_result)."
             ),
             settings=_SETTINGS,
         ),
     ),
     alone=True,
-    requires=("must_gather_path",),
 )

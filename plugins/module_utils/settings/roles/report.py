@@ -34,6 +34,17 @@ _SETTINGS = (
             "C(junit) is C(junit.xml), C(metrics) is C(metrics.prom)."
         ),
     ),
+    Setting(
+        "report_live",
+        "bool",
+        True,
+        meaning=(
+            "Whether C(report.html) is there while the run goes on. A process of its own on the machine of the "
+            "playbook writes it anew every ten seconds, at the lowest priority, from the files that the run writes "
+            "anyway; the open page loads itself again until it shows the verdict.\n"
+            "Needs C(html) in C(report_formats)."
+        ),
+    ),
 )
 
 _AGAIN_SETTINGS = (

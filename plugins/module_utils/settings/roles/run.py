@@ -221,6 +221,14 @@ ROLE = Role(
             ),
         ),
         Entry(
+            "whole",
+            "A whole run: settings, preflight, load, report, cleanup if asked for, verdict",
+            (
+                "What the playbook kubestress.core.stress consists of. The role capacity runs it once for each of its "
+                "runs, with the variable C(kubestress_values) for the settings that come before all others."
+            ),
+        ),
+        Entry(
             "batch",
             "Run what the roles have added to the plan",
             (
