@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.kubestress.core.plugins.module_utils.guard.arguments import Thresholds
+from ansible_collections.kubestress.core.plugins.module_utils.guard.guard import Guard
 from ansible_collections.kubestress.core.plugins.module_utils.measure.latency import LatencySketch
 from ansible_collections.kubestress.core.plugins.module_utils.measure.service_checks import BOUNDS_S
 
@@ -75,6 +77,20 @@ def silent(*controllers: str) -> dict[str, Any]:
         {"controller": name, "began": "2026-11-21T04:00:20Z", "seconds": 30.0, "over": False} for name in controllers
     ]
     return {"source": "leases", "cause": None, "silences": rows}
+
+
+def guarded(*, peak: int = 0, crossed: str = "", stops: bool = True) -> dict[str, Any]:
+    """Return what a guard saw of failed pods, whose threshold is 1; nodes may not be watched."""
+    guard = Guard(
+        Thresholds(stops=stops, of_signs={"failed_pods": 1, "lost_nodes": 1, "api_p99": 5.0}),
+        on_crossing=lambda _crossing: None,
+        wall_clock=lambda: crossed or "2026-11-21T04:00:30.000Z",
+    )
+    for number in range(peak):
+        guard.count("failed_pods", number, cause="OOMKilled", example="Pod n-1/p: container build: OOMKilled, exit 137")
+    guard.measure("api_p99", 0.25)
+    guard.blind["nodes"] = "the user may not watch nodes"
+    return guard.document()
 
 
 def check_of_services(*, fast: int, slow: int, failed: int = 0) -> dict[str, Any]:

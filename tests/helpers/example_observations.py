@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.kubestress.core.plugins.module_utils.measure.exposition import add_to, bucket_of, quantile
+from ansible_collections.kubestress.core.plugins.module_utils.measure.network import (
+    HOUR,
+    PLUGIN,
+    RULES,
+    counts_of,
+    minutes_of,
+    rows_of,
+)
 
+_COUNTS = ("add", "del", "failed", "total")
 _BOUNDS = ("0.05", "0.1", "0.5", "1", "5", "+Inf")
 
 
@@ -132,6 +141,28 @@ def warning(reason: str, count: int, *, kind: str = "Pod", **changed: Any) -> di
     return row | changed
 
 
+def network_operations(minutes: dict[str, tuple[int, int, int]] | None = None) -> dict[str, Any]:
+    """Return what an embedded node's plug-in counted: ADD, DEL and failed by minute ("04:00")."""
+    counted = {"04:00": (6, 0, 1), "04:01": (4, 4, 0)} if minutes is None else minutes
+    rows = [
+        {
+            "start": f"2026-11-21T{minute}:00Z",
+            "sources": {PLUGIN: dict(zip(_COUNTS, (*counts, sum(counts[:2])), strict=True))},
+        }
+        for minute, counts in counted.items()
+    ]
+    sums = minutes_of(rows).get(PLUGIN, {})
+    return {
+        "sources": {PLUGIN: {"rule": RULES[PLUGIN], "nodes": 1, **counts_of(sums)}},
+        "cause": None,
+        "nodes": {"seen": 3, "simulated": 2, "silent": 0, "not_asked": 0},
+        "requests": 6,
+        "failed_readings": 0,
+        "hours": rows_of({PLUGIN: sums}, HOUR),
+        "minutes": rows,
+    }
+
+
 def observation(**changed: Any) -> dict[str, Any]:
     """Return the observation of the batch in example_batches, without failures."""
     document: dict[str, Any] = {
@@ -143,6 +174,7 @@ def observation(**changed: Any) -> dict[str, Any]:
         "interval": {"api_seconds": 15, "node_seconds": 5},
         "api_server": api_server(),
         "nodes": nodes(node("n-1"), node("n-2", threads_peak=400, pod_processes_peak=3)),
+        "network_operations": network_operations(),
         "processes": {
             "per_build_pod": {
                 "min": 70,

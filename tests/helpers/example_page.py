@@ -288,6 +288,7 @@ def summary_document(*, seconds: float = 312, scale: int = 1, seed: int = 7, **c
             }
             for n in range(1, amounts["Namespace"] + 1)
         ],
+        "expected": expected(),
         "slo": levels(),
         "api_server": server(rng),
         "nodes": nodes(10),
@@ -322,6 +323,35 @@ def summary_document(*, seconds: float = 312, scale: int = 1, seed: int = 7, **c
         "phases": [{"role": role, "seconds": end - start} for role, start, end in phases(seconds)],
     }
     return document | changed
+
+
+def expected() -> Documents:
+    """Return what was expected of the builds and what was seen: one thing too late, one not seen."""
+    names = ("name", "earliest_s", "likely_s", "latest_s", "seen_s", "documented_s", "cause")
+    rows = [
+        ("first_pod", 1.3, 1.3, 1.3, 1.1, 5, None),
+        ("first_busy", 8.3, 10.1, 21.3, None, 10, "worker-1: simulated node: it runs no processes"),
+        ("first_finished", 30.3, 46.2, 89.3, 47.0, 60, None),
+        ("all_finished", 117.2, 229.1, 357.2, 401.5, None, None),
+        ("first_removed", 417.2, 489.4, 657.2, None, 300, "the run ended before any TTL"),
+    ]
+    role = {"role": "build_jobs", "pods": 240, "pods_at_once": 120, "rounds": 4}
+    node = {"name": "worker-1", "build_pods_peak": 12, "likely": 311, "most": 864}
+    seen = {"threads_low": 1_200, "threads_peak": 2_050, "rise": 850, "max_threads": 32_000}
+    return {
+        "startup_p50_s": 1.3,
+        "startup_stage": "watched",
+        "roles": [
+            {
+                **role,
+                "processes_busy": 72,
+                "processes_mean": 25.9,
+                "milestones": [dict(zip(names, row, strict=True)) for row in rows],
+            }
+        ],
+        "nodes": [node | seen],
+        "nodes_cause": None,
+    }
 
 
 def levels() -> list[Documents]:

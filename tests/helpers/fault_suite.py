@@ -183,6 +183,8 @@ class Scene:
             "retry_deadline": 30,
             "wait_timeout": 60,
             "observe": {"enabled": False},
+            # A row shows what a run withstands; the guard would end some of them before.
+            "guard": {"enabled": False},
             "results_dir": str(self.folder),
             "ledger": str(self.folder / "jobs.jsonl"),
             "progress_file": str(progress),

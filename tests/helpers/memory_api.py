@@ -28,6 +28,7 @@ KINDS = (
     ("v1", "configmaps", "ConfigMap", True),
     ("v1", "secrets", "Secret", True),
     ("v1", "pods", "Pod", True),
+    ("v1", "nodes", "Node", False),
     ("apps/v1", "deployments", "Deployment", True),
     ("apps/v1", "statefulsets", "StatefulSet", True),
     ("batch/v1", "jobs", "Job", True),

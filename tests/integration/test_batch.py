@@ -560,6 +560,7 @@ def test_an_interruption_leaves_the_measurements_and_ends_soon(
             os.killpg(process.pid, signal.SIGKILL)
     document = measured(tmp_path)
     assert document["aborted"] == f"interrupted by {number.name}", output
+    assert document["stopped_by"] == "signal"
     made = len(kubectl("get", "configmaps", "-A", "-l", f"kubestress.core/run-id={run_id}")["items"])
     assert 0 < made == document["objects"]["ConfigMap"]["created"] < 1000
     assert output.strip() == f"aborted: interrupted by {number.name}"

@@ -80,7 +80,8 @@ def test_h2load_output_with_a_refused_request_is_an_error() -> None:
 
 def test_logs_are_read_beside_grep() -> None:
     rows = {row.name: row for row in logs.gather(parts.QUICK)}
-    assert {name.partition(",")[0] for name in rows} == {"gather: plain log", "gather: gzip log"}
+    measured = {name.partition(",")[0] for name in rows}
+    assert measured == {"gather: plain log", "gather: gzip log", "gather: tree of logs"}
     assert all(row.value > 0 for row in rows.values())
     requests = {row.note for name, row in rows.items() if name.endswith("log")}
     assert len(requests) == 1, "both are the same log"

@@ -24,11 +24,12 @@ MODULES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "wait": ({"kinds": [{"api_version": "v1", "kind": "Pod"}], "run_id": "r"}, CLUSTER),
     "cleanup": ({"run_id": "r"}, CLUSTER),
     "runs_info": ({}, CLUSTER),
+    "must_gather": ({"dest": "/nowhere/gather"}, [*CLUSTER, "msgspec"]),
     "must_gather_info": ({"path": "/"}, ["PyYAML"]),
     "local_cluster": ({}, ["cryptography"]),
 }
 #: They run where the playbook runs, with ansible-core's own libraries.
-ON_CONTROLLER = {"report", "settings", "side_by_side"}
+ON_CONTROLLER = {"capacity_search", "compare", "report", "settings"}
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +13,10 @@ from ansible_collections.kubestress.core.plugins.module_utils.errors import Modu
 from ansible_collections.kubestress.core.plugins.module_utils.wait.wait import run_module as run_wait_module
 from ansible_collections.kubestress.core.plugins.modules.wait import ARGUMENTS as WAIT_ARGUMENTS
 from helpers.batches import NAMESPACES, jobs, obj, pod_spec, run_batch
+from helpers.beside import beside
 from helpers.waiting import until
 
 LONG = {"simulate_duration": "120s", "simulate_duration_max": "121s"}
-
-
-@contextmanager
-def beside(act: Callable[[], None]) -> Iterator[None]:
-    """Do something in another thread while the batch works in this one, which alone gets signals."""
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            act()
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    yield
-    thread.join()
-    assert errors == []
 
 
 def test_deleting_the_jobs_of_a_run_stops_it(kubeconfig: Path, kubectl, run_id: str, prefix: str, tmp_path: Path):

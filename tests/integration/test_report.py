@@ -290,10 +290,11 @@ def killed_run(tmp_path: Path, run_id: str, prefix: str, kubeconfig: Path) -> Pa
 
 
 def _was_measured(folder: Path) -> bool:
-    """Whether both a batch's figures and a reading of the API server beside it are on disk."""
+    """Whether both a batch's figures, all Deployments among them, and a reading of the API server are on disk."""
     found = [json.loads(path.read_text()) for path in folder.glob("attempts/1/observations/*.json")]
     is_read_again = any((one["api_server"].get("scrapes") or 0) > 1 for one in found)
-    return is_read_again and any(folder.glob("attempts/1/batches/*.json"))
+    batches = [json.loads(path.read_text()) for path in folder.glob("attempts/1/batches/*.json")]
+    return is_read_again and any(one["objects"]["Deployment"]["created"] == 6 for one in batches)
 
 
 def test_what_a_killed_playbook_had_measured_is_rendered_without_a_cluster(killed_run, run_id, cluster_free_playbook):
@@ -305,6 +306,7 @@ def test_what_a_killed_playbook_had_measured_is_rendered_without_a_cluster(kille
     summary = summary_of(killed_run)
     assert (summary["verdict"], summary["attempt"]) == ("aborted", 1)
     assert "the batch did not finish; its measurements up to then are included" in summary["reasons"][0]
+    assert summary["stopped_by"] == "killed"
     assert summary["objects"]["Deployment"]["created"] == 6
     assert summary["requests"]["create"]["Deployment"]["count"] >= 6
     assert summary["api_server"]["source"] == "metrics"
@@ -470,5 +472,8 @@ def test_an_interrupted_playbook_leaves_on_the_screen_what_to_do(
             timeout=300,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-    assert summary_of(tmp_path / "results" / run_id)["verdict"] == "aborted"
+    summary = summary_of(tmp_path / "results" / run_id)
+    assert summary["verdict"] == "aborted"
+    # Whichever the module notices first.
+    assert summary["stopped_by"] in ("signal", "playbook")
     assert kubectl("get", "namespaces", "-l", f"kubestress.core/run-id={run_id}")["items"] == []

@@ -47,6 +47,9 @@ def test_a_whole_run_then_the_same_again_then_with_cleanup(
     assert (first["jobs"]["complete"], first["jobs"]["failed"]) == (4, 0)
     pods = kubectl("get", "pods", "-n", f"{prefix}-1", "-l", "type=build-job")["items"]
     assert first["pods"]["succeeded"] == sum(pod["status"]["phase"] == "Succeeded" for pod in pods) == 8
+    network = first["network_operations"]
+    simulated = "all nodes are simulated: no network plug-in works for their pods"
+    assert (network["sources"], network["cause"]) == ({}, simulated)
 
     again = run()
     assert (again["verdict"], again["attempt"]) == ("passed", 2)
@@ -114,7 +117,7 @@ def test_what_fails_is_reported_cleaned_up_and_told_last(
     assert done.rc == 2, done.output
     last = done.stdout.split("TASK [")[-1]
     assert "somebody else" not in last
-    assert last.startswith("Fail unless all went as the profile promised]")
+    assert last.startswith("kubestress.core.run : Fail unless all went as the profile promised]")
     assert '"msg": "failed: ' in last
     assert f"{prefix}-1" in last
     summary = json.loads((tmp_path / "kubestress-results" / run_id / "summary.json").read_text())

@@ -12,11 +12,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.commands import Completed, run
+from helpers.commands import Completed
 from helpers.local_cluster import processes_of
 from helpers.traces import Traces
 
@@ -116,6 +117,43 @@ def test_with_the_limit_forks_fail(shown: Shown) -> None:
     assert limited["events"]["total"] > 0
 
 
+def test_the_gather_tells_of_the_failures_that_the_run_counted(shown: Shown) -> None:
+    """Collected from the node while the cluster was there: the same failed forks, from the same moment on."""
+    (folder,) = shown.results.glob("outage-*-limited/must-gather")
+    told = json.loads((folder / "must-gather.json").read_text())
+    limited = shown.summary("limited")
+    failures = [json.loads(line) for line in next(shown.results.glob("*-limited/failures.jsonl")).open()]
+    forks = {one["name"]: one["time"] for one in failures if one["reason"] == "fork failed"}
+    counted = told["totals"]["errors_by_source"]["fork failed"]
+    (pods,) = folder.glob("gather-*/namespaces/outage-*-limited-1/core/pods.yaml")
+    # A Job that is over its deadline deletes its last pods, so that a gather can no longer have them.
+    there = {pod["metadata"]["name"] for pod in json.loads(pods.read_text())["items"]}
+    assert counted.get("pods", 0) == len(forks.keys() & there)
+    assert counted.get("events", 0) >= sum(row["fork_failures"] for row in limited["events"]["warnings"])
+    # The run's report has the moment at which the end of the pod was seen, the log that of the line before it.
+    events = [row["first"] for row in limited["events"]["warnings"] if row["fork_failures"]]
+    seen = min(datetime.fromisoformat(time) for time in (*forks.values(), *events))
+    first = datetime.fromisoformat(told["first_failure"]["time"])
+    assert told["first_failure"]["kind"] == "fork failed"
+    assert told["first_failure"]["node"] == "real-0001"
+    assert -1 <= (seen - first).total_seconds() < 10
+    assert told["builds"]["by_namespace"].keys() == {pods.parents[1].name}
+
+
+def test_the_gather_has_what_the_node_logged(shown: Shown) -> None:
+    (gather,) = shown.results.glob("outage-*-limited/must-gather/gather-*")
+    logs = gather / "nodes" / "real-0001" / "logs"
+    for name in ("operations.log", "kubestress-node/kubelet.log", "kubestress-node/containerd.log"):
+        assert (logs / name).stat().st_size > 0
+    told = json.loads((gather.parent / "must-gather.json").read_text())
+    requests = {tuple(line.split()[1:3]) for line in (logs / "operations.log").read_text().splitlines()}
+    counted = told["totals"]["sources"]["embedded node"]
+    assert counted["add"] + counted["del"] == len(requests)
+    notes = json.loads((gather / "gather.json").read_text())
+    assert notes["stopped"] is None
+    assert {row["what"] for row in notes["missing"]} <= {"log of a pod"}, "a runtime that has exited shows no logs"
+
+
 def test_after_the_fix_none_fails(shown: Shown) -> None:
     fixed = shown.summary("fixed")
     assert (fixed["verdict"], fixed["reasons"]) == ("passed", [])
@@ -126,22 +164,34 @@ def test_after_the_fix_none_fails(shown: Shown) -> None:
     assert node["threads_peak"] > PID_MAX
 
 
-def test_both_are_shown_beside_each_other(shown: Shown) -> None:
+def test_the_fix_comes_out_as_improved(shown: Shown) -> None:
+    """On the screen, in the file, and on the page; by what failed, whatever else changed."""
+    (folder,) = shown.results.glob("outage-*-compared")
+    document = json.loads((folder / "comparison.json").read_text())
+    assert document["verdict"] == "improved", document["reasons"]
+    assert {"runs_not_passed", "jobs_failed", "pods_failed"} <= set(document["reasons"])
+    rows = {row["name"]: row for row in document["metrics"]}
+    (failed, none) = rows["pods_failed"]["before"] + rows["pods_failed"]["after"]
+    assert (failed, none) == (shown.summary("limited")["pods"]["failed"], 0)
+    assert rows["fork_failures"]["after"] == rows["fork_events"]["after"] == [0]
+    assert any(f"pid_max {PID_MAX} → 4096" in line for line in document["warnings"]), document["warnings"]
     output = shown.done.stdout
-    assert re.search(r"limited +fixed\n", output)
-    assert re.search(r"verdict +failed +passed\n", output)
-    assert re.search(r"about failed forks +[0-9]+ +0\n", output)
-    for name in ("limited", "fixed"):
-        (folder,) = shown.results.glob(f"outage-*-{name}")
-        assert str(folder) in output
+    assert re.search(r"pods failed +[0-9]+ +0 .*improved\n", output)
+    assert "verdict   improved: runs that did not pass 1 → 0" in output
+    for path in (*shown.results.glob("outage-*-limited"), *shown.results.glob("outage-*-fixed"), folder):
+        assert str(path) in output
 
 
-def test_the_summaries_can_be_shown_again_as_the_guide_says(shown: Shown) -> None:
-    paths = {name: next(shown.results.glob(f"outage-*-{name}/summary.json")) for name in ("limited", "fixed")}
-    runs = [{"name": name, "summary_path": str(path)} for name, path in paths.items()]
-    done = run("ansible", "localhost", "-m", "kubestress.core.side_by_side", "-a", json.dumps({"runs": runs}))
-    assert done.rc == 0, done.output
-    assert re.search(r"verdict +failed +passed\n", done.stdout)
+def test_the_runs_can_be_compared_again_as_the_guide_says(
+    shown: Shown, cluster_free_playbook: Callable[..., Completed], tmp_path: Path
+) -> None:
+    names = {side: next(shown.results.glob(f"outage-*-{side}")).name for side in ("limited", "fixed")}
+    variables = {"compare_before": names["fixed"], "compare_after": names["limited"], "compare_fail_on": "regressed"}
+    given = {**variables, "run_results_dir": str(shown.results), "compare_dest": str(tmp_path / "back")}
+    done = cluster_free_playbook("kubestress.core.compare", extra_vars=given)
+    assert done.rc != 0
+    assert "compare_fail_on=regressed: regressed: runs that did not pass 0 → 1" in done.output
+    assert (tmp_path / "back" / "comparison.html").exists()
 
 
 def test_the_machine_stayed_usable(shown: Shown) -> None:

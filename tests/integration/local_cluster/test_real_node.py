@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -118,6 +119,16 @@ def test_kubelet_asks_the_api_server_who_may(witness: Kubectl) -> None:
     token = witness("create", "token", "default", parse=False).strip()
     bearer = [*status, "--header", f"Authorization: Bearer {token}", url]
     assert subprocess.run(bearer, capture_output=True, text=True, check=False).stdout == "403"
+
+
+def test_the_kubelet_shows_the_logs_of_the_node_and_none_of_the_machine(witness: Kubectl) -> None:
+    def names(folder: str) -> set[str]:
+        path = f"/api/v1/nodes/{NAME}/proxy/logs/{folder}"
+        return set(re.findall(r'<a href="([^"]+)">', witness("get", "--raw", path, parse=False)))
+
+    assert {"kubestress-node/", "operations.log"} <= names("")
+    assert not names("") & {path.name for path in Path("/var/log").iterdir() if path.is_file()}
+    assert {"kubelet.log", "containerd.log"} <= names("kubestress-node/")
 
 
 def test_processes_are_counted_every_second(witness: Kubectl) -> None:

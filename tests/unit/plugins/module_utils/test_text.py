@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.text import duration_text, text_of
+from ansible_collections.kubestress.core.plugins.module_utils.text import (
+    duration_text,
+    text_of,
+    value_text,
+    values_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -39,3 +44,41 @@ def test_figures_for_people(value, unit, text):
 )
 def test_lengths_for_people(seconds, text):
     assert duration_text(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (None, "s", "no data"),
+        (0, "", "0"),
+        (0.25, "", "0.2"),
+        (1_234.5, "", "1,234"),
+        (110.96, "%", "111 %"),
+        (0, "s", "0 s"),
+        (0.0246, "s", "25 ms"),
+        (0.997, "s", "1 s"),
+        (56.7, "s", "56.7 s"),
+        (8.54, "ms", "8.5 ms"),
+        (1_518.04, "ms", "1,518 ms"),
+    ],
+)
+def test_values_with_their_unit(value, unit, text):
+    assert value_text(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "text"),
+    [
+        ([2.0], "s", "5 s"),
+        ([2.0, 2.0], "s", "5 s"),
+        ([2.0, None, 9.5], "s", "5 s (2–9.5 s)"),
+        ([0.05, 2.0], "s", "5 s (50 ms–2 s)"),
+        ([None], "s", "5 s"),
+    ],
+)
+def test_values_of_several_runs(values, unit, text):
+    assert values_text(values, 5.0, unit) == text
+
+
+def test_what_no_value_means():
+    assert values_text([None], None, "s", absent="none") == "none"

@@ -25,9 +25,26 @@ PROFILES = {
     "danger": (10, 30, 10, 20, 1, True),
     "reproduce": (10, 20, 10, 20, 0, True),
 }
+_COUNTED = ("failed_pods", "failed_jobs", "image_pulls", "crashes", "evictions", "fork_failures", "sandbox_failures")
+FIRST_SIGN = {f"guard_{sign}": 1 for sign in _COUNTED} | {"guard_api_errors": 5, "guard_api_p99": 5, "guard_outage": 10}
+MANY_SIGNS = {
+    "guard_failed_pods": 50,
+    "guard_failed_jobs": 20,
+    "guard_crashes": 50,
+    "guard_evictions": 20,
+    "guard_fork_failures": 50,
+    "guard_sandbox_failures": 50,
+    "guard_pressured_nodes": 0,
+    "guard_api_errors": 75,
+    "guard_api_p99": 30,
+}
 FURTHER: dict[str, dict[str, Any]] = {
     "smoke": {"build_jobs_time_scale": 0.1},
-    "conservative": {"build_jobs_timeout": 600},
+    "safe": FIRST_SIGN,
+    "conservative": {"build_jobs_timeout": 600, **FIRST_SIGN},
+    "high_volume": MANY_SIGNS,
+    "danger": MANY_SIGNS,
+    "reproduce": {"guard_action": "warn"},
 }
 
 

@@ -113,13 +113,26 @@ async def test_only_the_runs_namespaces_and_nodes_count():
     assert {(row["kind"], row["count"]) for row in found(part)["warnings"]} == {("Pod", 2), ("Node", 1)}
 
 
+async def test_each_warning_that_counts_is_told_with_how_often_it_happened_anew():
+    server, heard = Server(), list[tuple[str, int]]()
+    listen = {"heard": lambda event, number: heard.append((event["metadata"]["name"], number))}
+    async with observing(server, namespaces=lambda: {"mine-1"}, **listen) as part:
+        await server.changes.put(events(("ADDED", warning("a")), ("ADDED", warning("b", namespace="another"))))
+        await server.changes.put(events(("MODIFIED", warning("a", count=4)), ("MODIFIED", warning("a", count=4))))
+        await until_total(part, 4)
+        assert part.missing is None
+    assert heard == [("a", 1), ("a", 3)]
+
+
 async def test_who_may_not_see_events_has_no_data_and_a_cause():
     server = Server()
     server.lists = [lambda: status(403, reason="Forbidden", message=REFUSED) for _time in range(2)]
     async with cluster_on(server.handle) as cluster:
         part = EventPart(cluster)
+        assert part.missing == "not watched yet"
         await part.begin()
         await asyncio.wait_for(part.run(), 20)
+    assert part.missing == "the user may not list and watch events in all namespaces"
     assert found(part) == {
         "source": "none", "cause": "the user may not list and watch events in all namespaces", "total": None,
         "warnings": [], "left_off": 0, "watch_breaks": {},
@@ -158,7 +171,7 @@ async def test_who_does_not_want_events_asks_for_none():
         await asyncio.wait_for(part.run(), 20)
     assert server.asked == []
     assert (found(part)["source"], found(part)["total"]) == ("none", None)
-    assert found(part)["cause"] == "not read: events is false"
+    assert found(part)["cause"] == part.missing == "not read: events is false"
 
 
 async def test_who_may_list_events_and_not_watch_them_is_told_so():

@@ -156,6 +156,7 @@ async def test_what_a_node_told_is_in_its_row_and_its_series():
         "name": "n1", "simulated": False, "cause": None, "max_threads": 32768, "threads_peak": 1000,
         "pod_pids_limit": 4096, "pod_pids_limit_cause": None, "pod_processes_peak": 500,
         "pod_threads_peak": 640, "pod_threads_cause": None,
+        "build_pods_peak": 1, "threads_low": 1000,
         "cpu_cores_peak": 1.5, "memory_bytes_peak": 4096, "pods_peak": 2, "conditions": None, "conditions_cause": None,
     }  # fmt: skip
     (series,) = found["series"]

@@ -145,7 +145,23 @@ def test_all_roles_refuse_alike(role):
         ),
         ("report", {"run_id": "r", "report_attempt": 0}, "report_attempt: 0 is not allowed"),
         ("local_cluster", {"local_cluster_nodes": "many"}, "local_cluster_nodes: 'many' is not a whole number"),
-        ("must_gather", {}, "must_gather_path: none is given; name one, as in -e must_gather_path=…"),
+        (
+            "must_gather",
+            {"must_gather_collect": False},
+            "must_gather_path: none is given; name one, as in -e must_gather_path=…",
+        ),
+        (
+            "must_gather",
+            {"must_gather_collect": "Yes", "must_gather_path": "x"},
+            "must_gather_collect: true is given beside must_gather_path, 'x'; give one of them",
+        ),
+        ("must_gather", {"must_gather_collect": "maybe"}, "must_gather_collect: 'maybe' is not allowed; choose one of"),
+        ("must_gather", {"must_gather_namespaces": "Team"}, "must_gather_namespaces: 'Team' is not the name of"),
+        (
+            "must_gather",
+            {"must_gather_max_size": "100", "must_gather_max_file_size": 200},
+            "must_gather_max_file_size: 200 is more than must_gather_max_size, which is 100",
+        ),
         (
             "must_gather",
             {"must_gather_path": "x", "must_gather_window": -1},

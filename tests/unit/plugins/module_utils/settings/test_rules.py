@@ -40,6 +40,9 @@ RIGHT = {
     "observe_node_interval": 5.0,
     "observe_name": "observe",
     "observe_namespaces": ["shop"],
+    "capacity_id": "spring-7",
+    "capacity_max_failed_pods": -1,
+    "capacity_max_failed_pods_by_cause": {"OOMKilled": 2, "Evicted": -1},
 }
 
 
@@ -56,6 +59,13 @@ def test_with_listed_names_the_prefix_counts_for_nothing():
     ("changes", "told"),
     [
         ({"namespaces_total": 0}, "namespaces_total: 0 is not allowed; it must be 1 to 100,000"),
+        ({"capacity_id": "x" * 41}, "is not allowed; lower-case letters, digits and hyphens, first and last"),
+        ({"capacity_id": "Spring"}, "capacity_id: 'Spring' is not allowed; lower-case letters, digits and hyphens"),
+        ({"capacity_max_failed_pods": -2}, "capacity_max_failed_pods: -2 is not allowed; it must be 0 to 10,000,000"),
+        (
+            {"capacity_max_failed_pods_by_cause": {"Evicted": "many"}},
+            "capacity_max_failed_pods_by_cause: 'many' for Evicted is not allowed; a whole number from 0, or -1",
+        ),
         ({"namespaces_total": -3}, "namespaces_total: -3 is not allowed; it must be 1 to 100,000"),
         ({"namespaces_total": 100_001}, "namespaces_total: 100001 is not allowed; it must be 1 to 100,000"),
         (

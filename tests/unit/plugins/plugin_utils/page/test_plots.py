@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.kubestress.core.plugins.plugin_utils.page.formats import number
 from ansible_collections.kubestress.core.plugins.plugin_utils.page.plots import (
     Limit,
     Plot,
@@ -101,3 +102,14 @@ def test_nodes_of_different_times_share_an_axis_and_the_lowest_limit() -> None:
 @pytest.mark.parametrize("timeline", [None, {}, {"load": {"series": {}}, "api_server": {}, "nodes": []}])
 def test_without_data_there_is_no_plot(timeline: dict | None) -> None:
     assert plots_of(timeline, {}) == []
+
+
+def test_over_another_figure_than_time() -> None:
+    plot = Plot(
+        id="p", title="T", unit="seconds", times=[3, 8], series=[Series(name="p99", values=[1.5, 12.0])],
+        axis="pods", along=number,
+    )  # fmt: skip
+    assert described(plot) == "T (seconds): p99 peak 12.00 s at 8."
+    table = table_of(plot)
+    assert table.columns[0].name == "pods"
+    assert [row[0].text for row in table.rows] == ["3", "8"]

@@ -15,7 +15,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.results.summary im
 from ansible_collections.kubestress.core.plugins.module_utils.results.timeline import build_timeline
 from ansible_collections.kubestress.core.plugins.plugin_utils.page.render import render_page
 from helpers import example_page
-from helpers.example_batches import RUN, batch, check_of_services, outages, silent
+from helpers.example_batches import RUN, batch, check_of_services, guarded, outages, silent
 
 EXAMPLES = ("passed", "failed", "aborted", "ten_hours", "huge")
 MOST_BYTES = 1_500_000
@@ -240,6 +240,19 @@ def test_outages_are_on_the_page() -> None:
     for part in ("API server", "1 min 2 s", "https://10.0.0.1:6443: Connection refused", "kube-scheduler"):
         assert part in shown
     assert "None: the API server could be reached all the time" in validity_of(batch())
+
+
+def test_what_the_guard_saw_is_on_the_page() -> None:
+    shown = validity_of(batch(stopped_by="guard", aborted="guard: …", guard=guarded(peak=3)))
+    for part in ("A threshold that is reached stops the run.", "pods that failed", "OOMKilled 1; first Pod n-1/p"):
+        assert part in shown
+    assert "nodes with the run's pods that are gone or not Ready no data 1 no the user may not watch nodes" in shown
+    assert "p99 of the API server's answers 0.25 s 5 s no" in shown
+    summary = build_summary(Evidence(run=RUN, batches=[batch(stopped_by="guard", aborted="guard: …")]))
+    head = Reader(render_page(summary=summary, timeline=None, run=RUN)).text("verdict")
+    assert "Aborted The guard stopped the run at a sign of ill health." in head
+    assert "is only told" in validity_of(batch(guard=guarded(peak=3, stops=False)))
+    assert "Guard" not in validity_of(batch())
 
 
 def validity_of(measured: dict[str, Any]) -> str:
