@@ -20,6 +20,10 @@ def _do_nothing(*_arguments: object, **_options: object) -> None:
     return None
 
 
+async def _look_at_nothing(*_arguments: object) -> None:
+    """In place of a method that is awaited."""
+
+
 SAT_OUT = Defence(
     "outages are noticed, and sat out up to the outage limit", off=((Reachability, "failed", _do_nothing),)
 )
@@ -76,7 +80,7 @@ CASES = [
         make=lambda _k: faults.RefusedWatches(after=30, seconds=8), options={"fragments": IMPATIENT},
         # The last look would find them, but not what is still on its way.
         defence=Defence("deadlines stand still while nobody can see",
-                        off=((HeldClock, "hold", _do_nothing), (Tracker, "look_again", _do_nothing))),
+                        off=((HeldClock, "hold", _do_nothing), (Tracker, "look_again", _look_at_nothing))),
     ),
 ]  # fmt: skip
 
