@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.kubestress.core.plugins.plugin_utils.page.capacity import render_capacity
-from axe_playwright_python.sync_playwright import Axe
-from helpers import browser as browsers
+from helpers import pages
 from helpers.commands import Completed, command_environment
 from helpers.example_searches import cluster_that_bears, search, searched
 from helpers.processes import kill_tree
 from helpers.waiting import until
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 
 PLAYBOOK = "kubestress.core.capacity"
 #: Pods that the node takes at once, and those of the steps: below it and above it.
@@ -191,28 +190,14 @@ def test_bad_input_is_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_its_page_in_a_browser(tmp_path: Path) -> None:
+def test_its_page_in_a_browser(chromium: Browser, tmp_path: Path) -> None:
     """Quiet, offline, with a curve for each figure, and readable for everybody."""
-    path = browsers.find()
-    if path is None:
-        pytest.skip(f"no browser: {browsers.MISSING}")
     file = tmp_path / "capacity.html"
     file.write_text(render_capacity(searched(search(bisect=True), cluster_that_bears(6))), encoding="utf-8")
-    complaints: list[str] = []
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path)
-        page = browser.new_page(color_scheme="dark")
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: complaints.extend([request.url] if request.url != file.as_uri() else []))
-        page.goto(file.as_uri())
+    with pages.opened(chromium, file, color_scheme="dark") as page:
         assert page.locator("h2#verdict-word").inner_text() == "6 is safe, 7 broke"
         assert page.locator(".plot canvas").count() == page.locator(".plot").count() == 6
         page.locator("#plot-failures .plot").focus()
         page.keyboard.press("End")
         assert page.locator("#plot-failures [aria-live]").inner_text().startswith("8: failed pods 3, failed forks 3")
-        violations = [
-            one["id"] for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")
-        ]
-        browser.close()
-    assert (complaints, violations) == ([], [])
+        assert pages.barriers(page) == []

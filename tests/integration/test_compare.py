@@ -14,13 +14,12 @@ import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.compare.document import document_of
 from ansible_collections.kubestress.core.plugins.module_utils.compare.sources import read_group
 from ansible_collections.kubestress.core.plugins.module_utils.must_gather.must_gather_info import run_module
-from axe_playwright_python.sync_playwright import Axe
-from helpers import browser as browsers
 from helpers import gather_maker as maker
+from helpers import pages
 from helpers.commands import Completed
 from helpers.waiting import until
 from jsonschema import Draft202012Validator, FormatChecker
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 PLAYBOOK = "kubestress.core.compare"
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -263,25 +262,10 @@ def test_bad_input_is_one_line(cluster_free_playbook: Any, tmp_path: Path, given
 
 
 @pytest.fixture
-def page(told: tuple[Completed, Path]) -> Iterator[Page]:
+def page(chromium: Browser, told: tuple[Completed, Path]) -> Iterator[Page]:
     """Yield the page, opened; nothing may be asked for or complained of until the test's end."""
-    path = browsers.find()
-    if path is None:
-        pytest.skip(f"no browser: {browsers.MISSING}")
-    address = (told[1] / "comparison.html").as_uri()
-    complaints: list[str] = []
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path)
-        context = browser.new_context(viewport={"width": 1280, "height": 840})
-        context.set_default_timeout(30_000)
-        context.on("console", lambda message: complaints.append(message.text))
-        context.on("weberror", lambda error: complaints.append(str(error.error)))
-        context.on("request", lambda request: complaints.append(request.url) if request.url != address else None)
-        opened = context.new_page()
-        opened.goto(address)
+    with pages.opened(chromium, told[1] / "comparison.html") as opened:
         yield opened
-        browser.close()
-    assert complaints == []
 
 
 @pytest.mark.slow
@@ -300,8 +284,7 @@ def test_page_in_a_browser(page: Page) -> None:
     assert "after " in said
     assert page.locator("#runs tbody tr").count() == 3 + SLOW
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    found = [one["id"] for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")]
-    assert found == []
+    assert pages.barriers(page) == []
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.locator("#verdict h2").is_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing is wider than a phone"

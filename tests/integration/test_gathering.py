@@ -31,6 +31,10 @@ def job(name: str) -> dict[str, Any]:
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
 
+def uids(listed: dict[str, Any]) -> set[str]:
+    return {one["metadata"]["uid"] for one in listed["items"]}
+
+
 @pytest.fixture(scope="module")
 def team(kubectl: Any) -> Iterator[str]:
     """Yield a namespace with two Jobs, whose pods have all started, an Event, and a Secret."""
@@ -56,17 +60,20 @@ def team(kubectl: Any) -> Iterator[str]:
 
 
 def test_collects_and_says_what_it_tells(ansible_playbook: Any, kubectl: Any, team: str, tmp_path: Path) -> None:
+    def there() -> dict[str, set[str]]:
+        return {path: uids(kubectl("get", path.rpartition("/")[2], "-n", team)) for path in paths}
+
+    paths = ("core/pods", "core/events", "batch/jobs")
+    before = there()
     done = ansible_playbook(PLAYBOOK, extra_vars={"must_gather_dest": "told"}, cwd=tmp_path)
     assert done.rc == 0, done.output
     assert "collected " in done.stdout
     (gather,) = (tmp_path / "told").glob("gather-*")
-    for path in ("core/pods", "core/events", "batch/jobs"):
-        kind = path.rpartition("/")[2]
-        collected = yaml.safe_load((gather / f"namespaces/{team}/{path}.yaml").read_text())
-        there = kubectl("get", kind, "-n", team)["items"]
-        assert sorted(one["metadata"]["uid"] for one in collected["items"]) == sorted(
-            one["metadata"]["uid"] for one in there
-        )
+    after = there()
+    for path in paths:
+        collected = uids(yaml.safe_load((gather / f"namespaces/{team}/{path}.yaml").read_text()))
+        # Events go on coming while we collect.
+        assert before[path] <= collected <= after[path]
     nodes = {path.stem for path in (gather / "cluster-scoped-resources/core/nodes").iterdir()}
     assert nodes == {one["metadata"]["name"] for one in kubectl("get", "nodes")["items"]}
     assert not [path for path in gather.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from helpers import browser as browsers
 from helpers import gather_maker as maker
-from playwright.sync_api import Browser, Page, sync_playwright
+from helpers import pages
+from playwright.sync_api import Browser, Page
 
 PLAYBOOK = "kubestress.core.must_gather"
 
@@ -74,35 +73,14 @@ def test_bad_input_is_one_line(cluster_free_playbook: Any, tmp_path: Path, given
 # --- the page in a browser -------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = browsers.find()
-    if path is None:
-        pytest.skip(f"no browser: {browsers.MISSING}")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def page(chromium: Browser, cluster_free_playbook: Any, outage: Path, tmp_path: Path) -> Iterator[Page]:
     """Yield the outage's page, opened; nothing may be asked for or complained of until the test's end."""
     given = {"must_gather_path": str(outage), "must_gather_dest": str(tmp_path / "told")}
     done = cluster_free_playbook(PLAYBOOK, extra_vars=given, cwd=tmp_path)
     assert done.rc == 0, done.output
-    address = (tmp_path / "told" / "must-gather.html").as_uri()
-    complaints: list[str] = []
-    context = chromium.new_context(viewport={"width": 1280, "height": 840})
-    context.set_default_timeout(30_000)
-    context.on("console", lambda message: complaints.append(message.text))
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
-    context.on("request", lambda request: complaints.append(request.url) if request.url != address else None)
-    opened = context.new_page()
-    opened.goto(address)
-    yield opened
-    context.close()
-    assert complaints == []
+    with pages.opened(chromium, tmp_path / "told" / "must-gather.html") as opened:
+        yield opened
 
 
 def test_page_in_a_browser(page: Page) -> None:
@@ -117,7 +95,6 @@ def test_page_in_a_browser(page: Page) -> None:
     page.keyboard.press("End")
     assert (said.text_content() or "").startswith("23:59:00: multus ")
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    found = [one["id"] for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")]
-    assert found == []
+    assert pages.barriers(page) == []
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.locator("#verdict h2").is_visible()

@@ -8,32 +8,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.kubestress.core.plugins.plugin_utils.page.render import render_page
-from axe_playwright_python.sync_playwright import Axe
-from helpers import browser as browsers
 from helpers import example_page
+from helpers.pages import SCREEN, Complaints, barriers
 from helpers.waiting import until
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 EXAMPLES = ("passed", "failed", "aborted", "ten_hours", "huge")
-SCREEN = {"width": 1280, "height": 840}
 PHONE = {"width": 390, "height": 844}
 Opener = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as driver:
-        yield driver
-
-
-@pytest.fixture(scope="module")
-def chromium(playwright: Playwright) -> Iterator[Browser]:
-    path = browsers.find()
-    if path is None:
-        pytest.skip(f"no browser: {browsers.MISSING}")
-    browser = playwright.chromium.launch(executable_path=path)
-    yield browser
-    browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -44,25 +26,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name, path in files.items():
         path.write_text(render_page(**getattr(example_page, name)()), encoding="utf-8")
     return files
-
-
-class Complaints:
-    """What a page must not do: ask for anything but itself, write to the console, raise."""
-
-    def __init__(self, context: BrowserContext, address: str) -> None:
-        self.found: list[str] = []
-        self._address = address
-        context.route("**/*", self._answer)
-        context.on("console", lambda message: self.found.append(f"console: {message.text}"))
-        context.on("weberror", lambda error: self.found.append(f"error: {error.error}"))
-        context.on("dialog", lambda dialog: self.found.append(f"dialog: {dialog.message}"))
-
-    def _answer(self, route: Any) -> None:
-        if route.request.url.split("#")[0] == self._address:
-            route.continue_()
-        else:
-            self.found.append(f"request: {route.request.url}")
-            route.abort()
 
 
 @pytest.fixture
@@ -123,19 +86,10 @@ def test_page_is_quiet_and_asks_nobody(name: str, scheme: str, visit: Opener) ->
     assert (drawn > 5) == (name != "aborted")
 
 
-def serious(page: Page) -> list[str]:
-    """Return a line for each rule of axe that is broken seriously, with the first element that does."""
-    return [
-        f"{one['id']} ({one['impact']}): {one['nodes'][0]['html'][:200]}"
-        for one in Axe().run(page).response["violations"]
-        if one["impact"] in ("serious", "critical")
-    ]
-
-
 def test_axe_sees_what_is_wrong(visit: Opener) -> None:
     page = visit("aborted")
     page.evaluate("document.querySelector('.note, .lead').style.color = '#dddddd'")
-    assert [line.split(" (")[0] for line in serious(page)] == ["color-contrast"]
+    assert [line.split(" (")[0] for line in barriers(page)] == ["color-contrast"]
 
 
 @pytest.mark.parametrize(
@@ -148,10 +102,10 @@ def test_axe_sees_what_is_wrong(visit: Opener) -> None:
         ("aborted", {}),
     ],
 )
-def test_axe_finds_nothing_serious(name: str, options: dict[str, Any], visit: Opener) -> None:
+def test_axe_finds_no_barriers(name: str, options: dict[str, Any], visit: Opener) -> None:
     page = visit(name, **options)
     open_all(page)
-    assert serious(page) == []
+    assert barriers(page) == []
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -188,7 +142,7 @@ def test_page_of_a_real_run(real_page: str, visit: Opener) -> None:
     assert page.locator("#sli tbody tr").count() > 0
     assert page.locator("#startup tbody tr").count() > 0
     open_all(page)
-    assert serious(page) == []
+    assert barriers(page) == []
 
 
 # --- by keyboard -----------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ The real oc needs an OpenShift cluster; what it writes is taken from the layout 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,8 @@ from ansible_collections.kubestress.core.plugins.module_utils.must_gather.must_g
 from ansible_collections.kubestress.core.plugins.modules.must_gather import ARGUMENTS
 from helpers.collection import CHECKOUT
 from helpers.gather_source import GatherSource, listing
+from helpers.processes import living_in_group
+from helpers.waiting import until
 
 SCHEMA = json.loads((CHECKOUT / "docs" / "gather.schema.json").read_text())
 #: Stands in for oc: notes its arguments and its kubeconfig, and writes a gather as oc does.
@@ -129,8 +130,7 @@ def test_oc_is_ended_at_the_bounds_with_all_its_processes(
     assert cause in " ".join([result["stopped"] or "", *(row["cause"] for row in result["missing"])])
     assert (tmp_path / "ended").exists()
     group = int((tmp_path / "group").read_text())
-    with pytest.raises(ProcessLookupError):
-        os.killpg(group, 0)
+    until(lambda: not living_in_group(group))
 
 
 def test_never_and_no_openshift_do_not_run_it(program: Any, source: GatherSource, url: str, tmp_path: Path) -> None:
