@@ -463,7 +463,10 @@ from ansible_collections.kubestress.core.plugins.module_utils.libraries import (
     check_libraries,
 )
 from ansible_collections.kubestress.core.plugins.module_utils.load.batch_module import run_module
-from ansible_collections.kubestress.core.plugins.module_utils.machine.interpreter import skip_final_collection
+from ansible_collections.kubestress.core.plugins.module_utils.machine.interpreter import (
+    return_large_blocks,
+    skip_final_collection,
+)
 from ansible_collections.kubestress.core.plugins.module_utils.observe.arguments import OBSERVE_ARGUMENTS
 from ansible_collections.kubestress.core.plugins.module_utils.plan.arguments import PLAN_ARGUMENTS, PLAN_RULES
 from ansible_collections.kubestress.core.plugins.module_utils.preflight.preflight import PREFLIGHT_OPTIONS
@@ -495,6 +498,7 @@ def main() -> None:
         supports_check_mode=True,
         **PLAN_RULES,
     )
+    return_large_blocks()
     try:
         check_libraries(*CLUSTER, *TEMPLATES, MSGSPEC)
         result = run_module(module.params, check_mode=module.check_mode, warn=module.warn)

@@ -25,6 +25,7 @@ ON_PLANE: dict[str, Callable[[Plane, Sizes], list[table.Row]]] = {
     "playbook": parts.playbook,
     "headline": parts.headline,
     "observe": parts.observe,
+    "live": parts.live,
     "cleanup": parts.cleanup,
     "creation": parts.creation,
     "scaling": parts.scaling,

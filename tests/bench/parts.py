@@ -160,7 +160,7 @@ def observe(plane: Plane, sizes: Sizes) -> list[Row]:
 
 def playbook(plane: Plane, sizes: Sizes) -> list[Row]:
     """The whole `ansible-playbook kubestress.core.stress` on the same work, and its module's memory."""
-    found = [_played(plane, sizes, number) for number in range(sizes.pairs)]
+    found = [_played(plane, sizes, f"playbook-{RUN}-{number}") for number in range(sizes.pairs)]
     module = max((run.module for run in found), key=lambda module: module.peak_rss_bytes)
     others = {name: f"{bytes_ / MEGABYTE:.0f} MB" for name, bytes_ in found[0].others.items()}
     objects = found[0].objects
@@ -196,16 +196,38 @@ class _Played:
     others: Mapping[str, int]
 
 
-def _played(plane: Plane, sizes: Sizes, number: int) -> _Played:
+def live(plane: Plane, sizes: Sizes) -> list[Row]:
+    """The playbook with a page while it runs and without, in turn: what the page costs the load."""
+    found: dict[bool, list[_Played]] = {True: [], False: []}
+    for client, pair in _in_turn(sizes.pairs):
+        with_page = client == "engine"
+        run_id = f"{'page' if with_page else 'bare'}-{RUN}-{pair}"
+        found[with_page].append(_played(plane, sizes, run_id, report_live=with_page))
+    pairs = list(zip(found[True], found[False], strict=True))
+    spans = [one.seconds - other.seconds for one, other in pairs]
+    return [
+        median_row(
+            "live page: objects a second, with it / without",
+            [other.batch_seconds / one.batch_seconds for one, other in pairs],
+            "",
+            goal=OBSERVED_SHARE,
+            at_least=True,
+            note=f"median of {sizes.pairs} pairs; the whole playbook took {1000 * statistics.median(spans):+.0f} ms",
+        ),
+    ]
+
+
+def _played(plane: Plane, sizes: Sizes, run_id: str, **settings_of_part: Any) -> _Played:
     plane.wait_until_quiet()
     settings = {
         "profile": "safe",
-        "run_id": f"playbook-{RUN}-{number}",
-        "namespaces_prefix": f"playbook-{RUN}-{number}",
+        "run_id": run_id,
+        "namespaces_prefix": run_id,
         "namespaces_total": sizes.headline_namespaces,
         "deployments_per_namespace": workload.DEPLOYMENTS_PER_NAMESPACE,
         "statefulsets_enabled": False,
         "build_jobs_enabled": False,
+        **settings_of_part,
     }
     with TemporaryDirectory(prefix="kubestress-bench-") as scratch:
         folder = Path(scratch)

@@ -1,10 +1,12 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Less work for the Python interpreter: imports without their parent packages, and rare garbage collection."""
+"""Less work and memory for the Python interpreter: imports without their parent packages, rare garbage collection."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import importlib
 import importlib.util
@@ -15,6 +17,10 @@ from types import ModuleType
 
 #: Objects made more than freed before a collection; Python's 700 is reached by every other page of watch events.
 _GC_THRESHOLD = 50_000
+#: mallopt's number for the bytes from which a block is mapped by itself; its default grows with the blocks freed.
+#: Source: mallopt(3).
+_M_MMAP_THRESHOLD = -3
+_MAPPED_BYTES = 128 * 1024
 
 
 def import_without_parents(
@@ -51,6 +57,16 @@ def _empty_packages(packages: Sequence[str], stubs: Mapping[str, str]) -> Iterat
         for name in set(sys.modules) - loaded:
             if name in stubs or any(name == package or name.startswith(package + ".") for package in packages):
                 del sys.modules[name]
+
+
+def return_large_blocks() -> None:
+    """Give large blocks, such as the buffers of connections and of large answers, back to the system once they are freed.
+
+    glibc stops doing so after the first of them, and then they take half a megabyte of the heap even of a small run.
+    Another C library goes its own way.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _MAPPED_BYTES)
 
 
 def skip_final_collection() -> None:

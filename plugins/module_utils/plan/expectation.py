@@ -9,8 +9,8 @@ added where the two are compared.
 
 from __future__ import annotations
 
+import math
 import random
-import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -44,7 +44,7 @@ def first_of(pods: int, phases: Phases) -> Span:
     ]
     return Span(
         earliest=sum(shortest for shortest, _longest in phases),
-        likely=statistics.fmean(firsts),
+        likely=math.fsum(firsts) / len(firsts),
         latest=sum(longest for _shortest, longest in phases),
     )
 
