@@ -86,6 +86,7 @@ class ActionModule(ActionBase):
                 "changed": False,
                 "plan": _plan(document, search, values),
             }
+        folder.claim()
         begun = self._go_on(document, search, folder)
         return {**self._answer(document, search, folder, values), "changed": begun}
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.kubestress.core.plugins.module_utils.capacity.rows import OVER
+from ansible_collections.kubestress.core.plugins.module_utils.machine.process import Process
+from ansible_collections.kubestress.core.plugins.module_utils.machine.sync import exclusive
 from ansible_collections.kubestress.core.plugins.module_utils.measure.recorder import now_rfc3339
 from ansible_collections.kubestress.core.plugins.module_utils.results.evidence import Evidence, read_evidence
 from ansible_collections.kubestress.core.plugins.module_utils.results.folder import (
@@ -25,8 +27,11 @@ from ansible_collections.kubestress.core.plugins.module_utils.search.document im
 from ansible_collections.kubestress.core.plugins.module_utils.search.figures import figures_of
 from ansible_collections.kubestress.core.plugins.module_utils.search.progress import REFUSED, UNKNOWN
 from ansible_collections.kubestress.core.plugins.plugin_utils.page.capacity import render_capacity
+from ansible_collections.kubestress.core.plugins.plugin_utils.playbook import playbook_process
 from ansible_collections.kubestress.core.plugins.plugin_utils.report_files import find_attempt
 
+#: The process of the playbook that runs the search.
+OWNER_FILE = ".playbook.process"
 #: The guard stops a run because of what it measured; who else stops one leaves nothing to judge.
 _GUARD = "guard"
 
@@ -49,6 +54,25 @@ class SearchFolder:
         """The files' paths by what they are."""
         return {"figures": str(self.path / "capacity.json"), "page": str(self.path / "capacity.html")}
 
+    def claim(self) -> None:
+        """Note that this playbook runs the search.
+
+        Raises ResultsError while another one does: both would make and remove the same runs.
+        """
+        mine = playbook_process() or Process.of(os.getpid())
+        owner = self.path / OWNER_FILE
+        self._make()
+        with exclusive(self.path / f"{OWNER_FILE}.lock"):
+            other = Process.load(owner)
+            if other is not None and other != mine and other.alive:
+                name = self.path.name.removeprefix("capacity-")
+                raise ResultsError(
+                    f"capacity_id: the search {name} is still run by another playbook, process {other.pid}; let it "
+                    "end, or give this one another capacity_id"
+                )
+            if mine is not None:
+                mine.save(owner)
+
     def read(self) -> Document | None:
         """capacity.json; None if there is none. Raises ResultsError if it cannot be read."""
         path = self.path / "capacity.json"
@@ -59,12 +83,15 @@ class SearchFolder:
 
         Raises ResultsError.
         """
+        self._make()
+        write_json(self.path / "capacity.json", document)
+        write_text(self.path / "capacity.html", render_capacity(document, written=now_rfc3339()))
+
+    def _make(self) -> None:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ResultsError(f"cannot create the results folder {self.path}: {error.strerror or error}") from error
-        write_json(self.path / "capacity.json", document)
-        write_text(self.path / "capacity.html", render_capacity(document, written=now_rfc3339()))
 
 
 def result_of(runs_dir: Path, run_id: str) -> Result:

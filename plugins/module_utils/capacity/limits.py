@@ -81,9 +81,11 @@ def _on_a_node(groups: list[PodGroup], demand: Demand, supply: Supply, nodes: in
         f"lower {levers.namespaces()} or {levers.of(role, 'pods')} or {levers.of(role, 'processes')}, "
         "or raise kernel.pid_max"
     )
-    note = f"pid_max {tightest.pid_max:,} of {tightest.name}; {unheld:,} with all members active"
-    row = Row(name="processes on a node", needed=share, offered=_free_processes(tightest), note=note, cure=cure)
-    return judged(row)
+    running = "" if tightest.running is None else f", {tightest.running:,} running"
+    note = f"pid_max {tightest.pid_max:,} of {tightest.name}{running}; {unheld:,} with all members active"
+    # A node may run more than its pid_max: what ran before the limit was lowered goes on.
+    free = max(0, _free_processes(tightest))
+    return judged(Row(name="processes on a node", needed=share, offered=free, note=note, cure=cure))
 
 
 def _free_processes(node: NodeProcesses) -> int:

@@ -60,7 +60,7 @@ def _empty_packages(packages: Sequence[str], stubs: Mapping[str, str]) -> Iterat
 
 
 def return_large_blocks() -> None:
-    """Give large blocks, such as the buffers of connections and of large answers, back to the system once they are freed.
+    """Give large blocks, such as buffers of connections and of large answers, back to the system once they are freed.
 
     glibc stops doing so after the first of them, and then they take half a megabyte of the heap even of a small run.
     Another C library goes its own way.

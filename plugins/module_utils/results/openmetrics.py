@@ -78,6 +78,7 @@ def families_of(summary: Summary) -> Iterator[Family]:
         _service_levels,
         _server,
         _nodes,
+        _network,
     ):
         yield from part(summary)
 
@@ -258,6 +259,16 @@ def _nodes(summary: Summary) -> Iterator[Family]:
     build = summary["processes"]["per_build_pod"]
     values = (Sample({"statistic": name}, build[name]) for name in ("min", "median", "max"))
     yield _gauge("build_pod_processes", "Processes of a build pod.", values)
+
+
+def _network(summary: Summary) -> Iterator[Family]:
+    sources = (summary.get("network_operations") or {}).get("sources") or {}
+    counts = (
+        Sample({"source": source, "operation": name}, row[name])
+        for source, row in sources.items()
+        for name in ("add", "del", "failed")
+    )
+    yield _gauge("network_operations", "Operations of the network plug-in, by who counted them.", counts)
 
 
 def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:

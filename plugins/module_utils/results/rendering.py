@@ -166,6 +166,7 @@ def _evidence_facts(summary: Summary) -> list[Fact]:
         *_server_facts(summary["api_server"]),
         *_level_facts(summary["slo"]),
         *_node_facts(summary["nodes"]),
+        *_network_facts(summary.get("network_operations")),
         *_warning_facts(summary["events"]),
         *_outage_facts(summary.get("outages")),
         *_silence_facts(summary.get("controllers")),
@@ -267,6 +268,19 @@ def _peaks(row: Summary) -> str:
     if row["cpu_cores_peak"] is not None:
         parts.append(f"{row['cpu_cores_peak']:,.1f} cores")
     return ", ".join(parts)
+
+
+def _network_facts(found: Summary | None) -> list[Fact]:
+    """Operations of the network plug-in, by who counted them."""
+    sources = (found or {}).get("sources") or {}
+    parts = [
+        f"{row['add']:,} ADD, {row['del']:,} DEL"
+        + (f", {row['failed']:,} failed" if row["failed"] else "")
+        + f" (seen by the {source})"
+        for source, row in sources.items()
+    ]
+    failed = any(row["failed"] for row in sources.values())
+    return [("network", shortened("; ".join(parts), _STATEMENT), WARN if failed else PLAIN)] if parts else []
 
 
 def _warning_facts(events: Summary | None) -> list[Fact]:

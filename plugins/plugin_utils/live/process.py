@@ -11,7 +11,6 @@ by itself once its playbook is gone, and is ended by the playbook's report, whic
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -28,6 +27,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.results.folder imp
     read_json,
     write_json,
 )
+from ansible_collections.kubestress.core.plugins.plugin_utils.playbook import playbook_process
 
 #: Identifies the process, and the playbook that it belongs to; in the attempt's folder.
 STATE_FILE = ".live.process"
@@ -49,8 +49,7 @@ def begin(folder: RunFolder, *, log_file: str, log_level: str, report_command: s
 
     `report_command` makes the report of the run, and stands on the page. Raises ResultsError if it cannot be started.
     """
-    worker_of = multiprocessing.parent_process()
-    playbook = Process.of(worker_of.pid) if worker_of is not None and worker_of.pid is not None else None
+    playbook = playbook_process()
     if playbook is None:
         return None
     arguments = {
@@ -91,7 +90,7 @@ def end(folder: RunFolder) -> None:
     if known is None:
         return
     process, playbook = known
-    if playbook.alive and playbook.pid != _own_playbook():
+    if playbook.alive and playbook != (playbook_process() or Process.of(os.getpid())):
         return
     try:
         # Pages are renamed into their place, so it may end at any moment.
@@ -119,8 +118,3 @@ def _known(path: Path) -> tuple[Process, Process] | None:
         return Process(**document["process"]), Process(**document["playbook"])
     except (KeyError, TypeError) as error:
         raise ResultsError(f"{path} was not written by a run: {error!r}") from error
-
-
-def _own_playbook() -> int:
-    worker_of = multiprocessing.parent_process()
-    return worker_of.pid if worker_of is not None and worker_of.pid is not None else os.getpid()

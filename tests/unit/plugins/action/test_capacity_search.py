@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,9 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible_collections.kubestress.core.plugins.action import capacity_search as action
+from ansible_collections.kubestress.core.plugins.module_utils.machine.process import Process
 from ansible_collections.kubestress.core.plugins.module_utils.results.table import Line
+from ansible_collections.kubestress.core.plugins.plugin_utils.search_files import OWNER_FILE
 from helpers import example_page
 
 Act = Callable[..., dict[str, Any]]
@@ -196,6 +199,25 @@ def test_a_search_with_another_load_is_refused(act: Act) -> None:
     act("begun", {"capacity_id": "s1"})
     found = act("begun", {"capacity_id": "s1", "namespaces_total": 7})
     assert found["msg"].startswith("capacity_id: the search s1 began with other settings of the load")
+
+
+def test_a_search_that_another_playbook_still_runs_is_refused(act: Act, tmp_path: Path) -> None:
+    """The other playbook is a process of its own, which has noted itself as the search's."""
+    act("begun", {"capacity_id": "s1"})
+    before = (tmp_path / "capacity-s1" / "capacity.json").read_bytes()
+    with subprocess.Popen(["sleep", "600"]) as other:
+        process = Process.of(other.pid)
+        assert process is not None
+        process.save(tmp_path / "capacity-s1" / OWNER_FILE)
+        found = act("begun", {"capacity_id": "s1"})
+        assert found["msg"] == (
+            f"capacity_id: the search s1 is still run by another playbook, process {other.pid}; let it end, or give "
+            "this one another capacity_id"
+        )
+        assert (tmp_path / "capacity-s1" / "capacity.json").read_bytes() == before
+        assert "failed" not in act("begun", {"capacity_id": "s1"}, check_mode=True)
+        other.kill()
+    assert "failed" not in act("begun", {"capacity_id": "s1"})
 
 
 def test_a_file_that_vanished_is_named(act: Act, tmp_path: Path) -> None:

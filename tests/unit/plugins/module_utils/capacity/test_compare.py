@@ -133,7 +133,7 @@ def test_processes_on_the_fullest_node_against_its_pid_max():
     row = found["processes on a node"]
     assert (row.needed, row.offered) == (15 * 72, 1_768)
     assert row.verdict == OK
-    assert "pid_max 32,768 of n2; 21,600 with all members active" in row.note
+    assert "pid_max 32,768 of n2, 31,000 running; 21,600 with all members active" in row.note
     assert found["processes in a pod of build_jobs"].note == "podPidsLimit not set"
 
 

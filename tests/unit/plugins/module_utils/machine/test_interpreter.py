@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
+import platform
+import subprocess
 import sys
 from pathlib import Path
 
@@ -63,6 +66,38 @@ def test_what_is_left_at_the_end_is_not_searched_again():
         assert gc.get_freeze_count() > 0
     finally:
         gc.unfreeze()
+
+
+LARGE_BLOCKS = """
+import ctypes, sys
+from ansible_collections.kubestress.core.plugins.module_utils.machine import interpreter
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+if sys.argv[1] == "returned":
+    interpreter.return_large_blocks()
+bytearray(1_000_000)
+pinned, blocks = [], []
+for number in range(100):
+    blocks.append(bytearray(b"x") * 300_000)
+    pinned.append(bytearray(1000))
+held = resident()
+del blocks
+print(held - resident())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="what it changes is glibc's")
+def test_large_blocks_go_back_to_the_system_though_small_ones_lie_between_them():
+    def freed_bytes(how: str) -> int:
+        command = [sys.executable, "-c", LARGE_BLOCKS, how]
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        return int(subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout)
+
+    assert freed_bytes("kept") < 5_000_000
+    assert freed_bytes("returned") > 25_000_000
 
 
 def test_the_collector_is_as_before_also_after_a_failure():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.kubestress.core.plugins.module_utils.measure.network import PLUGIN
 from ansible_collections.kubestress.core.plugins.module_utils.results.evidence import Evidence
 from ansible_collections.kubestress.core.plugins.module_utils.results.openmetrics import openmetrics_text
 from ansible_collections.kubestress.core.plugins.module_utils.results.summary import build_summary
@@ -59,6 +60,8 @@ def test_the_figures_of_the_summary_are_there():
     assert value(samples, "node_threads_peak", node="n-1") == 900
     assert value(samples, "clock_skew_seconds") == 0.012
     assert value(samples, "build_pod_processes", statistic="median") == 72
+    assert value(samples, "network_operations", source=PLUGIN, operation="add") == 10
+    assert value(samples, "network_operations", source=PLUGIN, operation="failed") == 1
 
 
 def test_who_stopped_a_run_and_what_its_guard_saw():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.kubestress.core.plugins.module_utils.measure.network import PLUGIN
 from ansible_collections.kubestress.core.plugins.module_utils.results.evidence import Evidence
 from ansible_collections.kubestress.core.plugins.module_utils.results.rendering import report_lines
 from ansible_collections.kubestress.core.plugins.module_utils.results.summary import build_summary
@@ -17,7 +18,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.results.table impo
 )
 from ansible_collections.kubestress.core.plugins.module_utils.results.times import seconds_between
 from helpers.example_batches import RUN, batch, counts, latencies, outages, silent
-from helpers.example_observations import api_server, node, nodes, observation, sli, warning
+from helpers.example_observations import api_server, network_operations, node, nodes, observation, sli, warning
 
 PATH = "/home/me/kubestress-results/r1/summary.json"
 PAGE = "/home/me/kubestress-results/r1/report.html"
@@ -103,6 +104,15 @@ def test_it_says_what_was_observed():
     ):
         assert part in text
     assert next(line.tone for line in lines if "missed: p99" in line.text) == WARN
+
+
+def test_it_counts_the_network_plug_ins_operations():
+    lines = [line for line in lines_of(batch(), observations=[observation()]) if "ADD" in line.text]
+    assert [(line.text.strip(), line.tone) for line in lines] == [
+        (f"network   10 ADD, 4 DEL, 1 failed (seen by the {PLUGIN})", WARN)
+    ]
+    quiet = observation(network_operations=network_operations({"04:00": (2, 1, 0)}))
+    assert f"2 ADD, 1 DEL (seen by the {PLUGIN})" in text_of(batch(), observations=[quiet])
 
 
 def test_a_large_run_in_which_much_went_wrong_fits_on_a_screen_or_two():
