@@ -13,10 +13,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..cluster.arguments import auth_options, check_limits
-from ..cluster.client import Cluster, RetryPolicy
+from ..cluster.arguments import check_limits
+from ..cluster.client import Cluster
 from ..cluster.errors import ClusterError
-from ..cluster.limits import Limits
 from ..errors import ModuleFailed
 from ..machine.progress import Progress, shown
 from ..settings.roles.cleanup import ROLE as CLEANUP
@@ -24,6 +23,7 @@ from ..settings.setting import SettingError
 from ..syntax import DNS_LABEL_RULE, LABEL_VALUE_RULE, is_dns_label, is_label_value
 from .blockers import Blocker, blockers_of
 from .foreign import Contents, Onlooker, Unseen
+from .opening import open_cluster
 from .removal import Removal
 from .survey import Survey, Surveyor, plural_name
 
@@ -177,15 +177,7 @@ def _validate(params: Mapping[str, Any]) -> None:
 
 async def _run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     started = time.monotonic()
-    limits = Limits(max_in_flight=params["max_concurrent"], per_second=params["qps"], burst=params["burst"])
-    cluster = await Cluster.open(
-        auth_options(dict(params)),
-        admission=lambda: limits,
-        request_timeout_seconds=params["request_timeout"],
-        retry=RetryPolicy(deadline_seconds=params["retry_deadline"]),
-        outage_limit_seconds=params["outage_limit"],
-    )
-    async with cluster:
+    async with await open_cluster(params) as cluster:
         await cluster.version()
         surveyor = Surveyor(cluster, run_id=params["run_id"], fallback_namespaces=params["namespaces"])
         found = await surveyor.survey()

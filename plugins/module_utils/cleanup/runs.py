@@ -13,18 +13,18 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ..cluster.arguments import auth_options, check_limits
-from ..cluster.client import Cluster, RetryPolicy
+from ..cluster.arguments import check_limits
+from ..cluster.client import Cluster
 from ..cluster.discovery import Resource, served
 from ..cluster.errors import ClusterError, NotFound
 from ..cluster.inventory import read_each
 from ..cluster.labels import LABEL_MANAGED_BY, LABEL_ROLE, LABEL_RUN_ID, MANAGED_BY
-from ..cluster.limits import Limits
 from ..cluster.watch import METADATA_ONLY
 from ..errors import KubestressError, ModuleFailed
 from ..results.table import columns, shortened
 from ..settings.roles.cleanup import ROLE as CLEANUP
 from ..text import duration_text
+from .opening import open_cluster
 from .survey import is_mirror, list_deadline, plural_name
 
 #: Namespaces named of one run; the total is returned too.
@@ -177,15 +177,7 @@ def run_module(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _run(params: Mapping[str, Any]) -> dict[str, Any]:
-    limits = Limits(max_in_flight=params["max_concurrent"], per_second=params["qps"], burst=params["burst"])
-    cluster = await Cluster.open(
-        auth_options(dict(params)),
-        admission=lambda: limits,
-        request_timeout_seconds=params["request_timeout"],
-        retry=RetryPolicy(deadline_seconds=params["retry_deadline"]),
-        outage_limit_seconds=params["outage_limit"],
-    )
-    async with cluster:
+    async with await open_cluster(params) as cluster:
         await cluster.version()
         now = _clock((await cluster.request("GET", "/version")).date)
         reader = RunsReader(cluster, namespaces=params["namespaces"])

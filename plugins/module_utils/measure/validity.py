@@ -345,4 +345,7 @@ def _text(nodes: Mapping[str, Any], kinds: Sequence[Mapping[str, Any]]) -> tuple
             "The cluster has simulated nodes beside real ones, and which of them this run's pods were on is not known"
         )
         return f"{text}: some of them may have run nothing.", "limited"
+    if not kinds and (unknown or not seen):
+        # As for an account that may not read nodes.
+        return "Whether this run's nodes are real is not known: pods of simulated ones run nothing.", NO_DATA
     return "", ""

@@ -127,6 +127,8 @@ class Template:
     def _documents(self, values: Values) -> list[_Document]:
         text, table = self._source.text(values)
         trees = [tree for tree in _parse_yaml(text, table, name=self.name) if tree is not None]
+        if not trees and self._source.uniform:
+            raise TemplateError(f"template {self.name}: it makes no object; set the count of its role to 0 for none")
         return [_Document(self._labelled(tree), name=self.name) for tree in trees]
 
     def _labelled(self, tree: Any) -> dict[str, Any]:
@@ -146,7 +148,7 @@ class Template:
             raise TemplateError(
                 f"template {self.name}: metadata.name is missing (generateName would make a second run create more)"
             )
-        metadata.pop("namespace", None)
+        self._take_namespace(metadata)
         _child(metadata, "labels", self.name).update(self._labels)
         pod = tree
         for step in POD_TEMPLATE.get(tree["kind"], ()):
@@ -156,6 +158,16 @@ class Template:
         if pod is not tree:
             _child(_child(pod, "metadata", self.name), "labels", self.name).update(self._labels)
         return tree
+
+    def _take_namespace(self, metadata: dict[str, Any]) -> None:
+        """Leave it out: the request's path has it. Another than the run's would be ignored, so it is refused."""
+        given = metadata.pop("namespace", None)
+        if given and not (isinstance(given, _Leaf) and len(given.parts) == 1 and given.uses == {"namespace"}):
+            shown = repr(given) if isinstance(given, str) else "a value"
+            raise TemplateError(
+                f"template {self.name}: metadata.namespace is {shown}, but objects go into the run's namespaces; leave "
+                "it out, or write {{ namespace }}"
+            )
 
 
 def _child(parent: dict[Any, Any], key: str, name: str) -> dict[Any, Any]:

@@ -188,7 +188,9 @@ def summary(
             "The cluster has simulated nodes beside real ones, and which of them",
         ),
         ([], {"seen": 3, "simulated": 3}, "This run's pods were on simulated nodes only"),
-        ([], {}, ""),
+        ([], {"seen": 2, "unknown": 2}, "Whether this run's nodes are real is not known"),
+        ([], {"seen": 2}, ""),
+        ([], {}, "Whether this run's nodes are real is not known"),
     ],
 )
 def test_the_note_is_on_this_runs_pods(kinds, nodes, beginning):
@@ -205,6 +207,8 @@ def test_a_run_without_pods_has_nothing_to_say_of_nodes():
 def test_where_nobody_knows_the_pods_may_have_run_nothing():
     (statement,) = simulated_statement(summary(), kinds=[REAL, KWOK])
     assert (statement["about"], statement["state"]) == ("simulated nodes", "limited")
+    (statement,) = simulated_statement(summary(), kinds=[])
+    assert statement["state"] == "no data"
 
 
 def test_pods_that_nobody_saw_were_on_simulated_nodes_too():

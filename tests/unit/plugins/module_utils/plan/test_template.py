@@ -158,11 +158,29 @@ def test_a_template_may_hold_several_objects_and_empty_documents():
     assert [(one.kind, one.name) for one in template(text).render(MEMBER)] == [("ConfigMap", "c-7"), ("Secret", "c-7")]
 
 
-def test_an_empty_template_makes_nothing():
-    assert rendered("# only a comment\n") == []
+def test_a_template_that_can_make_nothing_is_refused():
+    with pytest.raises(TemplateError, match=r"^template t.yml.j2: it makes no object; set the count of its role to 0"):
+        rendered("# only a comment\n")
 
 
-def test_every_object_and_its_pods_carry_the_labels_and_none_names_its_namespace():
+def test_one_that_makes_nothing_for_some_is_not():
+    text = "{% if index > 50 %}\n" + HEAD + "{% endif %}\n"
+    assert rendered(text) == []
+
+
+@pytest.mark.parametrize("given", ["elsewhere", "{{ namespace }}-x", "{{ prefix }}"])
+def test_another_namespace_than_the_runs_is_refused(given: str):
+    text = HEAD.replace("  name:", f'  namespace: "{given}"\n  name:')
+    with pytest.raises(TemplateError, match=r"^template t.yml.j2: metadata.namespace is .*leave it out"):
+        rendered(text, prefix="dev")
+
+
+def test_the_runs_namespace_may_be_named():
+    (found,) = rendered(HEAD.replace("  name:", '  namespace: "{{ namespace }}"\n  name:'))
+    assert "namespace" not in found["metadata"]
+
+
+def test_every_object_and_its_pods_carry_the_labels():
     paths = {
         "Deployment": ("spec", "template"),
         "StatefulSet": ("spec", "template"),
@@ -174,7 +192,7 @@ def test_every_object_and_its_pods_carry_the_labels_and_none_names_its_namespace
         spec: Any = pod
         for key in reversed(path):
             spec = {key: spec}
-        metadata = {"name": "n", "namespace": "elsewhere", "labels": {"app": "x", "kubestress.core/run-id": "forged"}}
+        metadata = {"name": "n", "labels": {"app": "x", "kubestress.core/run-id": "forged"}}
         definition = {"apiVersion": "x/v1", "kind": kind, "metadata": metadata, **spec}
         made = Template.from_object(definition, name="t", constants={}, varying=VARYING, labels=LABELS)
         (found,) = (json.loads(one.body) for one in made.render(MEMBER))
@@ -189,7 +207,7 @@ def test_labels_and_objects_that_come_out_of_variables_are_left_as_they_were():
     """They serve other templates too, such as a Service's selector."""
     labels = {"app": "x"}
     pod = {"metadata": {"labels": labels}, "spec": {}}
-    metadata = {"name": "n", "namespace": "elsewhere", "labels": labels}
+    metadata = {"name": "n", "labels": labels}
     (found,) = rendered(
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{ metadata }}\n"
         "spec: {selector: {matchLabels: {{ labels }}}, template: {{ pod }}}\n",
@@ -199,7 +217,7 @@ def test_labels_and_objects_that_come_out_of_variables_are_left_as_they_were():
     )
     assert found["spec"]["template"]["metadata"]["labels"] == found["metadata"]["labels"] == {"app": "x", **LABELS}
     assert found["spec"]["selector"]["matchLabels"] == {"app": "x"}
-    assert metadata == {"name": "n", "namespace": "elsewhere", "labels": {"app": "x"}}
+    assert metadata == {"name": "n", "labels": {"app": "x"}}
     assert pod == {"metadata": {"labels": {"app": "x"}}, "spec": {}}
 
 

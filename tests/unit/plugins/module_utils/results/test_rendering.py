@@ -66,7 +66,7 @@ def test_it_says_what_was_measured():
         "Jobs      4 complete, 0 failed; took p50 11.0 s, p99 12.9 s; 6 Job pods active at once, ceiling 6",
         "pods      8 succeeded, 0 failed; start-up p50 1.00 s, p99 2.00 s",
         "sending   deployments 2 s, build_jobs 58 s (first request to last response); the whole run took",
-        "trust     good (no data: API server, etcd, kubelets, events, clock skew)",
+        "trust     good (no data: API server, etcd, kubelets, events, clock skew, simulated nodes)",
     ):
         assert part in text
 
