@@ -26,7 +26,8 @@ def _of_the_c_library() -> tuple[Search, Callable[[bytes], int]] | None:
     try:
         import ctypes
 
-        search: Any = ctypes.CDLL(None).strstr
+        # PyDLL: it is over too soon to let go of the interpreter for it, as CDLL would.
+        search: Any = ctypes.PyDLL(None).strstr
     except (ImportError, OSError, TypeError, AttributeError):
         return None
     search.argtypes = (ctypes.c_void_p, ctypes.c_char_p)
