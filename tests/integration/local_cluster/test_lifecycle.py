@@ -62,11 +62,9 @@ def test_everything_listens_on_loopback_only(driver: Driver) -> None:
     assert {address for port in ports for address in listening[port]} == {"0100007F"}
 
 
-def test_again_is_no_change_and_quick(driver: Driver) -> None:
+def test_again_is_no_change(driver: Driver) -> None:
     pids = {name: part["pid"] for name, part in driver.ok()["parts"].items()}
-    began = time.monotonic()
     result = driver.ok()
-    assert time.monotonic() - began < 5
     assert not result["changed"]
     assert result["changes"] == []
     assert {name: part["pid"] for name, part in result["parts"].items()} == pids
