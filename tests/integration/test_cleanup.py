@@ -440,7 +440,7 @@ def test_runs_are_listed_and_old_ones_removed_by_age(
     assert f"of run {other_run} would" not in looked.stdout
     assert f"{base}-1" in names("namespaces")
 
-    # Other tests may have left what cannot be removed, so the exit code is not looked at, and nothing is waited for long.
+    # Other tests may have left what cannot be removed: the exit code is not looked at, and nothing is waited for long.
     goes_on()
     done = ansible_playbook(PLAYBOOK, "-e", f"cleanup_older_than={old}", "-e", "cleanup_timeout=10")
     assert run_id in done.stdout
