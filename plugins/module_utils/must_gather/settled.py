@@ -13,7 +13,7 @@ from .requests import Requests
 from .tally import First, Tally
 from .times import rfc3339, with_year_of
 
-_UNDATED = "errors without a time are in no hour"
+_UNDATED = "without a time, so in no hour"
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ def _warnings(tally: Tally, settled: Settled) -> list[str]:
     if settled.undated:
         total = settled.undated.total()
         kinds = ", ".join(f"{count:,} × {kind} in {source}" for (kind, source), count in settled.undated.most_common(5))
-        lines.append(f"{total:,} {_UNDATED}: {kinds}")
+        lines.append(f"{total:,} error{'s' if total > 1 else ''} {_UNDATED}: {kinds}")
     lines += [text if times == 1 else f"{text} ({times:,} times)" for text, times in tally.warnings.most_common(200)]
     if len(tally.warnings) > 200:
         lines.append(f"and {len(tally.warnings) - 200:,} warnings more")

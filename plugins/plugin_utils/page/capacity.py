@@ -125,9 +125,10 @@ def _sentences(document: Document) -> list[str]:
     names = " and ".join(document["knob"])
     finished = [step for step in steps if step["verdict"]]
     runs = things(asked["runs"], "run")
-    first = f"{names} was raised in {things(len(finished), 'step')}, {runs} each, until one was not healthy."
+    raised = f"{names} {'were' if len(document['knob']) > 1 else 'was'} raised"
+    first = f"{raised} in {things(len(finished), 'step')}, {runs} each, until one was not healthy."
     if document["broke_at"] is None:
-        first = f"{names} was raised in {things(len(finished), 'step')}, {runs} each."
+        first = f"{raised} in {things(len(finished), 'step')}, {runs} each."
     sentences = [first] if finished else []
     going = _step_with(document, None)
     if going and document["state"] == "running":

@@ -63,7 +63,7 @@ def _sentences(gather: Document) -> list[str]:
     if not first:
         return ["No line and no object that was read shows a failed fork, sandbox or network."]
     where = f"on {first['node']}" if first["node"] else "on a node that is not known"
-    told = f"{first['kind'].capitalize()} {where}, on {date(first['time'])}, as {first['source']} tells."
+    told = f"{first['kind'].capitalize()} {where}, on {date(first['time'])}, seen in {first['source']}."
     counts = ", ".join(f"{source} {count(_both(one))}" for source, one in window["sources"].items())
     within = f"In the {things(window['seconds'] / 60, 'minute')} before it: {counts or 'no operations'}."
     return [told, within]
