@@ -81,13 +81,19 @@ async def balancer(*ports: int) -> AsyncIterator[int]:
 
 async def test_counters_of_two_servers_are_told_apart_and_added(driver: Driver, own_kubectl: Any, second_port: int):
     own_kubectl("create", "-f", "-", stdin=json.dumps(SERVERS))
-    own_kubectl("create", "namespace", "posted")
-    own_kubectl("wait", "--for=create", "configmap/kube-root-ca.crt", "-n", "posted", "--timeout=60s", parse=False)
     kubeconfig = str(driver.data_dir / "kubeconfig")
     async with balancer(driver.options["api_port"], second_port) as port:
-        _seconds, document = await posted(
-            "posted", count=COUNT, kubeconfig=kubeconfig, host=f"https://127.0.0.1:{port}"
-        )
+        # Connections of somebody else in between may bring both first readings to the same server, and the other one's
+        # counters are not counted then.
+        for namespace in ("posted-1", "posted-2", "posted-3"):
+            own_kubectl("create", "namespace", namespace)
+            root_ca = ("configmap/kube-root-ca.crt", "-n", namespace)
+            own_kubectl("wait", "--for=create", *root_ca, "--timeout=60s", parse=False)
+            _seconds, document = await posted(
+                namespace, count=COUNT, kubeconfig=kubeconfig, host=f"https://127.0.0.1:{port}"
+            )
+            if sum(instance["counted"] for instance in document["api_server"]["instances"]) == 2:
+                break
     told = document["api_server"]
     assert told["servers"] == 2
     assert [(instance["counted"], instance["scrapes"] >= 2) for instance in told["instances"]] == [(True, True)] * 2
