@@ -397,6 +397,7 @@ def test_async_works(tmp_path: Path, ansible_playbook: Any, create: Any, names: 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # it looks at, and removes, whatever runs earlier tests have left
 def test_runs_are_listed_and_old_ones_removed_by_age(
     ansible_playbook: Any, create: Any, names: Any, base: str, run_id: str, other_run: str, tmp_path: Path
 ) -> None:

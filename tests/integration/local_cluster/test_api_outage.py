@@ -94,6 +94,7 @@ def options(driver: Driver, run_id: str, folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # the outage alone takes a minute, and 1,120 objects around it two
 def test_a_server_that_is_gone_for_a_minute_costs_a_run_nothing_but_the_time(
     driver: Driver, own_kubectl: Callable[..., Any], api_server: ApiServer, tmp_path: Path
 ) -> None:
