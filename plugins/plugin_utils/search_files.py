@@ -57,21 +57,25 @@ class SearchFolder:
     def claim(self) -> None:
         """Note that this playbook runs the search.
 
-        Raises ResultsError while another one does: both would make and remove the same runs.
+        Raises ResultsError while another one does, since both would make and remove the same runs, and if it cannot be
+        noted.
         """
         mine = playbook_process() or Process.of(os.getpid())
         owner = self.path / OWNER_FILE
         self._make()
-        with exclusive(self.path / f"{OWNER_FILE}.lock"):
-            other = Process.load(owner)
-            if other is not None and other != mine and other.alive:
-                name = self.path.name.removeprefix("capacity-")
-                raise ResultsError(
-                    f"capacity_id: the search {name} is still run by another playbook, process {other.pid}; let it "
-                    "end, or give this one another capacity_id"
-                )
-            if mine is not None:
-                mine.save(owner)
+        try:
+            with exclusive(self.path / f"{OWNER_FILE}.lock"):
+                other = Process.load(owner)
+                if other is None or other == mine or not other.alive:
+                    if mine is not None:
+                        mine.save(owner)
+                    return
+        except OSError as error:
+            raise ResultsError(f"cannot write to the results folder {self.path}: {error.strerror or error}") from error
+        raise ResultsError(
+            f"capacity_id: the search {self.path.name.removeprefix('capacity-')} is still run by another playbook, "
+            f"process {other.pid}; let it end, or give this one another capacity_id"
+        )
 
     def read(self) -> Document | None:
         """capacity.json; None if there is none. Raises ResultsError if it cannot be read."""

@@ -207,7 +207,7 @@ def live(plane: Plane, sizes: Sizes) -> list[Row]:
     spans = [one.seconds - other.seconds for one, other in pairs]
     return [
         median_row(
-            "live page: objects a second, with it / without",
+            "live: objects a second, with the page / without",
             [other.batch_seconds / one.batch_seconds for one, other in pairs],
             "",
             goal=OBSERVED_SHARE,

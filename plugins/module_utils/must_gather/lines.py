@@ -134,7 +134,7 @@ class LogReader:
                 self._tally.warn(f"{self._file}: has lines of more than 1 MiB, which are read in parts")
 
     def _block(self, block: bytes, size: int) -> None:
-        """Look at the lines in the first `size` bytes of a block that have a word of a rule. No line ends behind."""
+        """Look at the lines in the first `size` bytes of a block with a rule's word; after them comes no line end."""
         searched = Block(block, size)
         hits = [
             (1 << place, spans)

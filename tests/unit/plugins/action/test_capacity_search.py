@@ -220,6 +220,12 @@ def test_a_search_that_another_playbook_still_runs_is_refused(act: Act, tmp_path
     assert "failed" not in act("begun", {"capacity_id": "s1"})
 
 
+def test_a_folder_that_cannot_be_written_to_is_named(act: Act, tmp_path: Path) -> None:
+    folder = tmp_path / "capacity-s1"
+    (folder / f"{OWNER_FILE}.lock").mkdir(parents=True)
+    assert act("begun", {"capacity_id": "s1"})["msg"] == f"cannot write to the results folder {folder}: Is a directory"
+
+
 def test_a_file_that_vanished_is_named(act: Act, tmp_path: Path) -> None:
     found = act("ended", capacity_id="gone")
     assert found["msg"] == (
