@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "scripts"))
@@ -70,3 +72,16 @@ def run(
         check=False,
     )
     return Completed(rc=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+def started_playbook(
+    playbook: str, variables: Mapping[str, Any], *, kubeconfig: Path, cwd: Path
+) -> subprocess.Popen[bytes]:
+    """Start a playbook that a test stops or kills in the middle; what it prints is lost. The caller ends it."""
+    return subprocess.Popen(
+        ["ansible-playbook", playbook, "-e", json.dumps(variables)],
+        env=command_environment({"K8S_AUTH_KUBECONFIG": str(kubeconfig)}),
+        cwd=cwd,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.kubestress.core.plugins.plugin_utils.page.capacity import render_capacity
 from helpers import pages
-from helpers.commands import Completed, command_environment
+from helpers.commands import Completed, started_playbook
 from helpers.example_searches import cluster_that_bears, search, searched
 from helpers.processes import kill_tree
 from helpers.waiting import until
@@ -99,13 +98,7 @@ def document_of(folder: Path, search_id: str) -> dict[str, Any]:
 
 def killed_in_the_last_step(given: dict[str, Any], kubeconfig: Path, kubectl: Kubectl, folder: Path) -> None:
     """Start the playbook, and kill it with all its processes while pods of the step with too many are there."""
-    process = subprocess.Popen(
-        ["ansible-playbook", PLAYBOOK, "-e", json.dumps(given)],
-        env=command_environment({"K8S_AUTH_KUBECONFIG": str(kubeconfig)}),
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = started_playbook(PLAYBOOK, given, kubeconfig=kubeconfig, cwd=folder)
     selector = f"kubestress.core/run-id={given['capacity_id']}-{TOO_MANY}"
     try:
         until(

@@ -17,7 +17,7 @@ from ansible_collections.kubestress.core.plugins.plugin_utils.live.process impor
 from ansible_collections.kubestress.core.plugins.plugin_utils.page.live import Live
 from ansible_collections.kubestress.core.plugins.plugin_utils.page.render import render_page
 from helpers import example_page, pages
-from helpers.commands import command_environment
+from helpers.commands import started_playbook
 from helpers.processes import kill_tree
 from helpers.waiting import until
 from playwright.sync_api import Browser, Page, expect
@@ -63,13 +63,7 @@ def begun(tmp_path: Path, run_id: str, prefix: str, kubeconfig: Path) -> Iterato
             "build_jobs_active_per_namespace": 1,
             **settings,
         }
-        process = subprocess.Popen(
-            ["ansible-playbook", "kubestress.core.smoke", "-e", json.dumps(chosen)],
-            env=command_environment({"K8S_AUTH_KUBECONFIG": str(kubeconfig)}),
-            cwd=tmp_path,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        process = started_playbook("kubestress.core.smoke", chosen, kubeconfig=kubeconfig, cwd=tmp_path)
         started.append(process)
         folder = tmp_path / run_id
         until(lambda: (folder / "report.html").exists() or process.poll() is not None)

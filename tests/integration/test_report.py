@@ -14,7 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from helpers.commands import Completed, command_environment
+from helpers.commands import Completed, command_environment, started_playbook
 from helpers.processes import descendants, kill_tree
 from helpers.waiting import until
 from jsonschema import Draft202012Validator, FormatChecker
@@ -274,13 +274,7 @@ def killed_run(tmp_path: Path, run_id: str, prefix: str, kubeconfig: Path) -> Pa
         "build_jobs_time_scale": 5,
         "observe_api_interval": 1,
     }
-    process = subprocess.Popen(
-        ["ansible-playbook", "kubestress.core.smoke", "-e", json.dumps(chosen)],
-        env=command_environment({"K8S_AUTH_KUBECONFIG": str(kubeconfig)}),
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = started_playbook("kubestress.core.smoke", chosen, kubeconfig=kubeconfig, cwd=tmp_path)
     folder = tmp_path / "results" / run_id
     try:
         wait_while_running(process, lambda: _was_measured(folder), seconds=120)
