@@ -89,7 +89,7 @@ def test_an_api_server_that_goes_away_ends_the_run_in_time_with_an_outcome_for_a
             preflight="skip",  # what is counted here is the load alone
             run_id=run_id,
             namespaces=[f"{prefix}-1"],
-            fragments=[NAMESPACES, config_maps(100), deployments(2, ready_timeout=3)],
+            fragments=[NAMESPACES, config_maps(400), deployments(2, ready_timeout=3)],
             retry_deadline=1,
             request_timeout=5,
             outage_limit=10,
@@ -99,8 +99,8 @@ def test_an_api_server_that_goes_away_ends_the_run_in_time_with_an_outcome_for_a
     assert result["failed"]
     row = result["objects"]["ConfigMap"]
     assert 20 < row["created"] < 60
-    # What had begun has failed; the rest was never sent.
-    assert row["created"] + row["failed"] <= 102
+    # What had begun has failed; the rest, most of 400, was never sent.
+    assert row["failed"] <= 50
     assert 0 < result["failures"]["by_reason"]["Unreachable"] <= 50
     assert "could not be reached for 10 s" in result["msg"]
     assert measured(tmp_path)["objects"] == result["objects"]

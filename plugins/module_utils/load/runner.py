@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from ..cluster.client import Cluster, Reply
 from ..cluster.discovery import Discovery, Resource
-from ..cluster.errors import AlreadyExists, ClusterError, Conflict, Invalid, NotFound
+from ..cluster.errors import AlreadyExists, ClusterError, Conflict, Invalid, NotFound, Unreachable
 from ..cluster.labels import LABEL_MANAGED_BY, LABEL_RUN_ID, MANAGED_BY
 from ..cluster.proof import object_of, prove_deletion, prove_stored
 from ..measure.recorder import DEPENDENCY_FAILED
@@ -94,6 +94,9 @@ class Runner:
         try:
             return await self._send(operation)
         except ClusterError as error:
+            if isinstance(error, Unreachable):
+                # Whoever supervises stops the batch too, but later than a worker takes its next operation.
+                self._scheduler.stop()
             return Outcome(operation, "failed", attempts=error.attempts, reason=error.reason, message=str(error))
 
     async def _create(self, operation: Operation) -> Outcome:
