@@ -64,7 +64,12 @@ class Population:
 
     def prepare_storage(self) -> list[str]:
         """Create what the controllers of volumes expect; returns it in words."""
-        return storage_objects.install(self.api, self._definitions, timeout_seconds=self.settings.ready_timeout)
+        return storage_objects.install(
+            self.api,
+            self._definitions,
+            mounted=self.settings.real_node,
+            timeout_seconds=self.settings.ready_timeout,
+        )
 
     def match_storage(self) -> list[str]:
         """Make everything for volumes that is missing, and return it in words."""
@@ -74,7 +79,8 @@ class Population:
 
     def missing_storage(self) -> list[str]:
         """What `prepare_storage` would create, in words."""
-        return storage_objects.describe(storage_objects.missing(self.api, self._definitions))
+        missing = storage_objects.missing(self.api, self._definitions, mounted=self.settings.real_node)
+        return storage_objects.describe(missing)
 
     @property
     def _definitions(self) -> Path:

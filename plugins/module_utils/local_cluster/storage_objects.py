@@ -18,6 +18,9 @@ from .pki import STORAGE_CLIENT
 
 DRIVER_NAME = "hostpath.kubestress.core"
 CLASS_NAME = "hostpath"
+MEMORY_CLASS_NAME = "hostpath-memory"
+# A kubelet sets it on its node; without it the attach and detach controller leaves a node's volumes to its kubelet.
+ATTACHED_BY_CONTROLLER = "volumes.kubernetes.io/controller-managed-attach-detach"
 CSI_NODES = "/apis/storage.k8s.io/v1/csinodes"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _SNAPSHOTS = "snapshot.storage.k8s.io"
@@ -31,8 +34,11 @@ def definitions(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
 
 
-def storage_objects() -> list[tuple[str, dict[str, Any]]]:
-    """Everything but the definitions, each with the path of its collection, in the order in which it is needed."""
+def storage_objects(*, mounted: bool) -> list[tuple[str, dict[str, Any]]]:
+    """Everything but the definitions, each with the path of its collection, in the order in which it is needed.
+
+    :param mounted: whether volumes are mounted, so that they can be in memory.
+    """
     storage = "/apis/storage.k8s.io/v1"
     rbac = f"/apis/{_RBAC}/v1"
     return [
@@ -48,7 +54,8 @@ def storage_objects() -> list[tuple[str, dict[str, Any]]]:
             ),
         ),
         (f"{storage}/csidrivers", csi_driver()),
-        (f"{storage}/storageclasses", storage_class()),
+        (f"{storage}/storageclasses", storage_class(CLASS_NAME, default=True)),
+        *([(f"{storage}/storageclasses", memory_class())] if mounted else []),
         (f"/apis/{_SNAPSHOTS}/v1/volumesnapshotclasses", snapshot_class()),
     ]
 
@@ -87,40 +94,45 @@ def csi_driver() -> dict[str, Any]:
     return _object("storage.k8s.io/v1", "CSIDriver", DRIVER_NAME, spec=spec)
 
 
-def storage_class() -> dict[str, Any]:
-    """The default class: bound at once, deleted with the claim, expandable."""
+def storage_class(name: str, *, default: bool) -> dict[str, Any]:
+    """A class of our driver: bound at once, deleted with the claim, expandable."""
     made = _object(
         "storage.k8s.io/v1",
         "StorageClass",
-        CLASS_NAME,
+        name,
         provisioner=DRIVER_NAME,
         reclaimPolicy="Delete",
         volumeBindingMode="Immediate",
         allowVolumeExpansion=True,
     )
-    made["metadata"]["annotations"] = {"storageclass.kubernetes.io/is-default-class": "true"}
+    made["metadata"]["annotations"] = {"storageclass.kubernetes.io/is-default-class": str(default).lower()}
     return made
+
+
+def memory_class() -> dict[str, Any]:
+    """The same with volumes in memory, which can be filled and have figures of their own."""
+    return {**storage_class(MEMORY_CLASS_NAME, default=False), "parameters": {"medium": "memory"}}
 
 
 def snapshot_class() -> dict[str, Any]:
     """The default class of snapshots, which are deleted with their VolumeSnapshot."""
     made = _object(f"{_SNAPSHOTS}/v1", "VolumeSnapshotClass", CLASS_NAME, driver=DRIVER_NAME, deletionPolicy="Delete")
-    made["metadata"]["annotations"] = {f"{_SNAPSHOTS}/is-default-class": "true"}
+    made["metadata"]["annotations"] = {"snapshot.storage.kubernetes.io/is-default-class": "true"}
     return made
 
 
-def missing(api: Api, folder: Path) -> list[tuple[str, dict[str, Any]]]:
+def missing(api: Api, folder: Path, *, mounted: bool) -> list[tuple[str, dict[str, Any]]]:
     """What `install` would create, each with the path of its collection."""
-    wanted = [*((DEFINITIONS, one) for one in definitions(folder)), *storage_objects()]
+    wanted = [*((DEFINITIONS, one) for one in definitions(folder)), *storage_objects(mounted=mounted)]
     return [(path, one) for path, one in wanted if api.get(f"{path}/{one['metadata']['name']}") is None]
 
 
-def install(api: Api, folder: Path, *, timeout_seconds: float) -> list[str]:
+def install(api: Api, folder: Path, *, mounted: bool, timeout_seconds: float) -> list[str]:
     """Create what is missing, and return it in words. What exists is left as it is.
 
     :raises NotReadyError: if the server does not serve the definitions in time.
     """
-    wanted = missing(api, folder)
+    wanted = missing(api, folder, mounted=mounted)
     names = [one["metadata"]["name"] for path, one in wanted if path == DEFINITIONS]
     for path, one in wanted:
         if path == DEFINITIONS:
@@ -149,9 +161,9 @@ def _wait_served(api: Api, names: Sequence[str], *, timeout_seconds: float) -> N
 
 
 def register_nodes(api: Api) -> int:
-    """Name the driver in the CSINode of each simulated node, as a kubelet does; returns how many were made.
+    """Do for each simulated node what a kubelet does, so that volumes can be attached; returns for how many it was new.
 
-    Without it no volume could be attached to them. A CSINode is deleted with its node.
+    It names the driver in a CSINode, which is deleted with its node, and leaves the attaching to the controller.
     """
     # One that is left of a deleted node of the same name is about to be deleted.
     known = {
@@ -159,6 +171,9 @@ def register_nodes(api: Api) -> int:
     }
     unknown = [one["metadata"] for one in nodes.existing_nodes(api) if one["metadata"]["uid"] not in known]
     for metadata in unknown:
+        api.merge_patch(
+            f"{nodes.PATH}/{metadata['name']}", {"metadata": {"annotations": {ATTACHED_BY_CONTROLLER: "true"}}}
+        )
         api.delete(f"{CSI_NODES}/{metadata['name']}")
         api.post(CSI_NODES, csi_node(metadata["name"], metadata["uid"]))
     return len(unknown)

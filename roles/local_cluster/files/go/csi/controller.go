@@ -52,7 +52,11 @@ func (server *controllerServer) CreateVolume(
 	if err != nil {
 		return nil, err
 	}
-	wanted := &volume{ID: idOf(request.GetName()), Name: request.GetName(), CapacityBytes: bytes}
+	medium := request.GetParameters()["medium"]
+	if medium != "" && medium != inMemory {
+		return nil, status.Errorf(codes.InvalidArgument, "medium is %q; allowed is %q or none", medium, inMemory)
+	}
+	wanted := &volume{ID: idOf(request.GetName()), Name: request.GetName(), CapacityBytes: bytes, Medium: medium}
 	wanted.SourceSnapshot = request.GetVolumeContentSource().GetSnapshot().GetSnapshotId()
 	wanted.SourceVolume = request.GetVolumeContentSource().GetVolume().GetVolumeId()
 	release, err := server.store.claim(wanted.ids()...)
@@ -70,7 +74,7 @@ func (server *controllerServer) CreateVolume(
 	case err != nil:
 		return nil, err
 	case !fits(existing, wanted, request.GetCapacityRange()):
-		return nil, status.Errorf(codes.AlreadyExists, "the volume %s has another size or source", existing.Name)
+		return nil, status.Errorf(codes.AlreadyExists, "the volume %s has another size, medium or source", existing.Name)
 	}
 	return &csi.CreateVolumeResponse{Volume: &csi.Volume{
 		VolumeId:      existing.ID,
@@ -180,7 +184,7 @@ func (server *controllerServer) ValidateVolumeCapabilities(
 	}, nil
 }
 
-// ControllerExpandVolume changes only the size that is told: a folder has none of its own.
+// ControllerExpandVolume changes the size of memory, and of a folder only the size that is told.
 func (server *controllerServer) ControllerExpandVolume(
 	_ context.Context, request *csi.ControllerExpandVolumeRequest,
 ) (*csi.ControllerExpandVolumeResponse, error) {
@@ -201,8 +205,7 @@ func (server *controllerServer) ControllerExpandVolume(
 		return nil, err
 	}
 	if existing.CapacityBytes < bytes {
-		existing.CapacityBytes = bytes
-		if err := server.store.saveVolume(existing); err != nil {
+		if err := server.store.resize(existing, bytes); err != nil {
 			return nil, err
 		}
 	}
@@ -324,7 +327,7 @@ func sizeOf(wanted *csi.CapacityRange) (int64, error) {
 func fits(existing, wanted *volume, size *csi.CapacityRange) bool {
 	limit := size.GetLimitBytes()
 	return existing.CapacityBytes >= size.GetRequiredBytes() &&
-		(limit == 0 || existing.CapacityBytes <= limit) &&
+		(limit == 0 || existing.CapacityBytes <= limit) && existing.Medium == wanted.Medium &&
 		existing.SourceSnapshot == wanted.SourceSnapshot && existing.SourceVolume == wanted.SourceVolume
 }
 

@@ -1,5 +1,6 @@
 // A CSI driver whose volumes are folders of this machine, for the embedded cluster: its controller service for all
-// nodes, and with -node-id the node service of one, which it registers with the kubelet itself.
+// nodes, and with -node-id the node service of one, which it registers with the kubelet itself. Beside a node service a
+// volume may also be in memory (parameter medium), which has a size of its own that can be filled.
 //
 // Everything it knows lies in files below its folder, so that nothing is lost when it ends.
 package main
@@ -46,7 +47,8 @@ func run(endpoint, folder, nodeID, registrationSocket string) error {
 	if endpoint == "" || folder == "" {
 		return errors.New("-endpoint and -folder are required")
 	}
-	files, err := openStore(folder)
+	// Where nothing is mounted, a volume in memory is a folder like any other.
+	files, err := openStore(folder, nodeID != "")
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -9,6 +10,9 @@ import (
 	"github.com/container-storage-interface/spec/lib/go/csi"
 	"golang.org/x/sys/unix"
 )
+
+// What the driver returns on other systems.
+var errNeedsLinux = errors.New("mounting volumes needs Linux")
 
 func bindMount(from, to string, readOnly bool) error {
 	if err := unix.Mount(from, to, "", unix.MS_BIND, ""); err != nil {
@@ -19,6 +23,21 @@ func bindMount(from, to string, readOnly bool) error {
 		if err := unix.Mount("", to, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 			return fmt.Errorf("cannot make %s read-only: %w", to, err)
 		}
+	}
+	return nil
+}
+
+// mountMemory makes a file system in memory, of this size.
+func mountMemory(at string, bytes int64) error {
+	if err := unix.Mount("kubestress", at, "tmpfs", 0, fmt.Sprintf("size=%d", bytes)); err != nil {
+		return fmt.Errorf("cannot mount memory at %s: %w", at, err)
+	}
+	return nil
+}
+
+func resizeMemory(at string, bytes int64) error {
+	if err := unix.Mount("", at, "", unix.MS_REMOUNT, fmt.Sprintf("size=%d", bytes)); err != nil {
+		return fmt.Errorf("cannot resize the memory at %s: %w", at, err)
 	}
 	return nil
 }

@@ -12,6 +12,10 @@ var errNeedsLinux = errors.New("mounting volumes needs Linux")
 
 func bindMount(string, string, bool) error { return errNeedsLinux }
 
+func mountMemory(string, int64) error { return errNeedsLinux }
+
+func resizeMemory(string, int64) error { return errNeedsLinux }
+
 func unmount(string) error { return errNeedsLinux }
 
 func isMountPoint(string) (bool, error) { return false, errNeedsLinux }

@@ -54,7 +54,11 @@ func (server *nodeServer) NodePublishVolume(
 		return nil, err
 	}
 	defer release()
-	if _, err := server.store.volume(request.GetVolumeId()); err != nil {
+	wanted, err := server.store.volume(request.GetVolumeId())
+	if err != nil {
+		return nil, err
+	}
+	if err := server.store.ensureMemory(wanted); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(target, 0o750); err != nil {
@@ -103,7 +107,7 @@ func (server *nodeServer) NodeUnpublishVolume(
 	return &csi.NodeUnpublishVolumeResponse{}, nil
 }
 
-// NodeGetVolumeStats has the figures of the file system on which the folders are: the same for all volumes.
+// NodeGetVolumeStats has the figures of the file system: for folders the same for all of them, for memory its own.
 func (server *nodeServer) NodeGetVolumeStats(
 	_ context.Context, request *csi.NodeGetVolumeStatsRequest,
 ) (*csi.NodeGetVolumeStatsResponse, error) {

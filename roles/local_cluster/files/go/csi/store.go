@@ -21,11 +21,15 @@ import (
 // safeID is what may be the name of a file, and is not hidden.
 var safeID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$`)
 
+// inMemory is the medium of volumes that are file systems in memory.
+const inMemory = "memory"
+
 // volume is the content of volumes/ID.json. It is there only while volumes/ID, the folder, is complete.
 type volume struct {
 	ID             string `json:"id"`
 	Name           string `json:"name"`
 	CapacityBytes  int64  `json:"capacity_bytes"`
+	Medium         string `json:"medium,omitempty"`
 	SourceSnapshot string `json:"source_snapshot,omitempty"`
 	SourceVolume   string `json:"source_volume,omitempty"`
 }
@@ -42,13 +46,15 @@ type snapshot struct {
 // store has all volumes and snapshots as files. One operation at a time on one id.
 type store struct {
 	volumes, snapshots string
+	mounts             bool
 
 	mutex sync.Mutex
 	busy  map[string]bool
 }
 
-func openStore(folder string) (*store, error) {
+func openStore(folder string, mounts bool) (*store, error) {
 	files := &store{
+		mounts:    mounts,
 		volumes:   filepath.Join(folder, "volumes"),
 		snapshots: filepath.Join(folder, "snapshots"),
 		busy:      map[string]bool{},
@@ -70,9 +76,15 @@ func removeUnfinished(folder string) error {
 	if err != nil {
 		return err
 	}
+	known := map[string]bool{}
 	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), ".") {
-			if err := os.RemoveAll(filepath.Join(folder, entry.Name())); err != nil {
+		if id, found := strings.CutSuffix(entry.Name(), ".json"); found && !strings.HasPrefix(id, ".") {
+			known[id], known[id+".tar"], known[entry.Name()] = true, true, true
+		}
+	}
+	for _, entry := range entries {
+		if !known[entry.Name()] {
+			if err := discard(filepath.Join(folder, entry.Name())); err != nil {
 				return err
 			}
 		}
@@ -126,24 +138,69 @@ func (files *store) snapshot(id string) (*snapshot, error) {
 
 // makeVolume makes the folder by `fill`, and then the volume known.
 func (files *store) makeVolume(made *volume, fill func(folder string) error) error {
-	unfinished := filepath.Join(files.volumes, "."+made.ID)
-	if err := os.RemoveAll(unfinished); err != nil {
+	folder := files.volumeFolder(made.ID)
+	if err := discard(folder); err != nil {
 		return err
 	}
-	if err := os.Mkdir(unfinished, 0o777); err != nil {
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		return err
+	}
+	if err := files.ready(made, fill); err != nil {
+		return errors.Join(err, discard(folder))
+	}
+	return files.saveVolume(made)
+}
+
+func (files *store) ready(made *volume, fill func(folder string) error) error {
+	folder := files.volumeFolder(made.ID)
+	if err := files.ensureMemory(made); err != nil {
 		return err
 	}
 	// Pods of any user write to it. Not by Mkdir, whose mode the umask cuts.
-	if err := os.Chmod(unfinished, 0o777); err != nil {
+	if err := os.Chmod(folder, 0o777); err != nil {
 		return err
 	}
-	if err := fill(unfinished); err != nil {
-		return errors.Join(err, os.RemoveAll(unfinished))
+	return fill(folder)
+}
+
+// ensureMemory mounts the memory of a volume that has one, also when the node was started anew and lost what it held.
+func (files *store) ensureMemory(one *volume) error {
+	if one.Medium != inMemory || !files.mounts {
+		return nil
 	}
-	if err := os.Rename(unfinished, files.volumeFolder(made.ID)); err != nil {
-		return errors.Join(err, os.RemoveAll(unfinished))
+	folder := files.volumeFolder(one.ID)
+	mounted, err := isMountPoint(folder)
+	if err != nil || mounted {
+		return err
 	}
-	return files.saveVolume(made)
+	return mountMemory(folder, one.CapacityBytes)
+}
+
+// resize changes the size of a volume; only memory has one of its own.
+func (files *store) resize(one *volume, bytes int64) error {
+	one.CapacityBytes = bytes
+	if one.Medium == inMemory && files.mounts {
+		folder := files.volumeFolder(one.ID)
+		if mounted, err := isMountPoint(folder); err != nil || !mounted {
+			return errors.Join(err, files.ensureMemory(one), files.saveVolume(one))
+		}
+		if err := resizeMemory(folder, bytes); err != nil {
+			return err
+		}
+	}
+	return files.saveVolume(one)
+}
+
+// discard removes a folder or file and what is mounted at it.
+func discard(path string) error {
+	mounted, err := isMountPoint(path)
+	if err == nil && mounted {
+		err = unmount(path)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errNeedsLinux) {
+		return err
+	}
+	return os.RemoveAll(path)
 }
 
 func (files *store) saveVolume(changed *volume) error {
@@ -151,29 +208,26 @@ func (files *store) saveVolume(changed *volume) error {
 }
 
 func (files *store) deleteVolume(id string) error {
-	if err := os.RemoveAll(files.volumeFolder(id)); err != nil {
+	// First what makes it known, so that a crash leaves nothing that looks complete.
+	if err := removeIfThere(filepath.Join(files.volumes, id+".json")); err != nil {
 		return err
 	}
-	return removeIfThere(filepath.Join(files.volumes, id+".json"))
+	return discard(files.volumeFolder(id))
 }
 
 // makeSnapshot packs the folder of a volume, and then makes the snapshot known.
 func (files *store) makeSnapshot(made *snapshot) error {
-	unfinished := filepath.Join(files.snapshots, "."+made.ID)
-	if err := packFile(files.volumeFolder(made.SourceVolume), unfinished); err != nil {
-		return errors.Join(err, removeIfThere(unfinished))
-	}
-	if err := os.Rename(unfinished, files.archive(made.ID)); err != nil {
-		return err
+	if err := packFile(files.volumeFolder(made.SourceVolume), files.archive(made.ID)); err != nil {
+		return errors.Join(err, removeIfThere(files.archive(made.ID)))
 	}
 	return write(files.snapshots, made.ID, made)
 }
 
 func (files *store) deleteSnapshot(id string) error {
-	if err := removeIfThere(files.archive(id)); err != nil {
+	if err := removeIfThere(filepath.Join(files.snapshots, id+".json")); err != nil {
 		return err
 	}
-	return removeIfThere(filepath.Join(files.snapshots, id+".json"))
+	return removeIfThere(files.archive(id))
 }
 
 // allSnapshots has every snapshot, sorted by id.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import multiprocessing
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,12 @@ from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.buil
     find_toolchain,
 )
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.errors import BuildError
-from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.upstreams import ETCD, HOSTPATH, KUBERNETES, UPSTREAMS
+from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.upstreams import (
+    ETCD,
+    HOSTPATH,
+    KUBERNETES,
+    UPSTREAMS,
+)
 
 FILES = Path(__file__).resolve().parents[5] / "roles" / "local_cluster" / "files"
 
