@@ -188,9 +188,7 @@ def test_definitions_are_those_of_the_pinned_module() -> None:
     if go is None:
         pytest.skip("no Go on the PATH")
     command = [go, "mod", "download", "-json", SNAPSHOT_MODULE]
-    done = subprocess.run(
-        command, cwd=FILES / "go" / "csi", capture_output=True, text=True, check=True, timeout=120
-    )
+    done = subprocess.run(command, cwd=FILES / "go" / "csi", capture_output=True, text=True, check=True, timeout=120)
     folder = Path(json.loads(done.stdout)["Dir"]) / "config" / "crd"
     theirs = [yaml.safe_load(path.read_text()) for path in sorted(folder.glob("snapshot.storage.k8s.io_*.yaml"))]
     ours = [json.loads(path.read_text()) for path in sorted((FILES / "crds").glob("*.json"))]
