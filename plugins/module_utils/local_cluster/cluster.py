@@ -35,6 +35,7 @@ from .tier import (
     describe_difference,
     leftover_processes,
     part_names,
+    restarted_with_driver,
     restarted_with_node,
     wanted_parts,
 )
@@ -160,7 +161,10 @@ class LocalCluster:
             restart=self.settings.restart,
         )
         # To add a real node to a running simulated tier is a restart, which has to be allowed.
-        return decision if decision.outdated else restarted_with_node(decision, wanted=self.names, alive=alive)
+        if decision.outdated:
+            return decision
+        decision = restarted_with_node(decision, wanted=self.names, alive=alive)
+        return restarted_with_driver(decision, alive=alive)
 
     def _refuse(self, decision: Decision, state: State) -> None:
         if decision.outdated:

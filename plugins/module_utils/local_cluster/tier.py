@@ -21,7 +21,7 @@ from .population import Population
 from .real import NODE_PARTS, RealTier
 from .settings import Settings
 from .simulated import simulated_tier
-from .storage import DRIVER, STORAGE_PARTS, storage_parts
+from .storage import CONTROLLERS, DRIVER, STORAGE_PARTS, storage_parts
 from .upstreams import CONTROL_PLANE
 
 ALL_PARTS = (*NODE_PARTS, *CONTROL_PLANE, *STORAGE_PARTS)
@@ -114,6 +114,17 @@ def restarted_with_node(decision: Decision, *, wanted: Iterable[str], alive: Col
     if NODE not in decision.start:
         return decision
     return Decision(start=decision.start, replace=tuple(name for name in wanted if name in alive))
+
+
+def restarted_with_driver(decision: Decision, *, alive: Collection[str]) -> Decision:
+    """The same decision; but if the driver is started, its controllers that still run are restarted.
+
+    They end when they lose it, perhaps only after this look at them.
+    """
+    if DRIVER not in decision.start:
+        return decision
+    others = [name for name in CONTROLLERS if name in alive and name not in decision.replace]
+    return Decision(start=decision.start, replace=(*decision.replace, *others), outdated=decision.outdated)
 
 
 def leftover_processes(everything: Iterable[Process], running: Collection[Process]) -> list[Process]:

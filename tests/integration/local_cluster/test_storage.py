@@ -147,7 +147,7 @@ def test_a_killed_driver_is_named_and_its_controllers_come_again(storage: Driver
     lost = [name for name in CONTROLLERS if name != "snapshot-controller"]
     until(lambda: not any(Path("/proc", str(parts[name]["pid"]), "cwd").exists() for name in lost))
     result = storage.ok()
-    assert result["changes"] == [f"start csi-hostpath, {', '.join(lost)}"]
+    assert result["changes"] == [f"start csi-hostpath, {', '.join(lost)}", "restart snapshot-controller"]
     assert "csi-hostpath was no longer running" in result.output
     create(witness, claim("later"))
     bound(witness, "later")

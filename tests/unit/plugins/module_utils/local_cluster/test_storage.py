@@ -23,7 +23,11 @@ from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.stor
     rules,
     storage_objects,
 )
-from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.tier import part_names
+from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.tier import (
+    Decision,
+    part_names,
+    restarted_with_driver,
+)
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.upstreams import STORAGE_PROGRAMS
 
 from .test_settings import FILES, PARAMS
@@ -114,6 +118,14 @@ def test_controllers_are_restarted_with_another_driver():
     newer = storage.storage_parts(made, layout, Pki(layout.pki), paths, prepare=lambda: None)
     assert all(part.fingerprint != first[part.name].fingerprint for part in newer)
     assert all(part.replaceable for part in newer)
+
+
+def test_controllers_that_have_not_ended_yet_are_restarted_with_a_driver_that_has():
+    started = Decision(start=("csi-hostpath", "csi-attacher"))
+    alive = ("etcd", "csi-provisioner")
+    assert restarted_with_driver(started, alive=alive).replace == ("csi-provisioner",)
+    other = Decision(start=("csi-attacher",))
+    assert restarted_with_driver(other, alive=alive) == other
 
 
 def test_the_drivers_start_takes_away_an_old_socket_and_prepares_the_cluster(tmp_path):
