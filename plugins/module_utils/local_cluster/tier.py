@@ -119,7 +119,7 @@ def restarted_with_node(decision: Decision, *, wanted: Iterable[str], alive: Col
 def restarted_with_driver(decision: Decision, *, alive: Collection[str]) -> Decision:
     """The same decision; but if the driver is started, its controllers that still run are restarted.
 
-    They end when they lose it, perhaps only after this look at them.
+    Some end when they lose it, perhaps only after this look at them, and others wait for it in vain.
     """
     if DRIVER not in decision.start:
         return decision
