@@ -97,6 +97,12 @@ options:
       - The default is 20247 for the cluster in the default O(data_dir) or with O(real_node), and for one in another
         folder a free port, which that cluster keeps.
     type: int
+  storage_port:
+    description:
+      - First of five ports of the health checks that O(storage) brings.
+      - The default is 20270 for the cluster in the default O(data_dir) or with O(real_node), and for one in another
+        folder the first of five free ports, which that cluster keeps.
+    type: int
   data_dir:
     description:
       - Folder of the cluster's objects, keys, logs and kubeconfig. O(state=absent) removes it with its content.
@@ -139,6 +145,17 @@ options:
       - The default is C(files) of this collection's role P(kubestress.core.local_cluster#role), which needs
         C(connection=local).
     type: path
+  storage:
+    description:
+      - Whether the cluster provides volumes and snapshots. It then has a CSI driver whose volumes are folders in
+        O(data_dir), the usual controllers that provision, attach, expand and take snapshots, and a default StorageClass
+        and VolumeSnapshotClass, both named C(hostpath).
+      - On the real node volumes are mounted. For pods of simulated nodes they are provisioned and attached only.
+      - Applied to a running cluster; with O(real_node), O(restart=true) is needed. With V(false) the programs are
+        ended, and objects and data stay.
+      - The path of O(data_dir) has at most 94 characters, because it contains the driver's socket.
+    type: bool
+    default: false
   real_node:
     description:
       - Whether the cluster also has a real node, C(real-0001), with containerd and a kubelet, whose pods are real
@@ -227,6 +244,10 @@ EXAMPLES = r"""
   kubestress.core.local_cluster:
     real_node: true
     nodes: 0
+
+- name: Start a cluster with volumes and snapshots
+  kubestress.core.local_cluster:
+    storage: true
 
 - name: Stop it and remove its files
   kubestress.core.local_cluster:

@@ -20,7 +20,8 @@ SYSCTLS = (
 )
 # Programs of a node. Processes of a cluster are marked in their environment; one without a mark escaped.
 PROGRAMS = (
-    "busybox", "conntrack", "containerd", "containerd-shim", "coredns", "etcd", "host-local", "kube-apiserver",
+    "busybox", "conntrack", "containerd", "containerd-shim", "coredns", "csi-attacher", "csi-hostpath",
+    "csi-provisioner", "csi-resizer", "csi-snapshotter", "snapshot-contro", "etcd", "host-local", "kube-apiserver",
     "kube-controller", "kube-proxy", "kube-scheduler", "kubelet", "kubestress-cni", "kwok", "nft", "pause", "runc",
     "unshare",
 )  # fmt: skip

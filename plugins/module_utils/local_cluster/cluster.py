@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 from ..machine.sync import exclusive
-from . import host
+from . import host, storage
 from .binaries import Binary
 from .errors import LocalClusterError
 from .files import write_files
@@ -25,7 +25,7 @@ from .ports import check_free, choose_ports
 from .preconditions import check_machine
 from .programs import Programs, describe
 from .real import clean_up, describe_node, describe_remains
-from .settings import Settings
+from .settings import Settings, span
 from .state import Report, State, fixed_settings
 from .supervisor import Supervisor, end
 from .tier import (
@@ -35,6 +35,7 @@ from .tier import (
     describe_difference,
     leftover_processes,
     part_names,
+    restarted_with_driver,
     restarted_with_node,
     wanted_parts,
 )
@@ -90,7 +91,7 @@ class LocalCluster:
             if self.settings.real_node:
                 check_machine(self.settings, running=NODE in self.supervisor.running(ALL_PARTS))
             elif not self.supervisor.running(ALL_PARTS):
-                check_free(self.settings.ports)
+                check_free(self.settings.all_ports)
             binaries = self.programs.all(state)
             parts = self._parts(binaries)
             self._bring_up(parts, state, binaries)
@@ -112,6 +113,7 @@ class LocalCluster:
             if not self.check_mode:
                 end(processes, grace_seconds=ABSENT_GRACE_SECONDS)
                 clean_up(self.settings)
+                storage.clean_up()
                 self._remove_folder()
             return self.report
 
@@ -159,7 +161,10 @@ class LocalCluster:
             restart=self.settings.restart,
         )
         # To add a real node to a running simulated tier is a restart, which has to be allowed.
-        return decision if decision.outdated else restarted_with_node(decision, wanted=self.names, alive=alive)
+        if decision.outdated:
+            return decision
+        decision = restarted_with_node(decision, wanted=self.names, alive=alive)
+        return restarted_with_driver(decision, alive=alive)
 
     def _refuse(self, decision: Decision, state: State) -> None:
         if decision.outdated:
@@ -178,7 +183,7 @@ class LocalCluster:
         begin = [part for part in parts if part.name in {*decision.start, *decision.replace}]
         if not self.settings.real_node:
             self._check_ports(begin, state, decision)
-        self._end_replaced(decision)
+        ended = self._end_replaced(decision)
         if begin:
             self._write_files(begin)
             self._save_state(parts, binaries)
@@ -186,29 +191,52 @@ class LocalCluster:
         elif not self.layout.kubeconfig.exists():
             self._write_files([])
             self.report.changes.append("write the kubeconfig")
+        if ended and not begin:
+            self._save_state(parts, binaries)
         self._report_starts(decision)
 
     def _check_ports(self, begin: list[Part], state: State, decision: Decision) -> None:
         """Check ports before ending anything. Those of parts that are restarted will become free."""
         had = (
-            {port for option, port in state.settings.items() if option.endswith("_port")} if decision.replace else set()
+            {
+                one
+                for option, port in state.settings.items()
+                if option.endswith("_port")
+                for one in span(option, port).values()
+            }
+            if decision.replace
+            else set()
         )
         wanted = {option: port for part in begin for option, port in part.ports.items()}
         check_free({option: port for option, port in wanted.items() if port not in had})
 
-    def _end_replaced(self, decision: Decision) -> None:
-        """End the parts that are restarted, and a real node that is no longer wanted."""
-        others = [name for name in ALL_PARTS if name not in self.names]
-        if self.supervisor.running(others):
+    def _unwanted(self) -> list[str]:
+        """The running parts that these settings do not have."""
+        return list(self.supervisor.running([name for name in ALL_PARTS if name not in self.names]))
+
+    def _end_replaced(self, decision: Decision) -> list[str]:
+        """End the parts that are restarted, and those that are no longer wanted; returns the latter."""
+        unwanted = self._unwanted()
+        if NODE in unwanted:
             # Including its pods, which use what is cleaned up next.
             end(self.supervisor.everything(), grace_seconds=ABSENT_GRACE_SECONDS)
             clean_up(self.settings)
             self.report.changes.append("end the real node")
-        self.supervisor.stop([*decision.replace, *others])
+        elif unwanted:
+            self.report.changes.append(f"end {', '.join(unwanted)}")
+        self.supervisor.stop([*decision.replace, *(name for name in ALL_PARTS if name not in self.names)])
+        return unwanted
 
     def _write_files(self, parts: list[Part]) -> None:
         settings = self.settings
-        write_files(self.layout, self.pki, address=settings.address, endpoint=settings.endpoint, parts=parts)
+        write_files(
+            self.layout,
+            self.pki,
+            address=settings.address,
+            endpoint=settings.endpoint,
+            parts=parts,
+            storage=settings.storage,
+        )
 
     def _save_state(self, parts: list[Part], binaries: Mapping[str, Binary]) -> None:
         State(
@@ -238,6 +266,8 @@ class LocalCluster:
 
         population = Population(self.settings, self.pki)
         self.report.changes += describe_changes(population.match())
+        if self.settings.storage:
+            self.report.changes += population.match_storage()
         population.wait_usable(check_parts=check_parts, logs=self.layout.log("kwok").parent)
 
     def _report_starts(self, decision: Decision) -> None:
@@ -257,16 +287,21 @@ class LocalCluster:
         if self.settings.real_node:
             check_machine(self.settings, running=NODE in running)
         elif not running and not self.supervisor.everything():
-            check_free(self.settings.ports)
+            check_free(self.settings.all_ports)
         if missing or not running:
             stopped = [name for name in self.names if name not in running]
             self._report_starts(Decision(start=tuple(stopped)))
         else:
             decision = self._decide(self._parts(self.programs.available(state)), state)
             self._refuse(decision, state)
+            unwanted = self._unwanted()
+            if unwanted:
+                self.report.changes.append(f"end {'the real node' if NODE in unwanted else ', '.join(unwanted)}")
             self._report_starts(decision)
         if {"kube-apiserver", "etcd"} <= set(running):
-            self.report.changes += describe_changes(Population(self.settings, self.pki).changes())
+            population = Population(self.settings, self.pki)
+            self.report.changes += describe_changes(population.changes())
+            self.report.changes += population.missing_storage() if self.settings.storage else []
         elif not self.layout.etcd.exists():
             self.report.changes += [f"create {self.settings.nodes} nodes"] if self.settings.nodes else []
         return self.report

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .layout import Layout
 from .parts import Part
-from .pki import ADMIN, CONTROLLER_MANAGER, KWOK, SCHEDULER, Identity, Pki
+from .pki import ADMIN, CONTROLLER_MANAGER, KWOK, SCHEDULER, STORAGE_CLIENT, Identity, Pki
 from .settings import LOOPBACK, REAL_NODE_NAME
 from .simulated import SERVICE_ADDRESS, part_kubeconfig
 
@@ -38,10 +38,13 @@ current-context: {cluster}
 """
 
 
-def write_files(layout: Layout, pki: Pki, *, address: str, endpoint: str, parts: Sequence[Part]) -> None:
+def write_files(
+    layout: Layout, pki: Pki, *, address: str, endpoint: str, parts: Sequence[Part], storage: bool = False
+) -> None:
     """Write everything that `parts` read, and the user's kubeconfig. Existing keys and tokens are kept.
 
     :param address: where the cluster listens; not the loopback address if there is a real node.
+    :param storage: whether the cluster provides volumes.
     """
     layout.create()
     if not pki.complete:
@@ -51,6 +54,10 @@ def write_files(layout: Layout, pki: Pki, *, address: str, endpoint: str, parts:
         pki.create_for_node(REAL_NODE_NAME, address)
         for name in ("kubelet", "kube-proxy", "coredns"):
             write_certificate_kubeconfig(part_kubeconfig(pki, name), server=endpoint, pki=pki, name=name)
+    if storage:
+        pki.create_client("storage", STORAGE_CLIENT)
+        write_certificate_kubeconfig(part_kubeconfig(pki, "storage"), server=endpoint, pki=pki, name="storage")
+        layout.csi.mkdir(exist_ok=True, mode=0o700)
     write_kubeconfig(layout.kubeconfig, server=endpoint, pki=pki, identity=ADMIN)
     for identity in (CONTROLLER_MANAGER, SCHEDULER, KWOK):
         path = part_kubeconfig(pki, identity.name)

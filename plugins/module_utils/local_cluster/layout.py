@@ -68,6 +68,16 @@ class Layout:
         return self.root / "node"
 
     @property
+    def csi(self) -> Path:
+        """Volumes and snapshots, and the driver's socket."""
+        return self.root / "csi"
+
+    @property
+    def csi_socket(self) -> Path:
+        """The driver's socket."""
+        return self.csi / "csi.sock"
+
+    @property
     def logs(self) -> Path:
         """The parts' logs."""
         return self.root / "logs"

@@ -188,6 +188,8 @@ def kubelet_config(settings: Settings, files: NodeFiles, pki: Pki, *, cgroup: st
             "clusterDNS": [settings.address],
             "clusterDomain": CLUSTER_DOMAIN,
             "podLogsDir": str(files.pod_logs),
+            # Kubernetes' default of a minute is longer than many runs.
+            "volumeStatsAggPeriod": "10s",
             "volumePluginDir": str(files.kubelet / "volume-plugins"),
             # Even root may lack the capability to lower it.
             "oomScoreAdj": 0,

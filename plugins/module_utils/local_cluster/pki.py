@@ -36,6 +36,8 @@ KWOK = Identity("kwok", "kubestress-kwok", ("system:masters",))
 KUBELET_CLIENT = "kubestress-kubelet-client"
 # The DNS server's user; bound to a role of ours.
 DNS_CLIENT = "kubestress-coredns"
+# The user of the controllers of volumes and snapshots; bound to a role of ours.
+STORAGE_CLIENT = "kubestress-storage"
 IDENTITIES = (ADMIN, CONTROLLER_MANAGER, SCHEDULER, KWOK)
 
 
@@ -127,10 +129,14 @@ class Pki:
             ("kubelet-client", KUBELET_CLIENT, ()),
         )
         for name, user, groups in clients:
-            if not self.certificate_of(name).exists():
-                pair = certificates.issue_client(user, authority=self._authority(), groups=groups)
-                _write(self.key_of(name), pair.key_pem)
-                _write(self.certificate_of(name), pair.certificate_pem)
+            self.create_client(name, user, groups)
+
+    def create_client(self, name: str, user: str, groups: Sequence[str] = ()) -> None:
+        """Create the certificate `name` of a client; a valid one is kept. The server knows it without a restart."""
+        if not self.certificate_of(name).exists():
+            pair = certificates.issue_client(user, authority=self._authority(), groups=groups)
+            _write(self.key_of(name), pair.key_pem)
+            _write(self.certificate_of(name), pair.certificate_pem)
 
     def _serve(self, name: str, subject: str, addresses: Sequence[str]) -> None:
         pair = certificates.issue(subject, authority=self._authority(), addresses=addresses)

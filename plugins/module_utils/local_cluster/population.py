@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..machine.sync import wait_until
-from . import nodes
+from . import nodes, storage_objects
 from .api import Api
 from .errors import NotReadyError
 from .pki import ADMIN, DNS_CLIENT, KUBELET_CLIENT, Pki
@@ -33,8 +34,13 @@ class Population:
 
     def __init__(self, settings: Settings, pki: Pki) -> None:
         self.settings = settings
+        self._pki = pki
         self.size = nodes.NodeSize(settings.node_cpu, settings.node_memory, settings.pods_per_node)
-        self.api = Api(settings.endpoint, ca=pki.ca_certificate, token=pki.token(ADMIN))
+
+    @cached_property
+    def api(self) -> Api:
+        """The connection, made when it is first needed: before a first start there is no token."""
+        return Api(self.settings.endpoint, ca=self._pki.ca_certificate, token=self._pki.token(ADMIN))
 
     def changes(self) -> nodes.NodeChanges:
         """The changes to the simulated nodes that are needed."""
@@ -56,6 +62,30 @@ class Population:
             self.api.delete(f"{nodes.PATH}/{REAL_NODE_NAME}")
         return changes
 
+    def prepare_storage(self) -> list[str]:
+        """Create what the controllers of volumes expect; returns it in words."""
+        return storage_objects.install(
+            self.api,
+            self._definitions,
+            mounted=self.settings.real_node,
+            timeout_seconds=self.settings.ready_timeout,
+        )
+
+    def match_storage(self) -> list[str]:
+        """Make everything for volumes that is missing, and return it in words."""
+        made = self.prepare_storage()
+        registered = storage_objects.register_nodes(self.api)
+        return [*made, *([f"register the driver on {registered} nodes"] if registered else [])]
+
+    def missing_storage(self) -> list[str]:
+        """What `prepare_storage` would create, in words."""
+        missing = storage_objects.missing(self.api, self._definitions, mounted=self.settings.real_node)
+        return storage_objects.describe(missing)
+
+    @property
+    def _definitions(self) -> Path:
+        return self.settings.sources_dir / "crds"
+
     def wait_usable(self, *, check_parts: Callable[[], None], logs: Path) -> None:
         """Wait until a pod could be created and start: its service account exists and its node is Ready.
 
@@ -72,6 +102,8 @@ class Population:
                 real = self.api.get(f"{nodes.PATH}/{REAL_NODE_NAME}")
                 if real is None or not nodes.is_settled(real, now=time.time()):
                     missing.append(REAL_NODE_NAME)
+                if self.settings.storage and not storage_objects.is_registered(self.api, REAL_NODE_NAME):
+                    missing.append(f"the driver {storage_objects.DRIVER_NAME} on {REAL_NODE_NAME}")
             if self.api.get(DEFAULT_ACCOUNT) is None:
                 missing.append("the service account default/default")
             return not missing

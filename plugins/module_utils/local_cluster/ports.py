@@ -14,7 +14,7 @@ from typing import Any
 from ..machine.process import HAS_PROC, PROC, Process, command_of, environment_of, pids
 from ..settings.roles.local_cluster import USUAL_PORTS
 from .errors import PortTakenError
-from .settings import LOOPBACK, Settings
+from .settings import LOOPBACK, Settings, span
 
 # In the environment of every process of a cluster: its data folder.
 MARKER_VARIABLE = "KUBESTRESS_LOCAL_CLUSTER"
@@ -52,10 +52,15 @@ def choose_ports(settings: Settings, recorded: Mapping[str, Any]) -> dict[str, i
     alone = settings.in_default_folder or settings.real_node
     for distance in (0,) if alone else range(_RANGE_STEP, _RANGE_END, _RANGE_STEP):
         found = {option: USUAL_PORTS[option] + distance for option in open_options}
-        clash = set(found.values()) & set(chosen.values())
-        if alone or (not clash and all(_is_free(port) for port in found.values())):
+        needed = _spread(found)
+        clash = needed & _spread({option: port for option, port in chosen.items() if port})
+        if alone or (not clash and all(_is_free(port) for port in needed)):
             return chosen | found
     raise PortTakenError(f"no free ports were found for {', '.join(open_options)}; set each of these options")
+
+
+def _spread(ports: Mapping[str, int]) -> set[int]:
+    return {one for option, port in ports.items() for one in span(option, port).values()}
 
 
 def _is_free(port: int) -> bool:

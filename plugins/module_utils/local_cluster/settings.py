@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..settings.roles.local_cluster import ROLE as LOCAL_CLUSTER
-from ..settings.roles.local_cluster import USUAL_PORTS
+from ..settings.roles.local_cluster import STORAGE_PORT_COUNT, USUAL_PORTS
 from .errors import SettingsError
 from .layout import Layout
 
@@ -23,6 +23,8 @@ LOOPBACK = "127.0.0.1"
 NODE_PREFIX = 30
 # A socket's path has at most 107 bytes on Linux, including "/node/kubelet/pod-resources/" and a number of ten digits.
 MAX_REAL_DATA_DIR = 107 - 38
+# The same for "/csi/csi.sock".
+MAX_STORAGE_DATA_DIR = 107 - 13
 REAL_NODE_NAME = "real-0001"
 # What a kubelet accepts for pid.available: a count or a percentage.
 PID_THRESHOLD = re.compile(r"^([1-9][0-9]*|[1-9][0-9]?%)?$")
@@ -30,6 +32,7 @@ PID_THRESHOLD = re.compile(r"^([1-9][0-9]*|[1-9][0-9]?%)?$")
 QUANTITY = re.compile(r"^[1-9][0-9]*(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")
 
 PORT_OPTIONS = tuple(USUAL_PORTS)
+STORAGE_PORT = "storage_port"
 
 
 def default_data_dir(environ: Mapping[str, str]) -> Path:
@@ -72,6 +75,8 @@ class Settings:
     ready_timeout: int
     build_timeout: int
     restart: bool
+    storage: bool
+    storage_port: int
     real_node: bool
     node_network: str
     real_node_max_pods: int
@@ -112,8 +117,13 @@ class Settings:
 
     @property
     def ports(self) -> dict[str, int]:
-        """The cluster's ports by option name."""
-        return {name: getattr(self, name) for name in PORT_OPTIONS}
+        """The cluster's ports by option name; of several that begin at one, the first."""
+        return {name: getattr(self, name) for name in PORT_OPTIONS if self.storage or name != STORAGE_PORT}
+
+    @property
+    def all_ports(self) -> dict[str, int]:
+        """Every port of the cluster, as in an error about it."""
+        return {label: one for option, port in self.ports.items() for label, one in span(option, port).items()}
 
     def with_ports(self, ports: Mapping[str, int]) -> Settings:
         """The same with a port for every option."""
@@ -125,6 +135,7 @@ class Settings:
             controller_manager_port=ports["controller_manager_port"],
             scheduler_port=ports["scheduler_port"],
             kwok_port=ports["kwok_port"],
+            storage_port=ports.get(STORAGE_PORT, self.storage_port),
         )
 
     @property
@@ -141,6 +152,13 @@ class Settings:
     def key(self) -> str:
         """A short name of this cluster, the same for all paths to its data folder."""
         return Layout(self.data_dir).key
+
+
+def span(option: str, port: int) -> dict[str, int]:
+    """The ports that an option stands for, by how an error names them."""
+    if option != STORAGE_PORT:
+        return {option: port}
+    return {f"{option} + {number}" if number else option: port + number for number in range(STORAGE_PORT_COUNT)}
 
 
 def _folder(value: str | Path) -> Path:
@@ -181,6 +199,11 @@ def _node_problems(settings: Settings) -> list[str]:
     if settings.real_node and settings.data_dir.is_relative_to("/run"):
         problems.append(f"data_dir is {settings.data_dir}; with real_node allowed is a folder outside /run")
     length = len(os.fsencode(settings.data_dir))
+    if settings.storage and not settings.real_node and length > MAX_STORAGE_DATA_DIR:
+        problems.append(
+            f"data_dir is {settings.data_dir}, {length} characters; with storage allowed are {MAX_STORAGE_DATA_DIR} at "
+            "most, because the driver's socket is in it and the length of a socket's path is limited"
+        )
     if settings.real_node and length > MAX_REAL_DATA_DIR:
         problems.append(
             f"data_dir is {settings.data_dir}, {length} characters; with real_node allowed are {MAX_REAL_DATA_DIR} at "
@@ -191,12 +214,13 @@ def _node_problems(settings: Settings) -> list[str]:
 
 def _port_problems(settings: Settings) -> list[str]:
     users: dict[int, list[str]] = {}
-    for name, port in settings.ports.items():
-        users.setdefault(port, []).append(name)
+    for option, first in settings.ports.items():
+        for name, port in span(option, first).items() if first else ():
+            users.setdefault(port, []).append(name)
     return [
         f"{' and '.join(names)} are both {port}; each part needs its own port"
         for port, names in users.items()
-        if len(names) > 1 and port
+        if len(names) > 1
     ]
 
 

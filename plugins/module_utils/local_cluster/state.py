@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .binaries import Binary
-from .settings import PORT_OPTIONS, Settings
+from .settings import Settings
 
 SCHEMA = 1
 
@@ -51,10 +51,11 @@ class State:
 def fixed_settings(settings: Settings) -> dict[str, Any]:
     """The settings that only a restart changes."""
     binaries_dir = str(settings.binaries_dir) if settings.binaries_dir else None
-    fixed = {**{name: getattr(settings, name) for name in PORT_OPTIONS}, "binaries_dir": binaries_dir}
+    fixed = {**settings.ports, "binaries_dir": binaries_dir}
     fixed["real_node"] = settings.real_node
     if settings.real_node:
-        fixed |= {name: getattr(settings, name) for name in ("node_network", "real_node_pid_max")}
+        # What is mounted on the node is decided when it starts, so storage is added only then.
+        fixed |= {name: getattr(settings, name) for name in ("node_network", "real_node_pid_max", "storage")}
     return fixed
 
 

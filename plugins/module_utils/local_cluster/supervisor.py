@@ -20,6 +20,7 @@ from .node_namespaces import NODE, entering
 from .parts import Part
 from .pki import ADMIN, Pki
 from .ports import MARKER_VARIABLE, marked
+from .storage import CONTROLLER_COMMANDS
 
 # Passed to the parts. No proxies, because nothing leaves this machine.
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TZ", "GOMAXPROCS", "GOGC", "GOMEMLIMIT", "GODEBUG", "GOTRACEBACK")
@@ -181,10 +182,17 @@ class Supervisor:
 
 
 def end(processes: Sequence[Process], *, grace_seconds: float) -> None:
-    """End the processes, etcd last: without etcd the API server would wait for answers instead of ending."""
-    stores = [process for process in processes if command_of(process.pid) == "etcd"]
-    terminate([process for process in processes if process not in stores], grace_seconds=grace_seconds)
-    terminate(stores, grace_seconds=grace_seconds)
+    """End the processes in an order in which none misses another.
+
+    Etcd last: without it the API server would wait for answers instead of ending. The controllers of volumes before
+    their driver, because losing it is an error to them.
+    """
+    commands = {process: command_of(process.pid) for process in processes}
+    first = [process for process in processes if commands[process] in CONTROLLER_COMMANDS]
+    last = [process for process in processes if commands[process] == "etcd"]
+    terminate(first, grace_seconds=grace_seconds)
+    terminate([process for process in processes if process not in (*first, *last)], grace_seconds=grace_seconds)
+    terminate(last, grace_seconds=grace_seconds)
 
 
 def _exit(code: int) -> str:

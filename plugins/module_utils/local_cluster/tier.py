@@ -17,15 +17,17 @@ from .layout import Layout
 from .node_namespaces import NODE
 from .parts import Part
 from .pki import Pki
+from .population import Population
 from .real import NODE_PARTS, RealTier
 from .settings import Settings
 from .simulated import simulated_tier
+from .storage import CONTROLLERS, DRIVER, STORAGE_PARTS, storage_parts
 from .upstreams import CONTROL_PLANE
 
-ALL_PARTS = (*NODE_PARTS, *CONTROL_PLANE)
+ALL_PARTS = (*NODE_PARTS, *CONTROL_PLANE, *STORAGE_PARTS)
 # Programs that wait for a part in the node's namespaces, and end with it.
 WAITERS = ("nsenter", "unshare")
-NODE_PROGRAMS = ("containerd", "kubelet", "kube-proxy")
+NODE_PROGRAMS = ("containerd", "kubelet", "kube-proxy", DRIVER)
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,11 @@ def _shown(value: Any) -> str:
 
 def part_names(settings: Settings) -> tuple[str, ...]:
     """The names of the wanted parts."""
-    return ALL_PARTS if settings.real_node else CONTROL_PLANE
+    return (
+        *(NODE_PARTS if settings.real_node else ()),
+        *CONTROL_PLANE,
+        *(STORAGE_PARTS if settings.storage else ()),
+    )
 
 
 def wanted_parts(settings: Settings, layout: Layout, pki: Pki, binaries: Mapping[str, Binary]) -> list[Part]:
@@ -94,8 +100,13 @@ def wanted_parts(settings: Settings, layout: Layout, pki: Pki, binaries: Mapping
     """
     paths: dict[str, Path] = {name: item.path for name, item in binaries.items()}
     if settings.real_node:
-        return RealTier(settings, layout, pki, host.find(), paths).parts()
-    return simulated_tier(settings, layout, pki, paths)
+        parts = RealTier(settings, layout, pki, host.find(), paths).parts()
+    else:
+        parts = simulated_tier(settings, layout, pki, paths)
+    if settings.storage:
+        population = Population(settings, pki)
+        parts += storage_parts(settings, layout, pki, paths, prepare=population.prepare_storage)
+    return parts
 
 
 def restarted_with_node(decision: Decision, *, wanted: Iterable[str], alive: Collection[str]) -> Decision:
@@ -103,6 +114,17 @@ def restarted_with_node(decision: Decision, *, wanted: Iterable[str], alive: Col
     if NODE not in decision.start:
         return decision
     return Decision(start=decision.start, replace=tuple(name for name in wanted if name in alive))
+
+
+def restarted_with_driver(decision: Decision, *, alive: Collection[str]) -> Decision:
+    """The same decision; but if the driver is started, its controllers that still run are restarted.
+
+    Some end when they lose it, perhaps only after this look at them, and others wait for it in vain.
+    """
+    if DRIVER not in decision.start:
+        return decision
+    others = [name for name in CONTROLLERS if name in alive and name not in decision.replace]
+    return Decision(start=decision.start, replace=(*decision.replace, *others), outdated=decision.outdated)
 
 
 def leftover_processes(everything: Iterable[Process], running: Collection[Process]) -> list[Process]:

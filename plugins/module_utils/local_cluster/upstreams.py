@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +20,20 @@ class Upstream:
     """A project that programs are built from.
 
     `folder` is the name below `sources_dir`/go, `packages` the main package of each binary.
-    `version_variable` is set by the linker if the project does not determine its version by itself.
+    `version_variable` is set by the linker if the project does not determine its version by itself: a package with the
+    version's parts, or with `whole_version` one variable. With `own_sources` the program's code is in `folder`, and
+    `module` only what its version starts with.
     """
 
     folder: str
     module: str
     packages: dict[str, str]
     version_variable: str | None = None
+    whole_version: bool = False
+    own_sources: bool = False
 
     def version(self, sources_dir: Path) -> str:
-        """The pinned version, such as `v1.36.3`.
+        """The pinned version, such as `v1.36.3`; with our own code also a hash of it, such as `v1.12.0-0a1b2c3d`.
 
         :raises BuildError: if our go.mod does not name the module.
         """
@@ -40,7 +45,7 @@ class Upstream:
         found = re.search(rf"^\s*(?:require\s+)?{re.escape(self.module)}\s+(v\S+)", text, re.MULTILINE)
         if not found:
             raise BuildError(f"{path} does not pin {self.module}")
-        return found.group(1)
+        return f"{found.group(1)}-{_hash(path.parent)}" if self.own_sources else found.group(1)
 
     def go_mod(self, sources_dir: Path) -> Path:
         """Our go.mod for this project."""
@@ -49,6 +54,8 @@ class Upstream:
     def linker_flags(self, version: str) -> str:
         """Flags for `go build -ldflags`: no debug information, and the version where it is needed."""
         flags = ["-s", "-w"]
+        if self.whole_version:
+            return " ".join([*flags, f"-X {self.version_variable}={version}"])
         numbers = VERSION.match(version)
         if self.version_variable and numbers:
             values = {"gitVersion": version, "gitMajor": numbers.group(1), "gitMinor": numbers.group(2)}
@@ -83,13 +90,48 @@ KWOK = Upstream(folder="kwok", module="sigs.k8s.io/kwok", packages={"kwok": "sig
 # The main package is ours: CoreDNS with only a few plug-ins.
 COREDNS = Upstream(folder="coredns", module="github.com/coredns/coredns", packages={"coredns": "."})
 
-UPSTREAMS = (ETCD, KUBERNETES, KWOK, COREDNS)
+# Of one folder, so that what they share is the same and compiled once: the versions that were made for our Kubernetes.
+_CSI_FOLDER = "csi"
+_CSI = "github.com/kubernetes-csi"
+_MAIN_VERSION = "main.version"
+
+
+def _sidecar(module: str, *programs: str) -> Upstream:
+    packages = {name: f"{_CSI}/{module}/cmd/{name}" for name in programs}
+    return Upstream(_CSI_FOLDER, f"{_CSI}/{module}", packages, version_variable=_MAIN_VERSION, whole_version=True)
+
+
+PROVISIONER = _sidecar("external-provisioner/v6", "csi-provisioner")
+ATTACHER = _sidecar("external-attacher/v4", "csi-attacher")
+RESIZER = _sidecar("external-resizer/v2", "csi-resizer")
+SNAPSHOTTER = _sidecar("external-snapshotter/v8", "csi-snapshotter", "snapshot-controller")
+# The program is ours; its version is that of the specification.
+HOSTPATH = Upstream(
+    folder=_CSI_FOLDER,
+    module="github.com/container-storage-interface/spec",
+    packages={"csi-hostpath": "."},
+    version_variable=_MAIN_VERSION,
+    whole_version=True,
+    own_sources=True,
+)
+_STORAGE = (PROVISIONER, ATTACHER, RESIZER, SNAPSHOTTER, HOSTPATH)
+
+UPSTREAMS = (ETCD, KUBERNETES, KWOK, COREDNS, *_STORAGE)
 UPSTREAM_OF = {binary: upstream for upstream in UPSTREAMS for binary in upstream.packages}
 
 # What a real node needs besides the control plane.
 NODE_PROGRAMS = ("kubelet", "kube-proxy", "agnhost", "coredns")
+# What the option `storage` needs.
+STORAGE_PROGRAMS = tuple(name for upstream in _STORAGE for name in upstream.packages)
 # What the simulated tier runs.
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
+
+
+def _hash(folder: Path) -> str:
+    """A short hash of the Go files and pinned modules of a folder."""
+    paths = sorted([*folder.glob("*.go"), folder / "go.mod", folder / "go.sum"])
+    content = b"\0".join(path.name.encode() + b"\0" + path.read_bytes() for path in paths)
+    return hashlib.sha256(content).hexdigest()[:8]
 
 
 def numbers_of(version: str) -> tuple[int, int, int] | None:

@@ -19,17 +19,20 @@ USUAL_PORTS = {
     "controller_manager_port": 20257,
     "scheduler_port": 20259,
     "kwok_port": 20247,
+    "storage_port": 20270,
 }
+#: How many ports begin at `storage_port`: one for each program that serves the driver.
+STORAGE_PORT_COUNT = 5
 #: The cluster of this machine is there before a run and after it.
 _setting = partial(Setting, of_run=False)
 
 
-def _port(option: str, what: str) -> Setting:
+def _port(option: str, what: str, *, most: int = 65_535) -> Setting:
     meaning = (
         f"{what}\nIf unset, {USUAL_PORTS[option]} for the cluster in the default folder or with a real node, and for "
         "one in another C(local_cluster_data_dir) a free port, which that cluster keeps."
     )
-    return _setting(f"local_cluster_{option}", "int", allowed=Range(1, 65_535), meaning=meaning)
+    return _setting(f"local_cluster_{option}", "int", allowed=Range(1, most), meaning=meaning)
 
 
 _SETTINGS = (
@@ -78,6 +81,11 @@ _SETTINGS = (
     _port("controller_manager_port", "Port of the controller manager's health checks."),
     _port("scheduler_port", "Port of the scheduler's health checks."),
     _port("kwok_port", "Port of kwok's health checks."),
+    _port(
+        "storage_port",
+        f"First of {STORAGE_PORT_COUNT} ports of the health checks that C(local_cluster_storage) brings.",
+        most=65_536 - STORAGE_PORT_COUNT,
+    ),
     _setting(
         "local_cluster_data_dir",
         "str",
@@ -133,6 +141,19 @@ _SETTINGS = (
             "Whether a running cluster may be restarted where the settings need it, such as other ports. Its objects "
             "stay.\n"
             "Otherwise the module fails then and says what differs."
+        ),
+    ),
+    _setting(
+        "local_cluster_storage",
+        "bool",
+        False,
+        meaning=(
+            "Whether the cluster provides volumes and snapshots: a CSI driver whose volumes are folders of this "
+            "machine, the controllers for provisioning, attaching, expansion and snapshots, a default StorageClass and "
+            "a default VolumeSnapshotClass, both named C(hostpath).\n"
+            "On the real node volumes are mounted; pods of simulated nodes have them provisioned and attached only.\n"
+            "A running cluster takes it over. Switched off, its programs are ended; objects and data stay.\n"
+            "Its socket needs a C(local_cluster_data_dir) of at most 94 characters."
         ),
     ),
     _setting(

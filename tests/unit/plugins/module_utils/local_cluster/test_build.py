@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,12 @@ from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.buil
     find_toolchain,
 )
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.errors import BuildError
-from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.upstreams import ETCD, KUBERNETES, UPSTREAMS
+from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.upstreams import (
+    ETCD,
+    HOSTPATH,
+    KUBERNETES,
+    UPSTREAMS,
+)
 
 FILES = Path(__file__).resolve().parents[5] / "roles" / "local_cluster" / "files"
 
@@ -100,14 +106,28 @@ def test_explain(tmp_path, output, expected):
     assert "\n" not in text
 
 
-@pytest.mark.parametrize("upstream", UPSTREAMS, ids=lambda upstream: upstream.folder)
+@pytest.mark.parametrize("upstream", UPSTREAMS, ids=lambda upstream: upstream.module)
 def test_every_upstream_is_pinned_with_its_checksums(upstream):
     version = upstream.version(FILES)
+    if upstream.own_sources:
+        version, _dash, own = version.rpartition("-")
+        assert len(own) == 8
     sums = (upstream.go_mod(FILES).parent / "go.sum").read_text()
     assert f"{upstream.module} {version} h1:" in sums
     tools = upstream.go_mod(FILES).read_text()
     for package in upstream.packages.values():
         assert package in tools
+
+
+def test_a_program_of_ours_has_another_version_after_each_change(tmp_path):
+    folder = tmp_path / "go" / "csi"
+    shutil.copytree(FILES / "go" / "csi", folder)
+    before = HOSTPATH.version(tmp_path)
+    assert before == HOSTPATH.version(FILES)
+    assert before.startswith("v1.")
+    assert HOSTPATH.linker_flags(before).endswith(f"-X main.version={before}")
+    (folder / "node.go").write_text("package main\n")
+    assert HOSTPATH.version(tmp_path) != before
 
 
 def test_kubernetes_is_told_its_version():

@@ -21,7 +21,10 @@ from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.port
 )
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.settings import Settings
 from ansible_collections.kubestress.core.plugins.module_utils.machine.process import HAS_PROC
-from ansible_collections.kubestress.core.plugins.module_utils.settings.roles.local_cluster import USUAL_PORTS
+from ansible_collections.kubestress.core.plugins.module_utils.settings.roles.local_cluster import (
+    STORAGE_PORT_COUNT,
+    USUAL_PORTS,
+)
 
 from .test_settings import PARAMS
 
@@ -52,13 +55,16 @@ def test_taken_port_is_named_with_its_option(taken, free):
 def settings(folder: Path, **changes: Any) -> Settings:
     """The settings of a cluster of which nobody has set a port."""
     unset = dict.fromkeys(USUAL_PORTS)
-    return Settings.from_params({**PARAMS, **unset, "data_dir": str(folder), **changes}, {"XDG_STATE_HOME": "/state"})
+    values = {**PARAMS, **unset, "data_dir": str(folder), "storage": True, **changes}
+    return Settings.from_params(values, {"XDG_STATE_HOME": "/state"})
 
 
 def test_the_cluster_in_the_default_folder_has_the_usual_ports():
     default = settings(Path("/state/kubestress/local_cluster"))
     assert choose_ports(default, {}) == USUAL_PORTS
     assert choose_ports(default, {"api_port": 7000})["api_port"] == 7000
+    without = settings(Path("/state/kubestress/local_cluster"), storage=False)
+    assert set(USUAL_PORTS) - set(choose_ports(without, {})) == {"storage_port"}
 
 
 def test_one_in_another_folder_has_free_ports_that_it_keeps(tmp_path):
@@ -77,6 +83,15 @@ def test_a_port_that_is_set_is_taken_as_it_is(tmp_path, taken):
     assert chosen["api_port"] == taken
     with pytest.raises(PortTakenError):
         check_free(chosen)
+
+
+def test_all_ports_of_storage_have_to_be_free(tmp_path):
+    other = settings(Path("/x"))
+    first = choose_ports(other, {})["storage_port"]
+    with socket.create_server(("127.0.0.1", first + STORAGE_PORT_COUNT - 1)):
+        assert choose_ports(other, {})["storage_port"] > first
+        with pytest.raises(PortTakenError, match=rf"port {first + 4} \(option storage_port \+ 4\)"):
+            check_free(other.with_ports(choose_ports(other, {"storage_port": first})).all_ports)
 
 
 def test_a_real_node_has_the_usual_ports_in_a_network_of_its_own(tmp_path):
