@@ -20,6 +20,9 @@ from urllib.parse import unquote
 
 from aiohttp import WSCloseCode, WSMsgType, web
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster import certificates
+from ansible_collections.kubestress.core.plugins.module_utils.truenas import questions
+from ansible_collections.kubestress.core.plugins.module_utils.truenas.model import Box, Part, clones_of
+from ansible_collections.kubestress.core.plugins.module_utils.truenas.options import PARTS
 
 from helpers import truenas_shapes as shapes
 from helpers.zfs_model import Node, Snap, Zfs
@@ -56,7 +59,9 @@ class TrueNas:
     """One box. `shares`: dicts with `kind` (one of _SHARES) and the entry's fields.
 
     `refused`: method or path -> what it raises. `raw`: method -> text that is sent as the result, whatever it is.
-    `login_response` is the response_type of logins with the right key. `calls` counts methods and paths, `logins`
+    `silent` and `closing` are methods that get no answer, and at which the connection is closed; with `flood`, whoever
+    connects is sent notifications without end. `login_response` is the response_type of logins with the right key.
+    `calls` counts methods and paths, `logins`
     logins; `most_at_once` is the largest number of calls under way on one connection, `busy` how many were too many.
     """
 
@@ -76,6 +81,9 @@ class TrueNas:
         self.max_calls, self.latency_seconds = max_calls, latency_seconds
         self.refused: dict[str, Exception] = {}
         self.raw: dict[str, str] = {}
+        self.silent: set[str] = set()
+        self.closing: set[str] = set()
+        self.flood = False
         self.login_response = "SUCCESS"
         self.upgrade: Callable[[web.Request], web.StreamResponse] | None = None
         self.calls: Counter[str] = Counter()
@@ -151,6 +159,10 @@ class TrueNas:
         self.connections += 1
         session = {"login": False, "calls": 0}
         tasks: set[asyncio.Task[None]] = set()
+        note = json.dumps({"jsonrpc": "2.0", "method": "collection_update", "params": {"fields": "x" * 1000}})
+        with contextlib.suppress(ConnectionResetError):
+            while self.flood and not socket.closed:
+                await socket.send_str(note)
         async for message in socket:
             if message.type is not WSMsgType.TEXT:
                 break
@@ -179,6 +191,10 @@ class TrueNas:
                     self.busy += 1
                     raise Refused(-32000, "Maximum number of concurrent calls has exceeded.")
                 await asyncio.sleep(self.latency_seconds)
+                if method in self.closing:
+                    await socket.close(code=WSCloseCode.GOING_AWAY)
+                if method in self.silent:
+                    await self._ended.wait()
                 if method in self.raw:
                     self.calls[method] += 1
                     text = json.dumps(answer)[:-1] + f', "result": {self.raw[method]}}}'
@@ -386,3 +402,27 @@ def running(box: TrueNas, folder: Path) -> Iterator[TrueNas]:
             loops[0].call_soon_threadsafe(box._ended.set)
         thread.join(10)
         assert not thread.is_alive(), "the box did not stop"
+
+
+def box_of(zfs: Zfs, shares: list[dict[str, Any]], release: str, *, parents: tuple[str, ...] = ()) -> Box:
+    """What a complete reading of a box of this release gives, without a network between."""
+    source = TrueNas(zfs, shares, release=release, transports=("jsonrpc", "rest"))
+    handlers, transport = source._handlers(), "jsonrpc"
+    number = questions.release_of(_VERSIONS[release])
+
+    def rows(way: list[questions.Question]) -> list[Any]:
+        return [row for one in way for row in one.rows(json.loads(json.dumps(handlers[one.method](*one.params))))]
+
+    datasets = rows(questions.datasets(number, transport, ())[0])
+    snapshots = rows(questions.snapshots(number, transport, parents)[0])
+    return Box(
+        url="https://box.example",
+        version=_VERSIONS[release],
+        transport=transport,
+        pools=tuple(rows([questions.POOLS])),
+        datasets={one.id: one for one in datasets},
+        snapshots={one.id: one for one in snapshots},
+        shares=tuple(rows(list(questions.SHARES))),
+        clones=clones_of(datasets),
+        parts={name: Part(complete=True, seconds=0.0) for name in PARTS},
+    )
