@@ -34,7 +34,9 @@ class _Recorded:
         self.volumes: list[Volume] = []
         self.contents: list[Content] = []
         self.orphans = 0
-        datasets: list[dict[str, Any]] = [{"name": name, "type": "FILESYSTEM"} for name in ("tank", "tank/k8s", _PARENT)]
+        datasets: list[dict[str, Any]] = [
+            {"name": name, "type": "FILESYSTEM"} for name in ("tank", "tank/k8s", _PARENT)
+        ]
         snapshots: list[dict[str, Any]] = []
         shares = []
         for number in range(count):

@@ -202,11 +202,12 @@ class TrueNas:
                     text = json.dumps(answer | {"result": self._called(method, call.get("params", []), session)})
             except Refused as error:
                 text = json.dumps(answer | {"error": error.error})
-            self.largest_answer = max(self.largest_answer, len(text))
-            with contextlib.suppress(ConnectionResetError):
-                await socket.send_str(text)
         finally:
+            # The call is over before its answer is on the way, so that the next one never finds it under way.
             session["calls"] -= 1
+        self.largest_answer = max(self.largest_answer, len(text))
+        with contextlib.suppress(ConnectionResetError):
+            await socket.send_str(text)
 
     def _limit_logins(self) -> None:
         """20 logins or calls without one in 60 s; then nothing for ten minutes."""

@@ -46,7 +46,13 @@ def _old(value: Any, source: str = "NONE") -> dict[str, Any]:
     parsed: Any = value
     if isinstance(value, int):
         return {"parsed": parsed, "rawvalue": str(value), "value": f"{value / 1024:.0f} KiB", "source": source}
-    return {"parsed": parsed, "rawvalue": str(value), "value": str(value).upper(), "source": source, "source_info": None}
+    return {
+        "parsed": parsed,
+        "rawvalue": str(value),
+        "value": str(value).upper(),
+        "source": source,
+        "source_info": None,
+    }
 
 
 def _date(seconds: int) -> dict[str, Any]:
@@ -75,7 +81,6 @@ def old_dataset(zfs: Zfs, node: Node, release: str, names: list[str] | None, *, 
         "user_properties": _user(zfs, node.id, release),
     }  # fmt: skip
     found |= _old_properties(zfs, node, release, names)
-    found.pop("type_", None)
     found["type"] = node.type
     if "mountpoint" in found:
         found["mountpoint"] = found["mountpoint"]["rawvalue"]

@@ -98,7 +98,9 @@ class BoxSide:
             yield self._no_orphan(dataset, FOREIGN, "copy", why)
         else:
             evidence = f"no PersistentVolume {self._of()} has the volumeHandle {dataset.leaf} or the name {plain(name)}"
-            yield from self._own(dataset, "no_volume", evidence, self._options.volumes_cause)
+            # A backup of it may be all that is left of a volume, so that both lists are needed.
+            cause = self._options.volumes_cause or self._options.contents_cause or sides.unknown_snapshots
+            yield from self._own(dataset, "no_volume", evidence, cause)
 
     def _detached(self, dataset: Dataset) -> Iterator[Row]:
         handle = "/".join(dataset.id.rsplit("/", 2)[-2:])
@@ -123,14 +125,21 @@ class BoxSide:
             yield self._no_orphan(dataset, INCOMPLETE, "no_provision_success", "its creation was not finished")
         elif clones:
             yield self._no_orphan(dataset, HELD_BY_CLONES, "clones", f"its snapshots have the clones {_some(clones)}")
+        elif reason == "no_volume" and dataset.leaf in self._sides.needed_by_contents:
+            why = f"a VolumeSnapshotContent {self._of()} needs one of its snapshots"
+            yield self._no_orphan(dataset, HELD, "contents", why)
+        elif dataset.id in self._sides.held_datasets:
+            yield self._no_orphan(dataset, HELD, "holds", "one of its snapshots has a hold")
         else:
+            below = self._sides.below[dataset.id]
+            what = f"{below} snapshots and datasets below it would go with it" if below else "nothing is below it"
             yield self._sides.orphan(
                 DATASET,
                 dataset.id,
                 reason,
                 created=dataset.created,
                 size=dataset.used_bytes,
-                evidence=(evidence, "democratic-csi has made it, and finished it"),
+                evidence=(evidence, "democratic-csi has made it, and finished it", what),
                 unknown=cause or self._sides.unknown_datasets or self._nothing,
             )
 

@@ -73,8 +73,8 @@ class ClusterSide:
             if handle in sides.detached_ids:
                 return
             unknown = sides.unknown_datasets or sides.unknown_shares
-        same = sides.datasets_of_leaf.get(leaf.rpartition("/")[2] if not at else leaf, ())
-        if at and same and not any(dataset.parent in sides.volume_parents for dataset in same):
+        same = sides.datasets_of_leaf.get(leaf, ()) if at else ()
+        if same and not any(dataset.parent in sides.volume_parents for dataset in same):
             # Its volume is on this box, but below a parent that was not named, whose snapshots were not read.
             return
         if (content.cluster, content.driver) not in sides.csi_drivers:

@@ -111,7 +111,6 @@ class Box:
     shares: tuple[Share, ...] = ()
     clones: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     parts: Mapping[str, Part] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -30,8 +30,10 @@ ENVIRONMENT: dict[str, str] = {
 #: What the box reads before a login is at most 8 KiB, and key and user name are not all of it.
 _MAX_CREDENTIAL = 4096
 _MAX_PARENTS = 100
-#: ZFS' own rule for names of datasets: components of these characters, 255 bytes in all.
-_DATASET = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*(/[A-Za-z0-9_.:][A-Za-z0-9_.: -]*)*")
+#: ZFS' own rule for names: components of these characters, 255 bytes in all. The driver and ZFS itself use % too.
+_COMPONENT = "[A-Za-z0-9_.:% -]+"
+_DATASET = re.compile(rf"{_COMPONENT}(/{_COMPONENT})*")
+_SNAPSHOT = re.compile(rf"{_COMPONENT}(/{_COMPONENT})*@{_COMPONENT}")
 _DATASET_RULE = "POOL/DATASET such as tank/k8s/v: letters, digits, '_', '-', '.' and ':', at most 255 characters"
 
 
@@ -157,5 +159,4 @@ def is_dataset(name: str) -> bool:
 
 def is_snapshot(name: str) -> bool:
     """Whether ZFS could have a snapshot of this full name, with one @."""
-    dataset, at, tag = name.partition("@")
-    return bool(at) and len(name) <= 255 and is_dataset(dataset) and bool(re.fullmatch(r"[A-Za-z0-9_.: -]+", tag))
+    return len(name) <= 255 and bool(_SNAPSHOT.fullmatch(name))

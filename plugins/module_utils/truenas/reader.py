@@ -112,10 +112,12 @@ class _Reading:
 
     async def datasets(self) -> list[Dataset]:
         """All datasets. Raises _Unfinished if some must be missing."""
-        pools = [pool.name for pool in self.found_pools if pool.status in _IMPORTED]
-        if not self.found_pools:
-            pools = sorted({parent.partition("/")[0] for parent in self._options.parents})
-        self.found_datasets = await self._rows(questions.datasets(self._release, self._transport.name, pools))
+        pools = self.found_pools
+        if not pools and self._transport.name == REST:
+            # REST gives datasets by pool.
+            pools = await self._rows([[questions.POOLS]])
+        names = [pool.name for pool in pools if pool.status in _IMPORTED]
+        self.found_datasets = await self._rows(questions.datasets(self._release, self._transport.name, names))
         there = {dataset.id for dataset in self.found_datasets}
         missing = [parent for parent in self._options.parents if parent not in there]
         absent = [f"{pool.name} ({pool.status})" for pool in self.found_pools if pool.name not in there]

@@ -154,6 +154,23 @@ class Sides:
         )
 
     @cached_property
+    def needed_by_contents(self) -> set[str]:
+        """Last components of datasets of whose snapshots some cluster has a content: backups that outlive a volume."""
+        return {handle.partition("@")[0] for handle in self.content_handles if "@" in handle}
+
+    @cached_property
+    def held_datasets(self) -> set[str]:
+        """Ids of the datasets of whose snapshots at least one has a hold."""
+        return {snapshot.dataset for snapshot in self.box.snapshots.values() if snapshot.holds}
+
+    @cached_property
+    def below(self) -> Counter[str]:
+        """Dataset -> how many snapshots and datasets are right below it; they would go with it."""
+        found = Counter(snapshot.dataset for snapshot in self.box.snapshots.values())
+        found.update(dataset.parent for dataset in self.box.datasets.values())
+        return found
+
+    @cached_property
     def matches(self) -> bool:
         """Whether anything at all of the clusters is on this box, below its parents."""
         if any(dataset.parent in self.volume_parents for dataset in self.on_dataset.values()):

@@ -41,7 +41,9 @@ def site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
             first, second, _third = (driver.provision() for _number in range(3))
             driver.snapshot(first)
             driver.snapshot(second, detached=True)
-            box = stack.enter_context(running(TrueNas(driver.zfs, driver.shares, **settings), tmp_path))
+            folder = tmp_path / f"box-{len(list(tmp_path.iterdir()))}"
+            folder.mkdir()
+            box = stack.enter_context(running(TrueNas(driver.zfs, driver.shares, **settings), folder))
             return Site(box, driver)
 
         yield start

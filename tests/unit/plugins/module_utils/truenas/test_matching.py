@@ -232,6 +232,24 @@ def test_a_hold_keeps_a_snapshot(world: World) -> None:
     assert world.found() == {f"{PARENT}/{world.content.handle}": ("ZFSSnapshot", "held", "holds")}
 
 
+def test_a_volume_lives_on_in_its_backup(world: World) -> None:
+    """The PersistentVolume is gone, and a VolumeSnapshotContent still needs a snapshot of the dataset."""
+    volume = world.driver.provision()
+    backup = world.driver.snapshot(volume)
+    world.driver.forget(volume)
+    path = world.driver.path_of(volume)
+    assert world.found() == {path: ("Dataset", "held", "contents")}
+    world.driver.forget(backup)
+    assert world.found() == {
+        path: ("Dataset", "orphan", "no_volume"),
+        f"{PARENT}/{backup.handle}": ("ZFSSnapshot", "orphan", "no_content"),
+    }
+    (row,) = (row for row in world.check()[0] if row.name == path)
+    assert row.evidence[-1] == "1 snapshots and datasets below it would go with it"
+    world.zfs.snapshot(f"{path}@kept").holds.add("keep")
+    assert world.found()[path] == ("Dataset", "held", "holds")
+
+
 def test_temporary_snapshots_live_as_long_as_their_clone(world: World) -> None:
     clone = world.driver.provision(source=world.volume.volume_handle)
     temporary = f"{world.driver.path_of(world.volume)}@volume-source-for-volume-{clone.volume_handle}"
@@ -358,7 +376,8 @@ def test_everything_is_unknown_if_nothing_belongs_together(world: World) -> None
 
 @pytest.mark.parametrize(
     ("setting", "unknown"),
-    [("volumes_cause", {"no_volume"}), ("contents_cause", {"no_content"})],
+    # A dataset may be needed for its snapshots, too.
+    [("volumes_cause", {"no_volume"}), ("contents_cause", {"no_volume", "no_content"})],
 )
 def test_a_list_of_a_cluster_that_is_not_complete(world: World, setting: str, unknown: set[str]) -> None:
     gone = world.driver.provision()
@@ -375,7 +394,7 @@ def test_a_list_of_a_cluster_that_is_not_complete(world: World, setting: str, un
 
 @pytest.mark.parametrize(
     ("part", "known"),
-    [("datasets", set()), ("pools", set()), ("snapshots", {"Dataset", "PersistentVolume"}),
+    [("datasets", set()), ("pools", set()), ("snapshots", {"PersistentVolume"}),
      ("shares", {"Dataset", "ZFSSnapshot"})],
 )  # fmt: skip
 def test_a_part_of_the_box_that_is_not_complete(world: World, part: str, known: set[str]) -> None:
@@ -436,9 +455,14 @@ def test_evidence_is_one_line_whatever_the_box_says() -> None:
     name = f"{PARENT}/evil"
     own = {"managed_resource": "true", "csi_volume_name": evil, "provision_success": "true"}
     dataset = Dataset(name, "FILESYSTEM", 1, 1, 1, None, 1.0, None, None, own)
-    snapshot = Snapshot(f"{name}@s", name, "s", 1.0, 1, ("a\nb",), {"managed_resource": "true", "csi_snapshot_name": "s"})
+    snapshot = Snapshot(
+        f"{name}@s", name, "s", 1.0, 1, ("a\nb",), {"managed_resource": "true", "csi_snapshot_name": "s"}
+    )
     box = world.box()
-    world.box_changes = {"datasets": box.datasets | {name: dataset}, "snapshots": box.snapshots | {f"{name}@s": snapshot}}
+    world.box_changes = {
+        "datasets": box.datasets | {name: dataset},
+        "snapshots": box.snapshots | {f"{name}@s": snapshot},
+    }
     for row in world.check()[0]:
         for line in row.evidence:
             assert line.isprintable()

@@ -12,7 +12,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.truenas.options im
 from ansible_collections.kubestress.core.plugins.module_utils.truenas.questions import outermost, release_of
 from ansible_collections.kubestress.core.plugins.module_utils.truenas.reader import read_box
 from ansible_collections.kubestress.core.plugins.module_utils.truenas.rows import CheckOptions
-from helpers.truenas import RELEASES, TrueNas, box_of, not_allowed
+from helpers.truenas import RELEASES, Refused, TrueNas, box_of, not_allowed
 from helpers.zfs_model import Zfs
 
 Start = Callable[..., Any]
@@ -95,12 +95,17 @@ async def test_what_may_not_be_read_is_named(site: Start, method: str, part: str
 
 
 async def test_a_newer_release_that_has_lost_a_method(site: Start) -> None:
-    """As far as another way is left, it is used; snapshots are without properties then, and thus nobody's orphans."""
-    here = site(release="25.10")
-    here.driver.forget(next(iter(here.driver.contents.values())))
+    """The older way is used; its snapshots are without properties there, and what they are is unknown."""
+    here = site(release="26.0")
+    for method in ("zfs.resource.query", "zfs.resource.snapshot.query"):
+        here.box.refused[method] = Refused(-32601, "Method does not exist")
+    snapshot = next(iter(here.driver.contents.values()))
+    here.driver.forget(snapshot)
     box = await read_box(box_options(here.params()))
-    assert "zfs.resource.query" not in here.box.calls
-    assert box.cause is None
+    assert (box.cause, here.box.calls["pool.dataset.query"]) == (None, 1)
+    assert findings(box, here.driver) == [
+        ("ZFSSnapshot", f"{here.driver.parent}/{snapshot.handle}", "unknown", "no_properties")
+    ]
 
 
 def test_only_what_is_asked_for_is_read(site: Start) -> None:

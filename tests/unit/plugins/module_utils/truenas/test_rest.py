@@ -52,7 +52,12 @@ async def test_what_the_key_may_not_read_is_incomplete(site: Start) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "said"),
-    [('{"id": 5}', "at `$.id`"), ("[]", "Expected `object`"), ("<html>login</html>", "cannot be read"), ("", "cannot be read")],
+    [
+        ('{"id": 5}', "at `$.id`"),
+        ("[]", "Expected `object`"),
+        ("<html>login</html>", "cannot be read"),
+        ("", "cannot be read"),
+    ],
 )
 async def test_an_answer_of_another_form_makes_its_part_incomplete(site: Start, answer: str, said: str) -> None:
     here = site(release="24.10")

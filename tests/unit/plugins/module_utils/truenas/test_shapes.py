@@ -80,7 +80,17 @@ def test_holds(holds: Any, expected: tuple[str, ...]) -> None:
 
 def test_a_pool_with_odd_values_has_no_figures() -> None:
     (found,) = shapes.pools(
-        [{"name": "tank", "status": "<b>\n", "healthy": "yes", "size": "12", "free": -5, "fragmentation": "7%", "scan": 3}]
+        [
+            {
+                "name": "tank",
+                "status": "<b>\n",
+                "healthy": "yes",
+                "size": "12",
+                "free": -5,
+                "fragmentation": "7%",
+                "scan": 3,
+            }
+        ]
     )
     assert (found.status, found.healthy, found.size_bytes, found.free_bytes) == ("<b>", False, 12, None)
     assert (found.fragmentation_percent, found.scan) == (7, None)
