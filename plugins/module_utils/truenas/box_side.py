@@ -113,13 +113,18 @@ class BoxSide:
             yield self._no_orphan(dataset, FOREIGN, "not_managed", "it is no detached snapshot of democratic-csi")
         else:
             evidence = f"no VolumeSnapshotContent {self._of()} has the snapshotHandle {handle}"
-            yield from self._own(dataset, "no_content", evidence, self._options.contents_cause)
+            # The driver notes its instance on volumes only.
+            sources = self._sides.datasets_of_leaf.get(handle.partition("/")[0], ())
+            source = next((one for one in sources if one.parent in self._sides.volume_parents), dataset)
+            yield from self._own(dataset, "no_content", evidence, self._options.contents_cause, maker=source)
 
-    def _own(self, dataset: Dataset, reason: str, evidence: str, cause: str | None) -> Iterator[Row]:
-        """The driver's own, without an object: an orphan unless something speaks against it."""
-        clones = self._clones.get(dataset.id)
-        if self._is_foreign(dataset):
-            why = f"of the driver's instance {plain(instance_of(dataset) or 'without an id')}"
+    def _own(
+        self, dataset: Dataset, reason: str, evidence: str, cause: str | None, maker: Dataset | None = None
+    ) -> Iterator[Row]:
+        """The driver's own, without an object: an orphan unless something speaks against it. `maker` has its id."""
+        clones, maker = self._clones.get(dataset.id), maker or dataset
+        if self._is_foreign(maker):
+            why = f"of the driver's instance {plain(instance_of(maker) or 'without an id')}"
             yield self._no_orphan(dataset, FOREIGN, "other_instance", why)
         elif dataset.properties.get("provision_success") != "true":
             yield self._no_orphan(dataset, INCOMPLETE, "no_provision_success", "its creation was not finished")

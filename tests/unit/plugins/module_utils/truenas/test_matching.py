@@ -30,7 +30,7 @@ class World:
         self.others: list[Driver] = []
         self.settings: dict[str, Any] = {}
         self.box_changes: dict[str, Any] = {}
-        # Something that is as it should be: without it, the cross-check would doubt that box and cluster belong together.
+        # Something that is as it should be: without it, the cross-check would doubt that both belong together.
         self.volume = self.driver.provision()
         self.content = self.driver.snapshot(self.volume)
 
@@ -192,6 +192,16 @@ def test_another_instance_of_the_driver_is_foreign(world: World) -> None:
     # Ours has no id, so that naming one makes the other's datasets ours.
     world.settings["instance_id"] = "blue"
     assert world.found()[f"{PARENT}/{volume.volume_handle}"] == ("Dataset", "orphan", "no_volume")
+
+
+def test_a_detached_snapshot_is_of_the_instance_of_its_volume(world: World) -> None:
+    blue = Driver(world.zfs, world.shares, instance="blue", name="csi.blue")
+    world.others.append(blue)
+    detached = blue.snapshot(blue.provision(), detached=True)
+    world.settings["instance_id"] = "blue"
+    assert world.found() == {}
+    blue.forget(detached)
+    assert world.found() == {f"{DETACHED}/{detached.handle}": ("Dataset", "orphan", "no_content")}
 
 
 # --- what is held, young or unfinished -------------------------------------------------------------------------------
