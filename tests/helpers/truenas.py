@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -266,7 +267,7 @@ class TrueNas:
             found["zfs.resource.query"] = self._resources
             found["zfs.resource.snapshot.query"] = self._resource_snapshots
         for kind in _SHARES:
-            found[f"{kind}.query"] = self._query(lambda _extra, kind=kind: self._shares_of(kind))
+            found[f"{kind}.query"] = self._query(partial(self._share_rows, kind))
         return found
 
     def _query(self, rows: Callable[[dict[str, Any]], list[dict[str, Any]]]) -> Callable[..., Any]:
@@ -335,6 +336,9 @@ class TrueNas:
             for snap in self._snaps()
             if snap.dataset in roots or (deep and snap.dataset.startswith(below))
         ]
+
+    def _share_rows(self, kind: str, _extra: dict[str, Any]) -> list[dict[str, Any]]:
+        return self._shares_of(kind)
 
     def _shares_of(self, kind: str) -> list[dict[str, Any]]:
         return [{k: v for k, v in share.items() if k != "kind"} for share in self.shares if share["kind"] == kind]

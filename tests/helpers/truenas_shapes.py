@@ -65,11 +65,11 @@ def _old_properties(zfs: Zfs, one: Node | Snap, release: str, names: list[str] |
     return {key: _date(value) if key == "creation" else _old(value) for key, value in native.items()}
 
 
-def _user(zfs: Zfs, id: str, release: str) -> dict[str, dict[str, Any]]:
+def _user(zfs: Zfs, name: str, release: str) -> dict[str, dict[str, Any]]:
     """User properties. From 25.10 on, the source of an inherited one is LOCAL too."""
     return {
         key: _old(value, "INHERITED" if inherited and release < "25.10" else "LOCAL")
-        for key, (value, inherited) in zfs.properties(id).items()
+        for key, (value, inherited) in zfs.properties(name).items()
     }
 
 

@@ -57,32 +57,32 @@ class Zfs:
             self.allocated[pool] = size // 4
             self.nodes[pool] = Node(pool, created=self.clock)
 
-    def create(self, id: str, *, type: str = "FILESYSTEM", quota: int = 0, **own: str) -> Node:
+    def create(self, name: str, *, kind: str = "FILESYSTEM", quota: int = 0, **own: str) -> Node:
         """Create a dataset or zvol, with its missing ancestors."""
-        if id in self.nodes:
-            raise ZfsError(f"cannot create '{id}': dataset already exists")
-        parts = id.split("/")
+        if name in self.nodes:
+            raise ZfsError(f"cannot create '{name}': dataset already exists")
+        parts = name.split("/")
         if parts[0] not in self.nodes:
-            raise ZfsError(f"cannot create '{id}': no such pool '{parts[0]}'")
+            raise ZfsError(f"cannot create '{name}': no such pool '{parts[0]}'")
         for count in range(2, len(parts)):
             ancestor = "/".join(parts[:count])
             self.nodes.setdefault(ancestor, Node(ancestor, created=self.clock))
-        self.nodes[id] = Node(id, type=type, quota=quota, own=dict(own), created=self.clock)
-        return self.nodes[id]
+        self.nodes[name] = Node(name, type=kind, quota=quota, own=dict(own), created=self.clock)
+        return self.nodes[name]
 
-    def snapshot(self, id: str, **own: str) -> Snap:
+    def snapshot(self, name: str, **own: str) -> Snap:
         """Take a snapshot, named DATASET@NAME."""
-        if id.partition("@")[0] not in self.nodes:
-            raise ZfsError(f"cannot open '{id.partition('@')[0]}': dataset does not exist")
-        if id in self.snaps:
-            raise ZfsError(f"cannot create snapshot '{id}': dataset already exists")
-        self.snaps[id] = Snap(id, own=dict(own), created=self.clock)
-        return self.snaps[id]
+        if name.partition("@")[0] not in self.nodes:
+            raise ZfsError(f"cannot open '{name.partition('@')[0]}': dataset does not exist")
+        if name in self.snaps:
+            raise ZfsError(f"cannot create snapshot '{name}': dataset already exists")
+        self.snaps[name] = Snap(name, own=dict(own), created=self.clock)
+        return self.snaps[name]
 
-    def clone(self, snapshot: str, id: str, **own: str) -> Node:
+    def clone(self, snapshot: str, name: str, **own: str) -> Node:
         """Make a dataset of a snapshot. It inherits from its own parent, not from its origin."""
         source = self.nodes[self.snaps[snapshot].dataset]
-        node = self.create(id, type=source.type, quota=source.quota)
+        node = self.create(name, kind=source.type, quota=source.quota)
         node.own, node.origin = dict(own), snapshot
         return node
 
@@ -90,48 +90,48 @@ class Zfs:
         """The datasets that were made of it."""
         return [node.id for node in self.nodes.values() if node.origin == snapshot]
 
-    def destroy_snapshot(self, id: str, *, defer: bool = False) -> None:
+    def destroy_snapshot(self, name: str, *, defer: bool = False) -> None:
         """Destroy a snapshot; with `defer`, as soon as no clone and no hold needs it."""
-        snap = self.snaps[id]
-        if self.clones(id) or snap.holds:
+        snap = self.snaps[name]
+        if self.clones(name) or snap.holds:
             if not defer:
-                raise ZfsError(f"cannot destroy '{id}': snapshot has dependent clones")
+                raise ZfsError(f"cannot destroy '{name}': snapshot has dependent clones")
             snap.deferred = True
             return
-        del self.snaps[id]
+        del self.snaps[name]
 
-    def destroy(self, id: str) -> None:
+    def destroy(self, name: str) -> None:
         """Destroy a dataset with its snapshots. Refused while it has children or clones of its snapshots."""
-        if any(other.startswith(f"{id}/") for other in self.nodes):
-            raise ZfsError(f"cannot destroy '{id}': filesystem has children")
-        own = [snap for snap in self.snaps.values() if snap.dataset == id]
+        if any(other.startswith(f"{name}/") for other in self.nodes):
+            raise ZfsError(f"cannot destroy '{name}': filesystem has children")
+        own = [snap for snap in self.snaps.values() if snap.dataset == name]
         if any(self.clones(snap.id) for snap in own):
-            raise ZfsError(f"cannot destroy '{id}': filesystem has dependent clones")
+            raise ZfsError(f"cannot destroy '{name}': filesystem has dependent clones")
         for snap in own:
             del self.snaps[snap.id]
-        origin = self.nodes.pop(id).origin
+        origin = self.nodes.pop(name).origin
         if origin in self.snaps and self.snaps[origin].deferred and not self.clones(origin):
             self.destroy_snapshot(origin, defer=True)
 
-    def release(self, id: str, tag: str) -> None:
+    def release(self, name: str, tag: str) -> None:
         """Take a hold off."""
-        self.snaps[id].holds.discard(tag)
-        if self.snaps[id].deferred:
-            self.destroy_snapshot(id, defer=True)
+        self.snaps[name].holds.discard(tag)
+        if self.snaps[name].deferred:
+            self.destroy_snapshot(name, defer=True)
 
-    def properties(self, id: str) -> dict[str, tuple[str, bool]]:
+    def properties(self, name: str) -> dict[str, tuple[str, bool]]:
         """User property -> (value, whether it is inherited), of a dataset or a snapshot."""
-        dataset, at, _name = id.partition("@")
+        dataset, at, _name = name.partition("@")
         found: dict[str, tuple[str, bool]] = {}
         parts = dataset.split("/")
         for count in range(1, len(parts) + 1):
             above = "/".join(parts[:count])
             inherited = bool(at) or above != dataset
-            found |= {name: (value, inherited) for name, value in self.nodes[above].own.items()}
+            found |= {key: (value, inherited) for key, value in self.nodes[above].own.items()}
         if at:
-            found |= {name: (value, False) for name, value in self.snaps[id].own.items()}
+            found |= {key: (value, False) for key, value in self.snaps[name].own.items()}
         return found
 
-    def below(self, id: str) -> Iterator[Node]:
+    def below(self, name: str) -> Iterator[Node]:
         """The dataset itself and all below it, in the order of their names."""
-        return (self.nodes[name] for name in sorted(self.nodes) if name == id or name.startswith(f"{id}/"))
+        return (self.nodes[one] for one in sorted(self.nodes) if one == name or one.startswith(f"{name}/"))

@@ -154,9 +154,9 @@ def _seconds(name: str, params: Mapping[str, Any], refuse: Any, *, default: floa
 
 def is_dataset(name: str) -> bool:
     """Whether ZFS could have a dataset or zvol of this name."""
-    return len(name) <= 255 and bool(_DATASET.fullmatch(name))
+    return len(name) <= 255 and bool(_DATASET.fullmatch(name)) and not {".", ".."} & set(name.split("/"))
 
 
 def is_snapshot(name: str) -> bool:
     """Whether ZFS could have a snapshot of this full name, with one @."""
-    return len(name) <= 255 and bool(_SNAPSHOT.fullmatch(name))
+    return len(name) <= 255 and bool(_SNAPSHOT.fullmatch(name)) and is_dataset(name.partition("@")[0])

@@ -27,6 +27,8 @@ _MAX_BEFORE_LOGIN, _MAX_REQUEST = 8 * 1024, 64 * 1024
 _PING_SECONDS = 20.0
 _FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.1, 3.0
 _METHOD_NOT_FOUND, _TOO_MANY_CALLS, _CALL_ERROR = -32601, -32000, -32001
+#: The code of WebSocket for a message that is larger than its reader allows.
+_TOO_BIG = 1009
 #: What a server answers to the upgrade that knows no such path, or no WebSocket.
 _NO_SUCH_PATH = (200, 400, 404, 405, 426, 501)
 
@@ -131,26 +133,25 @@ class JsonRpc:
         aiohttp = import_aiohttp()
         try:
             async for message in self._socket:
+                if message.type == aiohttp.WSMsgType.ERROR:
+                    self._end(self._error(message.data))
+                    return
                 if message.type != aiohttp.WSMsgType.TEXT:
                     continue
                 envelope = self._envelope(message.data)
                 answer = self._waiting.get(envelope.id) if isinstance(envelope.id, int) else None
                 if answer is not None and not answer.done():
                     answer.set_result(envelope)
-            self._end(self._end_cause())
+            self._end(Broken(f"{self._options.url} has closed the connection (code {self._socket.close_code})"))
         except Broken as error:
             self._end(error)
         except (aiohttp.ClientError, OSError) as error:
             self._end(failure(self._options, error))
 
-    def _end_cause(self) -> Broken:
-        error = self._socket.exception()
-        url = self._options.url
-        if error is not None and getattr(error, "code", None) == 1009:
-            return Broken(f"{url}: an answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB")
-        if error is not None:
-            return failure(self._options, error)
-        return Broken(f"{url} has closed the connection (code {self._socket.close_code})")
+    def _error(self, error: Any) -> Broken:
+        if getattr(error, "code", None) == _TOO_BIG:
+            return Broken(f"{self._options.url}: an answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB")
+        return failure(self._options, error)
 
     def _end(self, cause: Broken) -> None:
         self._ended = cause

@@ -117,9 +117,9 @@ def test_a_snapshot_of_a_detached_snapshot_is_not_one_itself(world: World) -> No
 
 
 def test_a_csi_name_without_the_properties_is_unknown(world: World) -> None:
-    id = f"{world.driver.path_of(world.volume)}@snapshot-{uuid.uuid4()}"
-    world.zfs.snapshot(id)
-    assert world.found() == {id: ("ZFSSnapshot", "unknown", "no_properties")}
+    name = f"{world.driver.path_of(world.volume)}@snapshot-{uuid.uuid4()}"
+    world.zfs.snapshot(name)
+    assert world.found() == {name: ("ZFSSnapshot", "unknown", "no_properties")}
 
 
 def test_a_dataset_that_inherits_or_lacks_the_properties_is_foreign(world: World) -> None:
@@ -138,6 +138,7 @@ def test_a_copy_with_its_properties_is_foreign(world: World) -> None:
     world.zfs.create(f"{PARENT}/copy-by-send", **own)
     assert world.found() == {f"{PARENT}/copy-by-send": ("Dataset", "foreign", "copy")}
     world.driver.forget(world.volume)
+    world.driver.forget(world.content)
     keeps = world.driver.provision()
     found = world.found()
     assert found[f"{PARENT}/copy-by-send"] == ("Dataset", "foreign", "copy")
@@ -160,7 +161,7 @@ def test_a_parent_below_a_parent_is_nobodys_volume(world: World) -> None:
 
 def test_two_clusters_on_one_parent(world: World) -> None:
     second = Driver(world.zfs, world.shares, cluster="staging")
-    kept, snapshot = second.provision(), None
+    kept = second.provision()
     snapshot = second.snapshot(kept)
     world.others.append(second)
     assert world.found() == {}
@@ -233,7 +234,7 @@ def test_origins_in_a_circle_end(world: World) -> None:
         world.driver.forget(gone)
     world.zfs.nodes[ids[0]].origin, world.zfs.nodes[ids[1]].origin = f"{ids[1]}@x", f"{ids[0]}@x"
     found = world.found()
-    assert {found[id] for id in ids} == {("Dataset", "held_by_clones", "clones")}
+    assert {found[one] for one in ids} == {("Dataset", "held_by_clones", "clones")}
 
 
 def test_a_hold_keeps_a_snapshot(world: World) -> None:

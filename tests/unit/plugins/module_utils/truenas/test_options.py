@@ -55,7 +55,7 @@ def test_an_address_has_one_form(given: str, expected: str) -> None:
         ("ca_cert", "/nowhere/ca.pem", "ca_cert: no file at /nowhere/ca.pem"),
         ("transport", "telnet", "transport: 'telnet'; allowed are auto, jsonrpc, rest"),
         ("volume_parents", ["/mnt/tank/k8s"], "volume_parents: '/mnt/tank/k8s'; allowed is POOL/DATASET"),
-        ("volume_parents", ["tank/../boot"], None),
+        ("volume_parents", ["tank/../boot"], "volume_parents: 'tank/../boot'; allowed is POOL/DATASET"),
         ("volume_parents", ["tank/<b>"], "volume_parents: 'tank/<b>'"),
         ("volume_parents", ["tank/a"] * 2 + [f"tank/{n}" for n in range(100)], "volume_parents: 101 datasets"),
         ("detached_parents", ["tank/" + "x" * 300], "at most 255 characters"),
@@ -64,11 +64,7 @@ def test_an_address_has_one_form(given: str, expected: str) -> None:
         ("connect_timeout", 121, "connect_timeout: 121; allowed are 0.1 to 120 seconds"),
     ],
 )
-def test_bad_values_are_named(option: str, value: Any, message: str | None) -> None:
-    if message is None:
-        # ZFS would have such a name; it is only a name to the box.
-        assert box_options(GIVEN | {option: value}).volume_parents == ("tank/../boot",)
-        return
+def test_bad_values_are_named(option: str, value: Any, message: str) -> None:
     with pytest.raises(BadOption) as refused:
         box_options(GIVEN | {option: value})
     text = str(refused.value)
@@ -102,4 +98,4 @@ def test_names_that_zfs_can_have(name: str, valid: bool) -> None:
     assert is_dataset(name) is valid
     assert is_snapshot(f"{name}@auto-2026.01:02_3") is valid
     assert not is_snapshot(f"{name}@a@b")
-    assert not is_snapshot(name)
+    assert not is_snapshot(name.replace("@", "/"))

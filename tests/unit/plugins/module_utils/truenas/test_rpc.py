@@ -16,7 +16,6 @@ from ansible_collections.kubestress.core.plugins.module_utils.truenas.errors imp
     BoxError,
     Broken,
     CallRefused,
-    LoginRefused,
     NotServed,
 )
 from ansible_collections.kubestress.core.plugins.module_utils.truenas.options import box_options
@@ -130,7 +129,7 @@ async def test_an_answer_that_is_too_large(site: Start, monkeypatch: pytest.Monk
 async def test_requests_keep_to_what_the_box_reads(site: Start) -> None:
     here = site(release="26.0")
     async with rpc.json_rpc(box_options(here.params())) as box:
-        with pytest.raises(CallRefused, match="a request of 7.,... bytes; the box reads 65,536"):
+        with pytest.raises(CallRefused, match=r"a request of 70,\d+ bytes; the box reads 65,536"):
             await box.ask(question("core.ping", ["x" * 70_000]))
         assert await box.ask(question("core.ping", ["x" * 60_000])) == "pong"
     # A login that is too long is not sent at all.
@@ -240,7 +239,7 @@ async def test_a_connection_that_ends_fails_every_call(site: Start) -> None:
         waiting = [asyncio.create_task(box.ask(question("core.ping", []))) for _number in range(3)]
         waiting.append(asyncio.create_task(box.ask(questions.POOLS)))
         for task in waiting:
-            with pytest.raises(Broken, match="has closed the connection .code 1001"):
+            with pytest.raises(Broken, match=r"has closed the connection \(code 1001\)"):
                 await task
         with pytest.raises(Broken, match="has closed the connection"):
             await box.ask(question("system.version", []))
@@ -249,7 +248,7 @@ async def test_a_connection_that_ends_fails_every_call(site: Start) -> None:
 async def test_an_unknown_method_is_not_served(site: Start) -> None:
     here = site()
     async with rpc.json_rpc(box_options(here.params())) as box:
-        with pytest.raises(NotServed, match="has no method zfs.nothing"):
+        with pytest.raises(NotServed, match=r"has no method zfs\.nothing"):
             await box.ask(question("zfs.nothing", []))
 
 

@@ -45,14 +45,15 @@ def test_nested_children_are_found_at_any_depth() -> None:
 
 @pytest.mark.parametrize("name", ["tank/<script>", "tank/a\nb", "../../etc", "", "tank/" + "x" * 300, "tank/a@b"])
 def test_names_that_zfs_cannot_have_are_refused(name: str) -> None:
-    for read, row in [
+    cases: list[tuple[Any, dict[str, Any]]] = [
         (shapes.old_datasets, {"id": name, "type": "VOLUME"}),
         (shapes.new_datasets, {"name": name, "type": "VOLUME"}),
         (shapes.pools, {"name": name}),
         (shapes.snapshots, {"name": f"{name}@s"}),
-    ]:
+    ]
+    for read, row in cases:
         with pytest.raises(Broken, match="which ZFS cannot have") as refused:
-            list(read([row]))  # type: ignore[operator]
+            list(read([row]))
         assert str(refused.value).isprintable()
 
 

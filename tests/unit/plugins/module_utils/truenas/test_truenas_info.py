@@ -41,7 +41,7 @@ def test_strict_fails_with_what_is_known(site: Start) -> None:
     here = site(release="26.0")
     here.box.refused["pool.query"] = not_allowed("pool.query")
     assert run_module(here.params())["complete"] is False
-    with pytest.raises(ModuleFailed, match="was not read completely: pools: pool.query: EACCES") as failed:
+    with pytest.raises(ModuleFailed, match=r"was not read completely: pools: pool\.query: EACCES") as failed:
         run_module(here.params(strict=True))
     assert failed.value.result["datasets"]
 
