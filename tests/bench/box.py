@@ -9,7 +9,7 @@ import uuid
 from typing import Any
 
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.decoding import decoder
-from ansible_collections.kubestress.core.plugins.module_utils.truenas import questions, shapes
+from ansible_collections.kubestress.core.plugins.module_utils.truenas import shapes
 from ansible_collections.kubestress.core.plugins.module_utils.truenas.matching import cross_check
 from ansible_collections.kubestress.core.plugins.module_utils.truenas.model import Box, Part, clones_of
 from ansible_collections.kubestress.core.plugins.module_utils.truenas.options import PARTS
@@ -67,15 +67,10 @@ class _Recorded:
 
     def read(self) -> Box:
         """The box out of the recorded answers."""
-        datasets, snapshots, shares = (
-            list(rows(decoder(kind)(text)))
-            for text, kind, rows in zip(
-                self._texts,
-                (list[shapes.NewDataset], list[shapes.SnapshotRow], list[shapes.ShareRow]),
-                (shapes.new_datasets, shapes.snapshots, questions.SHARES[0].rows),
-                strict=True,
-            )
-        )
+        of_datasets, of_snapshots, of_shares = self._texts
+        datasets = list(shapes.new_datasets(decoder(list[shapes.NewDataset])(of_datasets)))
+        snapshots = list(shapes.snapshots(decoder(list[shapes.SnapshotRow])(of_snapshots)))
+        shares = shapes.shares("nfs", decoder(list[shapes.ShareRow])(of_shares))
         return Box(
             url="https://box",
             datasets={one.id: one for one in datasets},

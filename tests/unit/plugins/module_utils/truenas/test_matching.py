@@ -310,7 +310,7 @@ def test_young_is_no_orphan_and_no_age_is_unknown(world: World) -> None:
     world.settings["min_age_seconds"] = 60.0
     assert world.found() == {name: ("Dataset", "orphan", "no_volume")}
     box = world.box()
-    world.box_changes["datasets"] = box.datasets | {name: box.datasets[name]._replace(created=None)}
+    world.box_changes["datasets"] = dict(box.datasets) | {name: box.datasets[name]._replace(created=None)}
     assert world.found() == {name: ("Dataset", "unknown", "no_age")}
 
 
@@ -415,7 +415,7 @@ def test_a_part_of_the_box_that_is_not_complete(world: World, part: str, known: 
     world.zfs.destroy(world.driver.path_of(lost))
     world.zfs.destroy_snapshot(f"{PARENT}/{world.content.handle}")
     assert {row.state for row in world.check()[0]} == {"orphan"}
-    world.box_changes["parts"] = world.box().parts | {part: Part(complete=False, cause="no answer within 5 s")}
+    world.box_changes["parts"] = dict(world.box().parts) | {part: Part(complete=False, cause="no answer within 5 s")}
     rows, document = world.check()
     assert {row.kind for row in rows if row.state == "orphan"} == known
     assert {row.state for row in rows} <= {"orphan", "unknown"}
@@ -471,8 +471,8 @@ def test_evidence_is_one_line_whatever_the_box_says() -> None:
     )
     box = world.box()
     world.box_changes = {
-        "datasets": box.datasets | {name: dataset},
-        "snapshots": box.snapshots | {f"{name}@s": snapshot},
+        "datasets": dict(box.datasets) | {name: dataset},
+        "snapshots": dict(box.snapshots) | {f"{name}@s": snapshot},
     }
     for row in world.check()[0]:
         for line in row.evidence:
