@@ -162,9 +162,12 @@ class TrueNas:
         tasks: set[asyncio.Task[None]] = set()
         note = json.dumps({"jsonrpc": "2.0", "method": "collection_update", "params": {"fields": "x" * 1000}})
         with contextlib.suppress(ConnectionResetError):
-            # A lost transport swallows what is written to it.
-            while self.flood and request.transport is not None and not request.transport.is_closing():
+            while self.flood and not socket.closed:
                 await socket.send_str(note)
+                # A lost transport swallows what is written to it, and nobody hears of it who does not let the loop run.
+                await asyncio.sleep(0)
+                if request.transport is None or request.transport.is_closing():
+                    break
         async for message in socket:
             if message.type is not WSMsgType.TEXT:
                 break
