@@ -50,6 +50,7 @@ class Sizes:
     scaling_config_maps: int = 9
     clusters_pods: tuple[int, ...] = (6_000, 100_000)
     log_bytes: int = 200_000_000
+    box_datasets: int = 10_000
 
 
 #: Seconds for everything, to see that it works; its figures mean nothing.
@@ -62,6 +63,7 @@ QUICK = Sizes(
     scaling_config_maps=2,
     clusters_pods=(500, 1_000),
     log_bytes=2_000_000,
+    box_datasets=200,
 )
 
 

@@ -25,6 +25,7 @@ MODULES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "cleanup": ({"run_id": "r"}, CLUSTER),
     "runs_info": ({}, CLUSTER),
     "must_gather": ({"dest": "/nowhere/gather"}, [*CLUSTER, "msgspec"]),
+    "truenas_info": ({}, ["aiohttp", "msgspec"]),
     "must_gather_info": ({"path": "/"}, ["PyYAML"]),
     "local_cluster": ({}, ["cryptography"]),
 }

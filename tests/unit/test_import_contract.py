@@ -38,6 +38,7 @@ def test_contract_holds(plugins: Path, tmp_path: Path) -> None:
         ("module_utils/plan/fragment.py", "from ..cluster import client", "do no I/O"),
         ("module_utils/readiness/kinds.py", "import asyncio", "do no I/O"),
         ("module_utils/results/table.py", "from ..cluster import client", "work without a cluster"),
+        ("module_utils/truenas/shapes.py", "import asyncio", "need no connection"),
         ("module_utils/local_cluster/state.py", "from ..cluster import client", "knows nothing of stress"),
         ("module_utils/text.py", f"from {ROOT}.modules import wait", "Nothing imports a module"),
         ("action/wait.py", f"from {ROOT}.modules import wait", "Nothing imports a module"),

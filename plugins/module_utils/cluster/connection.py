@@ -13,6 +13,7 @@ import asyncio
 import os
 import ssl
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -77,7 +78,7 @@ async def open_connection(options: dict[str, Any]) -> Connection:
     return Connection(
         host=host.rstrip("/"),
         headers=_headers(found, options),
-        ssl_context=_ssl_context(found) if host.startswith("https") else None,
+        ssl_context=ssl_context(found) if host.startswith("https") else None,
         server_hostname=found.get("server_hostname"),
         proxy=None if _bypasses_proxy(host, options) else found.get("proxy"),
         proxy_headers=_proxy_headers(options.get("proxy_headers")),
@@ -226,7 +227,8 @@ def _headers(found: dict[str, Any], options: dict[str, Any]) -> tuple[tuple[str,
     return tuple(headers)
 
 
-def _ssl_context(found: dict[str, Any]) -> ssl.SSLContext:
+def ssl_context(found: Mapping[str, Any]) -> ssl.SSLContext:
+    """A context from `ca_file` or `ca_pem`, `cert_…` and `key_…`, and `verify`. Raises ConfigurationError."""
     # Python accepts ASCII only, but the comments in a CA bundle may be in any language.
     ca_pem = (found.get("ca_pem") or "").encode("ascii", "ignore").decode() or None
     try:
@@ -242,7 +244,7 @@ def _ssl_context(found: dict[str, Any]) -> ssl.SSLContext:
     return context
 
 
-def _load_client_certificate(context: ssl.SSLContext, found: dict[str, Any]) -> None:
+def _load_client_certificate(context: ssl.SSLContext, found: Mapping[str, Any]) -> None:
     """Python reads certificate and key only from files, so those in a kubeconfig are written to temporary ones."""
     with tempfile.TemporaryDirectory(prefix="kubestress-") as folder:
         paths: dict[str, str | None] = {name: found.get(f"{name}_file") for name in ("cert", "key")}
