@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.kubestress.core.plugins.module_utils.settings.convert import converted
-from ansible_collections.kubestress.core.plugins.module_utils.settings.table import RUN_SETTINGS
+from ansible_collections.kubestress.core.plugins.module_utils.settings.table import ROLES, SETTINGS
 from ansible_collections.kubestress.core.plugins.plugin_utils.setting_files import profile_names
 
 AWX = Path(__file__).resolve().parents[2] / "examples" / "awx"
@@ -25,15 +25,29 @@ def test_question(question: dict) -> None:
     if name == "profile":
         assert sorted(question["choices"]) == profile_names()
         return
-    setting = RUN_SETTINGS[name]
+    setting = SETTINGS[name]
     for choice in question.get("choices", []):
         assert converted(setting, choice) is not None
+    if setting.choices:
+        assert question["choices"] == list(setting.choices)
+    if question["default"] != "":
+        assert converted(setting, question["default"]) is not None
+    assert bool(question.get("choices")) == (question["type"] == "multiplechoice")
     if question["type"] in ("integer", "float"):
-        assert (question["min"], question["max"]) == (setting.allowed.low, setting.allowed.high)
+        allowed = setting.allowed
+        least = allowed.low if allowed.special is None else min(allowed.low, allowed.special)
+        assert (question["min"], question["max"]) == (least, allowed.high)
         assert {"integer": "int", "float": "float"}[question["type"]] == setting.type
 
 
-@pytest.mark.parametrize("playbook", ["stress", "cleanup"])
+@pytest.mark.parametrize(("survey", "role"), [("stress", "guard"), ("capacity", "capacity")])
+def test_survey_asks_for_each_variable_of_its_role_once(survey: str, role: str) -> None:
+    asked = [one["variable"] for one in json.loads((AWX / f"survey-{survey}.json").read_text())["spec"]]
+    assert len(asked) == len(set(asked))
+    assert {setting.name for setting in ROLES[role].settings} <= set(asked)
+
+
+@pytest.mark.parametrize("playbook", ["stress", "cleanup", "capacity"])
 def test_project_playbook_imports_ours(playbook: str) -> None:
     text = (AWX / "README.md").read_text().partition(f"`{playbook}.yml`:\n\n```yaml\n")[2].partition("```")[0]
     (play,) = yaml.safe_load(text)
