@@ -224,7 +224,7 @@ parts:
     claims: {complete: true, cause: null, objects: 120, seconds: 0.04}
     snapshots:
       complete: false
-      cause: "the cluster has no volumesnapshots (snapshot.storage.k8s.io/v1); is its CustomResourceDefinition missing?"
+      cause: the cluster does not serve snapshot.storage.k8s.io/v1; are CustomResourceDefinitions missing?
       objects: 0
       seconds: 0.0
 totals:
@@ -303,11 +303,6 @@ files:
   type: list
   elements: str
   sample: [/home/me/storage/storage.json]
-warnings:
-  description: What else should be known, such as a class that the cluster has not.
-  returned: success
-  type: list
-  elements: str
 msg:
   description: The scan in one line.
   returned: always
@@ -349,7 +344,10 @@ def main() -> None:
         return_large_blocks()
         result = run_module(module.params, check_mode=module.check_mode)
     except ModuleFailed as error:
-        module.fail_json(msg=str(error), **{name: value for name, value in error.result.items() if name != "msg"})
+        module.fail_json(msg=str(error), **{name: value for name, value in error.result.items() if name not in ("msg", "warnings")})
+    # Ansible shows them by itself, and takes none in a result.
+    for warning in result.pop("warnings"):
+        module.warn(warning)
     skip_final_collection()
     module.exit_json(**result)
 

@@ -229,7 +229,9 @@ class Reader:
         except Unauthorized:
             raise
         except ClusterError as error:
-            if not (listed.optional and isinstance(error, NotFound)):
+            if listed.optional and isinstance(error, NotFound):
+                del self.inventory.parts[listed.name]
+            else:
                 part.complete, part.cause = False, cause_of(listed, error)
         finally:
             part.seconds = round(time.monotonic() - began, 4)
@@ -366,5 +368,5 @@ def cause_of(listed: Listed, error: ClusterError) -> str:
     if isinstance(error, Forbidden):
         return f"the user may not list {listed.plural}: {short(str(error))}"
     if isinstance(error, NotFound):
-        return f"the cluster has no {listed.plural} ({listed.api_version}); is its CustomResourceDefinition missing?"
+        return f"the cluster does not serve {listed.api_version}; are CustomResourceDefinitions missing?"
     return f"{listed.plural} cannot be read to the end: {short(str(error))}"

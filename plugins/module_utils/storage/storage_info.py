@@ -14,7 +14,6 @@ from typing import Any
 from ..cluster.arguments import auth_options
 from ..cluster.client import Cluster, RetryPolicy
 from ..cluster.errors import ClusterError, Forbidden
-from ..cluster.limits import InFlight
 from ..cluster.proof import document_of
 from ..errors import ModuleFailed
 from ..machine.interpreter import rare_garbage_collection
@@ -68,7 +67,7 @@ def _first(group: ExceptionGroup[Exception]) -> Exception:
 
 async def scan_cluster(connection: dict[str, Any], options: Options) -> Report:
     """Connect and scan. Raises ClusterError and ModuleFailed."""
-    slots = InFlight(_AT_ONCE)
+    slots = asyncio.Semaphore(_AT_ONCE)
     cluster = await Cluster.open(connection, retry=RetryPolicy(deadline_seconds=_PAGE_SECONDS), admission=lambda: slots)
     uncompressed(cluster)
     async with cluster:
@@ -173,5 +172,9 @@ def sentence(whole: Mapping[str, Any]) -> str:
     unknown = sum(states.get("unknown", 0) for states in summary["states"].values())
     if unknown:
         text += f"; {unknown:,} cannot be judged"
-    missing = [f"{name} ({part['cause']})" for name, part in whole["parts"].items() if not part["complete"]]
-    return text + (f"; not complete: {'; '.join(missing)}" if missing else "")
+    causes: dict[str, list[str]] = {}
+    for name, part in whole["parts"].items():
+        if not part["complete"]:
+            causes.setdefault(part["cause"], []).append(name)
+    missing = "; ".join(f"{', '.join(names)} ({cause})" for cause, names in causes.items())
+    return text + (f"; not complete: {missing}" if missing else "")
