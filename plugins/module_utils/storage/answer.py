@@ -18,6 +18,8 @@ ORPHANS, INCOMPLETE, OVER_THRESHOLD = "orphans", "incomplete", "over_threshold"
 PROBLEMS = (ORPHANS, INCOMPLETE, OVER_THRESHOLD)
 NOTHING = "nothing is left over, and nothing is nearly full"
 ORPHAN = "orphan"
+#: States of objects that are as they should be, and have no finding.
+QUIET = ("in_use", "referenced", "owned", "ready", "young")
 _DAY = 86_400
 _NAMED = 3
 
@@ -60,20 +62,22 @@ def incomplete_parts(document: Document) -> dict[str, str]:
 
 
 def _over(document: Document) -> str:
-    claims = document["summary"]["over_threshold"]
+    """Claims that are nearly full, old snapshots, claims with too many of them, and pools."""
+    number = document["summary"]["over_threshold"]
     pools = [one for one in pools_of(document) if in_trouble(one)]
-    if not claims and not pools:
+    if not number and not pools:
         return ""
     fullest: dict[str, float] = {}
     for row in filter(is_full, document["usage"]):
         # Of several sources, the fullest comes first.
         fullest.setdefault(claim_name(row), row["used_percent"])
-    full = [f"{name} {percent:.0f} %" for name, percent in list(fullest.items())[:_NAMED]]
-    full += [f"pool {plain(one['name'])} {pool_text(one)}" for one in pools[:_NAMED]]
-    counts = [things(claims, "claim")] if claims else []
-    counts += [things(len(pools), "pool")] if pools else []
-    named = f" ({', '.join(full)})" if full else ""
-    return f"{' and '.join(counts)} at a threshold{named}"
+    named = [f"{name} {percent:.0f} %" for name, percent in list(fullest.items())[:_NAMED]]
+    old = document["summary"]["states"].get("VolumeSnapshot", {}).get("old", 0)
+    named += [things(old, "old snapshot")] if old else []
+    named += [f"pool {plain(one['name'])} {pool_text(one)}" for one in pools[:_NAMED]]
+    counts = [f"{number:,} over a threshold"] if number else []
+    counts += [f"{things(len(pools), 'pool')} in trouble"] if pools else []
+    return " and ".join(counts) + (f" ({', '.join(named)})" if named else "")
 
 
 def is_full(row: Document) -> bool:

@@ -19,8 +19,8 @@ from .answer import Document, orphans_of, pools_of
 
 _PREFIX = "kubestress_storage_"
 _LEVELS = ("warning", "critical")
-#: Of a snapshot that cannot be used; every other finding about one is about a snapshot that is ready.
-_NOT_READY = ("not_ready", "error", "pending", "failed")
+#: Whether a snapshot in that state can be used.
+_READY = {"old": 1, "source_gone": 1, "error": 0, "not_ready": 0, "orphan": 0}
 
 
 def storage_metrics(document: Document, *, per_object: bool = False) -> str:
@@ -140,7 +140,7 @@ def _snapshots(document: Document) -> Iterator[Family]:
     labels: list[Mapping[str, str]] = [
         {"namespace": one["namespace"] or "", "volumesnapshot": one["name"]} for one in rows
     ]
-    ready = (Sample(own, int(one["state"] not in _NOT_READY)) for own, one in zip(labels, rows, strict=True))
+    ready = (Sample(own, _READY.get(one["state"])) for own, one in zip(labels, rows, strict=True))
     yield _gauge("snapshot_ready", "1 if a VolumeSnapshot with a finding can be used, 0 if not.", ready)
     ages = (Sample(own, one["age_seconds"]) for own, one in zip(labels, rows, strict=True))
     yield _gauge("snapshot_age_seconds", "Age of a VolumeSnapshot with a finding.", ages)

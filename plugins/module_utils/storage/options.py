@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ModuleFailed
-from ..syntax import DNS_LABEL_RULE, is_dns_label, is_dns_subdomain
+from ..syntax import DNS_LABEL_RULE, DURATION_RULE, duration_seconds, is_dns_label, is_dns_subdomain
 
 CLAIMS, VOLUMES, SNAPSHOTS, ATTACHMENTS, USAGE = "claims", "volumes", "snapshots", "attachments", "usage"
 PARTS = (CLAIMS, VOLUMES, SNAPSHOTS, ATTACHMENTS, USAGE)
@@ -25,9 +24,6 @@ THRESHOLDS: dict[str, tuple[float, float, float]] = {
     "snapshots_per_volume": (50, 0, 1_000_000),
 }
 MAX_TOP = 100_000
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*([smhdw]?)")
-_DURATION_RULE = "a number of seconds, or with a unit such as 90m, 24h, 7d or 2w"
 _SECONDS_PER_DAY = 86_400
 #: How much of a wrong value is shown.
 _SHOWN = 80
@@ -105,10 +101,10 @@ def checked(params: Mapping[str, Any]) -> Options:
 
 def seconds(option: str, value: Any) -> float:
     """A duration in seconds. Raises ModuleFailed."""
-    found = _DURATION.fullmatch(str(value).strip())
+    found = duration_seconds(value)
     if found is None:
-        raise ModuleFailed(f"{option}: {_shown(value)}; allowed is {_DURATION_RULE}")
-    return float(found[1]) * _UNITS[found[2]]
+        raise ModuleFailed(f"{option}: {_shown(value)}; allowed is {DURATION_RULE}")
+    return found
 
 
 def _chosen(option: str, given: Collection[str], allowed: Collection[str]) -> list[str]:

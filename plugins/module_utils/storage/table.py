@@ -15,6 +15,7 @@ from .answer import (
     INCOMPLETE,
     NOTHING,
     ORPHAN,
+    QUIET,
     Document,
     age_text,
     claim_name,
@@ -166,6 +167,8 @@ def _pool(pool: Document) -> list[Line]:
 
 
 def _rest(document: Document) -> list[Line]:
-    """Findings that are no orphans: each has its state."""
-    states = Counter(one["state"] for one in document["findings"] if one["state"] != ORPHAN)
+    """States that are worth a look, and are no orphans."""
+    states: Counter[str] = Counter()
+    for of_kind in document["summary"]["states"].values():
+        states.update({state: number for state, number in of_kind.items() if state not in (*QUIET, ORPHAN)})
     return _fact("other", f"{counted(states)}; all in storage.json", FAINT) if states else []

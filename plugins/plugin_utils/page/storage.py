@@ -85,7 +85,7 @@ def _answer(document: Document, incomplete: Mapping[str, str]) -> str:
     found = _orphans(document)
     full = document["summary"]["over_threshold"]
     parts = [things(found, "orphan")] if found else []
-    parts += [f"{full:,} nearly full"] if full else []
+    parts += [f"{full:,} over a threshold"] if full else []
     sick = sum(1 for pool in _pools_of(document) if _tone(pool) != PLAIN)
     parts += [f"{things(sick, 'pool')} in trouble"] if sick else []
     if parts:
@@ -124,9 +124,9 @@ def _figures(document: Document) -> list[Figure]:
             tone=WARN if unknown else PLAIN,
         ),
         Figure(
-            name="Claims nearly full",
+            name="Over a threshold",
             value=count(full),
-            detail=f"{count(critical)} critical" if full else "",
+            detail=_over(document, critical) if full else "",
             tone=BAD if critical else WARN if full else PLAIN,
         ),
         Figure(
@@ -143,6 +143,16 @@ def _figures(document: Document) -> list[Figure]:
     if document["box"]:
         figures.append(_box(document["box"]))
     return figures
+
+
+def _over(document: Document, critical: int) -> str:
+    """What is over which threshold."""
+    full = {(row["namespace"], row["name"]) for row in document["usage"] if row["level"] != "ok"}
+    states = [one["state"] for one in document["findings"]]
+    told = [f"{things(len(full), 'claim')} nearly full, {count(critical)} critical"] if full else []
+    told += [things(states.count("old"), "old snapshot")] if "old" in states else []
+    told += [f"{things(states.count('many_snapshots'), 'claim')} with many"] if "many_snapshots" in states else []
+    return "; ".join(told)
 
 
 def _parts(document: Document) -> Figure:
