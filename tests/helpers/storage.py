@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 
+from aiohttp import web
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.decoding import decoder
 from ansible_collections.kubestress.core.plugins.module_utils.storage.document import Part
 from ansible_collections.kubestress.core.plugins.module_utils.storage.inventory import MAKERS, Inventory
@@ -255,3 +257,92 @@ class Objects:
         for name, cause in (incomplete or {}).items():
             inventory.parts[name] = Part(complete=False, cause=cause)
         return inventory
+
+
+#: What a server answers in the place of a list; it gets the request.
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class StorageServer:
+    """An API server over HTTP that has the objects, in pages of `page_size` at most.
+
+    `instead`: list -> what is answered in its place. `asked`: the names of the lists, in the order of their requests,
+    and "list/name" for objects by name. `after`: called with each name once its answer is made.
+    """
+
+    def __init__(self, objects: Objects, *, page_size: int = 500, groups: Iterable[str] | None = None) -> None:
+        self.objects = objects
+        self.page_size = page_size
+        self.groups = {listed.group for listed in LISTS.values() if listed.group} if groups is None else set(groups)
+        self.instead: dict[str, Answer] = {}
+        self.asked: list[str] = []
+        self.queries: list[dict[str, str]] = []
+        self.after: Callable[[str], None] = lambda _name: None
+        self._by_path = {(listed.api_version, listed.plural): listed for listed in LISTS.values()}
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Respond like an API server."""
+        words = request.path.strip("/").split("/")
+        if request.path == "/version":
+            return web.json_response({"gitVersion": "v1.36.3"})
+        date = {"Date": format_datetime(datetime.fromtimestamp(NOW, UTC), usegmt=True)}
+        if request.path == "/apis":
+            groups = [{"name": name} for name in sorted(self.groups)]
+            return web.json_response({"kind": "APIGroupList", "groups": groups}, headers=date)
+        version, rest = ("v1", words[2:]) if words[0] == "api" else ("/".join(words[1:3]), words[3:])
+        namespace = ""
+        if rest[0] == "namespaces" and len(rest) > 2:
+            namespace, rest = rest[1], rest[2:]
+        listed = self._by_path[version, rest[0]]
+        if len(rest) > 2:  # a kubelet, through the proxy of its node
+            listed_name = f"kubelet/{rest[1]}"
+        else:
+            listed_name = "/".join(filter(None, (listed.name, _name_in(request.query))))
+        self.asked.append(listed_name)
+        self.queries.append(dict(request.query))
+        instead = self.instead.get(listed_name)
+        if instead is not None:
+            return await instead(request)
+        if listed.group and listed.group not in self.groups:
+            return web.Response(status=404, text="404 page not found\n")
+        found = [obj for obj in self.objects.lists[listed.name] if _is_in(obj, namespace, request.query)]
+        answer = web.json_response(self._page(found, request.query))
+        self.after(listed_name)
+        return answer
+
+    def _page(self, found: list[dict[str, Any]], query: Mapping[str, str]) -> dict[str, Any]:
+        begin, size = int(query.get("continue", "0")), min(self.page_size, int(query["limit"]))
+        metadata = {"continue": str(begin + size)} if begin + size < len(found) else {}
+        return {"kind": "List", "apiVersion": "v1", "metadata": metadata, "items": found[begin : begin + size]}
+
+
+def _is_in(obj: dict[str, Any], namespace: str, query: Mapping[str, str]) -> bool:
+    metadata = obj["metadata"]
+    key, _equals, value = query.get("labelSelector", "").partition("=")
+    return (
+        namespace in ("", metadata.get("namespace"))
+        and _name_in(query) in ("", metadata["name"])
+        and (not key or metadata.get("labels", {}).get(key) == value)
+    )
+
+
+def _name_in(query: Mapping[str, str]) -> str:
+    return query.get("fieldSelector", "").removeprefix("metadata.name=")
+
+
+def answering(answer: Callable[[], web.StreamResponse]) -> Answer:
+    """Always this answer."""
+
+    async def answered(_request: web.Request) -> web.StreamResponse:
+        return answer()
+
+    return answered
+
+
+async def endless(request: web.Request) -> web.StreamResponse:
+    """The beginning of a list, and then more of it for as long as anybody listens."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    await response.write(b'{"kind":"List","metadata":{},"items":[' + b" " * 100_000)
+    while True:
+        await response.write(b" " * 1_000_000)

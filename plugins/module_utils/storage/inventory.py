@@ -38,7 +38,7 @@ MAKERS = {
 OPTIONAL_MAKERS = ("deployment_configs", "virtual_machines")
 _ENDED_PHASES = ("Succeeded", "Failed")
 #: The longest text of the cluster that is repeated in evidence.
-_MAX_TEXT = 200
+_MAX_TEXT = 300
 #: Signs of the longest quantity; the API server writes none that is half as long.
 _MAX_QUANTITY = 48
 #: No storage has more bytes; what says so is no size.

@@ -22,6 +22,7 @@ from ..cluster.decoding import decoder
 from ..cluster.errors import ClusterError, Forbidden, Gone, NotFound, PermanentError, Unauthorized
 from ..cluster.proof import Unproven
 from ..cluster.watch import PAGE_SIZE
+from ..syntax import is_dns_label, is_dns_subdomain
 from . import structs
 from .document import Part
 from .inventory import MAKERS, OPTIONAL_MAKERS, Inventory, short
@@ -63,11 +64,11 @@ class Listed:
     optional: bool = False
     forgets: bool = False
 
-    def path(self, namespace: str = "", name: str = "") -> str:
-        """The path of the list, in one namespace or all, or that of one object."""
+    def path(self, namespace: str = "") -> str:
+        """The path of the list, in one namespace or all."""
         root = "/api/v1" if self.api_version == "v1" else f"/apis/{self.api_version}"
         scope = f"/namespaces/{namespace}" if namespace and self.namespaced else ""
-        return f"{root}{scope}/{self.plural}" + (f"/{name}" if name else "")
+        return f"{root}{scope}/{self.plural}"
 
     @property
     def group(self) -> str:
@@ -255,17 +256,17 @@ class Reader:
                 listed.take(self.inventory, items)
 
     async def _by_name(self, listed: Listed, part: Part, keys: Collection[str]) -> None:
-        """The objects of these keys, each by itself; one that is gone is not there, like in a list."""
-        decode: Callable[[bytes], Any] = decoder(_item_of(listed.page))
+        """The objects of these keys, each as a list of one, for which the right to list suffices."""
+        decode = _page_decoder(listed)
 
         async def one(key: str) -> None:
             namespace, _slash, name = key.rpartition("/")
-            try:
-                found = await self._get(listed.path(namespace, name), {}, decode)
-            except NotFound:
-                return
-            part.objects += 1
-            listed.take(self.inventory, [found])
+            if not is_dns_subdomain(name) or (namespace and not is_dns_label(namespace)):
+                return  # what somebody has written into a reference, and no object can be called
+            query = {"fieldSelector": f"metadata.name={name}", "limit": "1"}
+            items = (await self._get(listed.path(namespace), query, decode)).items or []
+            part.objects += len(items)
+            listed.take(self.inventory, items)
 
         await asyncio.gather(*map(one, keys))
 
@@ -323,14 +324,6 @@ def _page_decoder(listed: Listed) -> Callable[[bytes], Any]:
         return page
 
     return decoded
-
-
-def _item_of(page: type) -> Any:
-    """The type of a page's items."""
-    import typing
-
-    (items, _none) = typing.get_args(typing.get_type_hints(page)["items"])
-    return typing.get_args(items)[0]
 
 
 async def bounded(cluster: Cluster, pieces: AsyncIterator[bytes]) -> bytes:

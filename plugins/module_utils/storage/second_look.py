@@ -98,7 +98,7 @@ def _wanted(
         elif finding.kind == SNAPSHOT:
             snapshot = first.snapshots[key]
             names.setdefault("contents", set()).add(snapshot.content)
-            names.setdefault("claims", set()).add(f"{snapshot.namespace}/{snapshot.source or '-'}")
+            names.setdefault("claims", set()).add(f"{snapshot.namespace}/{snapshot.source}")
         else:
             names.setdefault("snapshots", set()).add(first.contents[key].snapshot)
     # What was not asked for in the first look is not in the second either.

@@ -20,11 +20,11 @@ from .rules import Record, records_of
 
 #: Part of a scan -> the lists that it needs.
 _LISTS: dict[str, tuple[str, ...]] = {
-    "claims": ("claims", "volumes", "classes", "pods", *MAKERS),
+    "claims": ("claims", "classes", "pods", *MAKERS),
     "volumes": ("volumes", "claims"),
     "snapshots": ("snapshots", "contents", "snapshot_classes", "claims"),
     "attachments": ("attachments", "drivers"),
-    "usage": ("claims", "volumes", "classes", "pods", "nodes"),
+    "usage": ("claims", "classes", "pods", "nodes"),
 }
 _KINDS: dict[str, tuple[str, ...]] = {CLAIMS: (CLAIM,), VOLUMES: (VOLUME,), SNAPSHOTS: (SNAPSHOT, CONTENT)}
 _LIST_OF = {CLAIM: "claims", VOLUME: "volumes", SNAPSHOT: "snapshots", CONTENT: "contents"}
@@ -32,7 +32,9 @@ _LIST_OF = {CLAIM: "claims", VOLUME: "volumes", SNAPSHOT: "snapshots", CONTENT: 
 
 def lists_of(options: Options) -> set[str]:
     """The names of the lists that have to be read."""
-    return {name for part in options.parts for name in _LISTS[part]}
+    found = {name for part in options.parts for name in _LISTS[part]}
+    # A claim's driver is also that of its class, but for those that somebody has provisioned by hand.
+    return found | {"volumes"} if options.drivers else found
 
 
 async def labelled(cluster: Cluster, options: Options, inventory: Inventory) -> dict[str, set[str]] | None:

@@ -124,3 +124,17 @@ def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_connection_of_the_play() -> None:
     check_connection(storage_info.ActionModule)
+
+
+@pytest.mark.parametrize("async_val", [0, 60])
+def test_it_may_run_in_the_background(async_val: int) -> None:
+    given, _result = act(storage_info.ActionModule, {"min_age": "7d"}, async_val=async_val)
+    assert given["wrap_async"] is bool(async_val)
+    assert given["module_args"] == {"min_age": "7d"}
+
+
+def test_files_cannot_be_written_in_the_background() -> None:
+    given, result = act(storage_info.ActionModule, {"dest": "/x"}, execute=scan, async_val=60)
+    assert given == {}
+    assert result["failed"]
+    assert result["msg"] == "dest: /x is given beside async, and files are made from the module's answer; leave one out"
