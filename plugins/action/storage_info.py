@@ -14,12 +14,12 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.kubestress.core.plugins.module_utils.results.folder import ResultsError
+from ansible_collections.kubestress.core.plugins.module_utils.settings.roles.storage import ROLE
 from ansible_collections.kubestress.core.plugins.module_utils.storage.answer import message_of, problems_of
 from ansible_collections.kubestress.core.plugins.module_utils.storage.table import storage_lines
 from ansible_collections.kubestress.core.plugins.plugin_utils.module_action import ModuleAction
 from ansible_collections.kubestress.core.plugins.plugin_utils.show import show_lines
 from ansible_collections.kubestress.core.plugins.plugin_utils.storage_files import (
-    FILES,
     PAGE,
     names_of,
     write_storage,
@@ -28,19 +28,13 @@ from ansible_collections.kubestress.core.plugins.plugin_utils.storage_files impo
 #: Options that are for this plug-in; where they are wrong, nothing is scanned.
 _OWN: dict[str, dict[str, Any]] = {
     "dest": {"type": "path"},
-    "formats": {
-        "type": "list",
-        "elements": "str",
-        "choices": list(FILES),
-        "default": ["json", "csv", "html", "metrics"],
-    },
-    "metrics_per_object": {"type": "bool", "default": False},
+    **{name: ROLE[f"storage_{name}"].argument_spec() for name in ("formats", "metrics_per_object")},
 }
 #: The document, as the module writes it.
 _DOCUMENT = "storage.json"
 #: Rows of its lists that a module which runs elsewhere hands over, since its files are not here; and the default.
 _ALL_ROWS = 100_000
-_ROWS = 100
+_ROWS = ROLE["storage_top"].default
 _LISTS = ("findings", "usage")
 _KEYS = (
     "schema",
@@ -67,8 +61,6 @@ class ActionModule(ModuleAction):
     The long lists come as a file where the module runs here, because Ansible takes seconds for them as a result.
     """
 
-    # What is to be done with the module's answer would be lost.
-    _supports_async = False
     _scratch: str | None = None
     _is_whole = False
 
@@ -89,6 +81,9 @@ class ActionModule(ModuleAction):
             return {"failed": True, "msg": "; ".join(" ".join(text.split()) for text in checked.error_messages)}
         own = checked.validated_parameters
         folder = Path(os.path.abspath(Path(own["dest"]).expanduser())) if own["dest"] else None
+        if folder and self._task.async_val:
+            why = "files are made from the module's answer; leave one out"
+            return {"failed": True, "msg": f"dest: {own['dest']} is given beside async, and {why}"}
         self._is_whole = folder is not None and not self._task.check_mode
         with tempfile.TemporaryDirectory(prefix="kubestress-") as scratch:
             self._scratch = scratch if self._is_whole and self._is_here() else None
@@ -111,8 +106,8 @@ class ActionModule(ModuleAction):
             result["msg"] = f"check mode: would write {', '.join(names_of(own['formats']))} to {folder}"
         result.update(
             _shortened(result, int(self._task.args.get("top", _ROWS))) if self._is_whole and not self._scratch else {},
-            # No two scans are the same: each has its own times.
-            changed=folder is not None,
+            # The files are a report on the cluster, where nothing is changed.
+            changed=False,
             files=files,
             failures=problems_of(document),
             message=message_of(document),

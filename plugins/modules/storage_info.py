@@ -86,19 +86,28 @@ options:
     default: false
   top:
     description:
-      - How many rows of each list to return, 0 to 100,000, the most important first. The file in O(dest) has all, and
+      - How many rows of each list to return, the most important first. Must be 0 to 100,000. The file in O(dest) has all, and
         RV(summary) counts all.
     type: int
     default: 100
   dest:
-    description: Folder for the files. It is made if it does not exist. Without it no file is written.
+    description:
+      - Folder on the controller for the files; it is made if necessary, and files of an earlier scan are replaced.
+      - Without it nothing is written.
     type: path
   formats:
-    description: The files to write. V(json) is C(storage.json).
+    description:
+      - The files to write. V(json) is C(storage.json), V(csv) is C(findings.csv) and C(claims.csv), V(yaml) is
+        C(storage.yaml), V(metrics) is C(metrics.prom) for node exporter, and V(html) is C(storage.html).
     type: list
     elements: str
-    choices: [json]
-    default: [json]
+    choices: [json, csv, yaml, metrics, html]
+    default: [json, csv, html, metrics]
+  metrics_per_object:
+    description:
+      - Whether C(metrics.prom) has samples of each claim, and of each snapshot with a finding, too.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Only reads the cluster, so check mode makes no difference there. It writes no file.
@@ -107,8 +116,8 @@ attributes:
     description: Nothing is changed.
     support: none
   async:
-    description: Works with C(async).
-    support: full
+    description: Works without O(dest). Files are made from the module's answer.
+    support: partial
 requirements:
   - msgspec >= 0.20.0
 notes:
@@ -302,7 +311,23 @@ files:
   returned: success
   type: list
   elements: str
-  sample: [/home/me/storage/storage.json]
+  sample: [/home/me/storage/storage.json, /home/me/storage/storage.html]
+failures:
+  description: A line for each of C(orphans), C(incomplete) and C(over_threshold) that the scan has.
+  returned: success
+  type: dict
+  sample:
+    orphans: "3 orphans of 30 GiB (2 × PersistentVolumeClaim, 1 × VolumeSnapshotContent)"
+message:
+  description: All of them on one line, or that there is none.
+  returned: success
+  type: str
+  sample: nothing is left over, and nothing is nearly full
+table:
+  description: The table as lines of text.
+  returned: success
+  type: list
+  elements: str
 msg:
   description: The scan in one line.
   returned: always
@@ -315,24 +340,30 @@ from ..module_utils.cluster.arguments import AUTH_ARGUMENTS
 from ..module_utils.errors import ModuleFailed
 from ..module_utils.libraries import CLUSTER, MSGSPEC, check_libraries
 from ..module_utils.machine.interpreter import return_large_blocks, skip_final_collection
-from ..module_utils.storage.options import FORMATS, PARTS
+from ..module_utils.settings.roles.storage import ROLE
 from ..module_utils.storage.storage_info import run_module
 
+#: Options that are the role's variables, without the prefix.
+_SETTINGS = (
+    "namespaces",
+    "exclude_namespaces",
+    "label_selector",
+    "storage_classes",
+    "drivers",
+    "parts",
+    "min_age",
+    "confirm",
+    "thresholds",
+    "strict",
+    "top",
+    # The action plug-in of the same name takes these.
+    "formats",
+    "metrics_per_object",
+)
 ARGUMENTS = {
     **AUTH_ARGUMENTS,
-    "namespaces": {"type": "list", "elements": "str", "default": []},
-    "exclude_namespaces": {"type": "list", "elements": "str", "default": []},
-    "label_selector": {"type": "str", "default": ""},
-    "storage_classes": {"type": "list", "elements": "str", "default": []},
-    "drivers": {"type": "list", "elements": "str", "default": []},
-    "parts": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS)},
-    "min_age": {"type": "str", "default": "24h"},
-    "confirm": {"type": "bool", "default": True},
-    "thresholds": {"type": "dict", "default": {}},
-    "strict": {"type": "bool", "default": False},
-    "top": {"type": "int", "default": 100},
+    **{name: ROLE[f"storage_{name}"].argument_spec() for name in _SETTINGS},
     "dest": {"type": "path"},
-    "formats": {"type": "list", "elements": "str", "choices": list(FORMATS), "default": list(FORMATS)},
 }
 
 
@@ -344,7 +375,8 @@ def main() -> None:
         return_large_blocks()
         result = run_module(module.params, check_mode=module.check_mode)
     except ModuleFailed as error:
-        module.fail_json(msg=str(error), **{name: value for name, value in error.result.items() if name not in ("msg", "warnings")})
+        known = {name: value for name, value in error.result.items() if name not in ("msg", "warnings")}
+        module.fail_json(msg=str(error), **known)
     # Ansible shows them by itself, and takes none in a result.
     for warning in result.pop("warnings"):
         module.warn(warning)

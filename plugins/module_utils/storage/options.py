@@ -15,6 +15,7 @@ from ..syntax import DNS_LABEL_RULE, DURATION_RULE, duration_seconds, is_dns_lab
 
 CLAIMS, VOLUMES, SNAPSHOTS, ATTACHMENTS, USAGE = "claims", "volumes", "snapshots", "attachments", "usage"
 PARTS = (CLAIMS, VOLUMES, SNAPSHOTS, ATTACHMENTS, USAGE)
+#: What the module itself writes.
 FORMATS = ("json",)
 #: Name -> (default, lowest, highest).
 THRESHOLDS: dict[str, tuple[float, float, float]] = {
@@ -95,7 +96,8 @@ def checked(params: Mapping[str, Any]) -> Options:
         strict=params["strict"],
         top=params["top"],
         dest=params["dest"] or "",
-        formats=tuple(dict.fromkeys(_chosen("formats", params["formats"], FORMATS))),
+        # All others are made of this one, on the controller.
+        formats=tuple(name for name in FORMATS if name in params["formats"]),
     )
 
 

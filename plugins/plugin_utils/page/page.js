@@ -6,6 +6,8 @@
   const NO_DATA = "no data";
   // A table only slightly longer than its limit is shown in full.
   const ROWS_MORE = 5;
+  // Fewer rows than this are found by looking.
+  const ROWS_FILTERED = 10;
   // With more rows than this at once, a browser takes seconds for whatever it does.
   const ROWS_AT_ONCE = 500;
   const inOrder = new Intl.Collator("en", { numeric: true });
@@ -83,7 +85,9 @@
     });
     clip(table);
     table.dataset.ready = "yes";
-    if (!isLong(table, table.tBodies[0].rows.length)) return;
+    const amount = table.tBodies[0].rows.length;
+    const filtered = Boolean(table.dataset.choices) && amount > ROWS_FILTERED;
+    if (!isLong(table, amount) && !filtered) return;
     const more = document.createElement("button");
     more.type = "button";
     more.className = "more";
@@ -106,7 +110,7 @@
     });
     label();
     table.closest(".scroll").after(more);
-    if (table.dataset.choices) prepareFilter(table, label);
+    if (filtered) prepareFilter(table, label);
   };
 
   const element = (name, properties, ...children) => {

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from ansible_collections.kubestress.core.plugins.action import storage_info
 from ansible_collections.kubestress.core.plugins.module_utils.results.table import Line
+from ansible_collections.kubestress.core.plugins.module_utils.settings.roles.storage import FORMATS
+from ansible_collections.kubestress.core.plugins.plugin_utils.storage_files import FILES
 from helpers import example_storage as example
 from helpers.actions import act, check_connection
 from jsonschema import Draft202012Validator, FormatChecker
@@ -37,6 +39,10 @@ def scan(*, module_args: dict[str, Any], **_options: Any) -> dict[str, Any]:
     return {"files": [], "msg": "10 claims", **result}
 
 
+def test_each_format_has_its_files() -> None:
+    assert sorted(FILES) == sorted(FORMATS)
+
+
 @pytest.mark.parametrize("made", [example.tidy, example.busy, example.hostile, lambda: example.large(50)])
 def test_examples_are_what_the_schema_says(made: Any) -> None:
     Draft202012Validator.check_schema(SCHEMA)
@@ -55,7 +61,7 @@ def test_files_table_and_problems(tmp_path: Path, shown: list[Line], where: dict
     assert sorted(path.name for path in dest.iterdir()) == sorted(ALL)
     assert json.loads((dest / "storage.json").read_text()) == example.busy()
     assert len(result["findings"]) == len(result["usage"]) == 2
-    assert result["changed"] is True
+    assert result["changed"] is False
     assert list(result["failures"]) == ["orphans", "incomplete", "over_threshold"]
     assert result["message"].startswith("6 orphans of 301 GiB")
     assert [line.text for line in shown] == result["table"]
@@ -82,7 +88,7 @@ def test_check_mode_writes_nothing_and_says_what_it_would(tmp_path: Path) -> Non
     dest = tmp_path / "none"
     given, result = act(storage_info.ActionModule, {"dest": str(dest)}, execute=scan, check_mode=True)
     assert given["module_args"] == {}
-    assert result["changed"] is True
+    assert result["changed"] is False
     wanted = "storage.json, findings.csv, claims.csv, metrics.prom, storage.html"
     assert result["msg"] == f"check mode: would write {wanted} to {dest}"
     assert not dest.exists()
