@@ -46,6 +46,7 @@ def render_storage(document: Document, *, problems: Mapping[str, str], incomplet
         "notes": list(document["warnings"]),
         "figures": _figures(document),
         "full": _full(document),
+        "ticks": _ticks(document),
         "pools": _pools(document),
         "sections": sections_of(document),
         "data": {"begin": 0, "end": 1, "phases": [], "marks": [], "plots": []},
@@ -100,7 +101,7 @@ def _sentence(document: Document, problems: Mapping[str, str], incomplete: Mappi
         return "" if problems else "Everything is in use or kept on purpose, and nothing is nearly full."
     unsure = sum(1 for one in document["findings"] if one["state"] == "orphan" and not one["confirmed"])
     if unsure:
-        return f"{count(unsure)} of the orphans were not confirmed by a second look."
+        return f"Not confirmed by a second look: {count(unsure)} of {things(_orphans(document), 'orphan')}."
     return "A second look confirmed each orphan. Read its evidence before you delete it."
 
 
@@ -181,6 +182,14 @@ def _full(document: Document) -> list[Bar]:
         bar = _bar(f"{row['namespace']}/{row['name']}", text, row["used_percent"], LEVELS[row["level"]])
         bars.setdefault((row["namespace"], row["name"]), bar)
     return list(bars.values())
+
+
+def _ticks(document: Document) -> list[float]:
+    """Where the thresholds of claims lie on a bar, in percent of its width."""
+    thresholds = document["options"].get("thresholds")
+    found = thresholds if isinstance(thresholds, Mapping) else {}
+    wanted = (found.get(name) for name in ("volume_warning", "volume_critical"))
+    return [value for value in wanted if isinstance(value, int | float)]
 
 
 def _pools(document: Document) -> list[Bar]:

@@ -88,7 +88,7 @@ _WHAT = (
         secret=True,
         meaning=(
             "The TrueNAS behind democratic-csi, with which volumes and snapshots are compared, by the options of the "
-            "module's O(ignore:truenas). Empty means that none is asked.\n"
+            "module's C(truenas). Empty means that none is asked.\n"
             "Keep the key in a vault, in an AWX credential, or in the environment, where the module looks for it. The "
             "role shows nothing of this variable."
         ),

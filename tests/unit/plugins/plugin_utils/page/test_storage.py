@@ -38,7 +38,7 @@ def rows_of(page: str, table: str) -> list[list[str]]:
         (example.document(usages=[example.usage(percent=90.0)]), ("attention", "1 over a threshold")),
         (example.document(usages=[example.usage(percent=99.0)]), ("failed", "1 over a threshold")),
     ],
-)  # fmt: skip
+)
 def test_answer(document: dict[str, Any], verdict: tuple[str, str]) -> None:
     assert verdict_of(page_of(document)) == verdict
 
@@ -69,7 +69,7 @@ def test_tables() -> None:
 
 def test_orphan_without_a_second_look_is_not_called_confirmed() -> None:
     page = page_of(example.document([example.finding(confirmed=None), example.finding(name="b")]))
-    assert "1 of the orphans were not confirmed by a second look." in page
+    assert "Not confirmed by a second look: 1 of 2 orphans." in page
 
 
 def test_one_bar_for_a_claim_with_two_sources() -> None:
