@@ -45,9 +45,7 @@ def write_storage(
         "claims.csv": lambda: claims_csv(document),
         "storage.yaml": lambda: yaml_text(document),
         "metrics.prom": lambda: storage_metrics(document, per_object=per_object),
-        PAGE: lambda: render_storage(
-            document, problems=problems_of(document), incomplete=incomplete_parts(document)
-        ),
+        PAGE: lambda: render_storage(document, problems=problems_of(document), incomplete=incomplete_parts(document)),
     }
     names = names_of(formats)
     write_changed(folder, {name: makers[name] for name in names}, check_mode=False)

@@ -147,7 +147,12 @@ def document(
         "finished": "2026-11-22T06:00:02Z",
         "seconds": 1.74,
         "cluster": {"version": "v1.36.3"},
-        "options": {"namespaces": [], "min_age": 86_400, "confirm": True, "thresholds": {"volume_warning": 85, "volume_critical": 95}},
+        "options": {
+            "namespaces": [],
+            "min_age": 86_400,
+            "confirm": True,
+            "thresholds": {"volume_warning": 85, "volume_critical": 95},
+        },
         "complete": all(one["complete"] for one in all_parts.values()),
         "summary": summary,
         "parts": all_parts,

@@ -129,7 +129,10 @@ def test_orphans_are_in_every_file_and_fail_the_play_if_asked_to(
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"storage_min_age": "a week"}, "storage_min_age: 'a week' is not allowed; a number of seconds, or with a unit"),
+        (
+            {"storage_min_age": "a week"},
+            "storage_min_age: 'a week' is not allowed; a number of seconds, or with a unit",
+        ),
         ({"storage_formats": "json,pdf"}, "storage_formats: 'pdf' is not allowed; choose one of json, csv, yaml"),
         ({"storage_fail_on": "orphan"}, "choose one of none, orphans, incomplete, over_threshold"),
         ({"storage_minimum_age": "7d"}, "storage_minimum_age: no role of kubestress.core has such a variable"),

@@ -44,9 +44,7 @@ def test_question(question: dict) -> None:
 NOT_ASKED = {"storage_top"}
 
 
-@pytest.mark.parametrize(
-    ("survey", "role"), [("stress", "guard"), ("capacity", "capacity"), ("storage", "storage")]
-)
+@pytest.mark.parametrize(("survey", "role"), [("stress", "guard"), ("capacity", "capacity"), ("storage", "storage")])
 def test_survey_asks_for_each_variable_of_its_role_once(survey: str, role: str) -> None:
     asked = [one["variable"] for one in json.loads((AWX / f"survey-{survey}.json").read_text())["spec"]]
     assert len(asked) == len(set(asked))

@@ -62,7 +62,10 @@ def test_with_listed_names_the_prefix_counts_for_nothing():
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"storage_min_age": "a week"}, "storage_min_age: 'a week' is not allowed; a number of seconds, or with a unit"),
+        (
+            {"storage_min_age": "a week"},
+            "storage_min_age: 'a week' is not allowed; a number of seconds, or with a unit",
+        ),
         ({"storage_min_age": "-1"}, "storage_min_age: '-1' is not allowed; a number of seconds, or with a unit"),
         ({"storage_namespaces": ["Shop"]}, "storage_namespaces: 'Shop' is not the name of a namespace"),
         (

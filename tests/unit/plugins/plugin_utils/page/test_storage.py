@@ -34,7 +34,10 @@ def rows_of(page: str, table: str) -> list[list[str]]:
         (example.tidy(), ("passed", "Nothing left over")),
         (example.document([example.finding()]), ("attention", "1 orphan")),
         (example.busy(), ("failed", "6 orphans, 3 over a threshold, 2 pools in trouble")),
-        (example.document(parts={"claims": example.part(0, cause="403")}), ("attention", "Nothing found, but not all was read")),
+        (
+            example.document(parts={"claims": example.part(0, cause="403")}),
+            ("attention", "Nothing found, but not all was read"),
+        ),
         (example.document(usages=[example.usage(percent=90.0)]), ("attention", "1 over a threshold")),
         (example.document(usages=[example.usage(percent=99.0)]), ("failed", "1 over a threshold")),
     ],
