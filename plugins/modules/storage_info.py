@@ -86,8 +86,8 @@ options:
     default: false
   top:
     description:
-      - How many rows of each list to return, the most important first. Must be 0 to 100,000. The file in O(dest) has all, and
-        RV(summary) counts all.
+      - How many rows of each list to return, the most important first. Must be 0 to 100,000.
+      - The files in O(dest) have all, and RV(summary) counts all.
     type: int
     default: 100
   dest:

@@ -148,7 +148,8 @@ def scan(settings: Settings) -> Iterator[str]:
         yield f"storage_exclude_namespaces: {shown(name)} is in storage_namespaces, too; name it in one of them"
     fail_on = settings.get("storage_fail_on") or []
     if "none" in fail_on and len({*fail_on}) > 1:
-        yield f"storage_fail_on: none is given beside {', '.join(one for one in fail_on if one != 'none')}; leave it out"
+        others = ", ".join(one for one in fail_on if one != "none")
+        yield f"storage_fail_on: none is given beside {others}; leave it out"
 
 
 def rights_account(settings: Settings) -> Iterator[str]:
