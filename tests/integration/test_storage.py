@@ -1,4 +1,4 @@
-"""The playbook storage on a real control plane, and its page in a browser: sorted, filtered, by keyboard, on a phone."""
+"""The playbook storage on a real control plane, and its page in a browser: sorted, filtered, by keyboard, on phones."""
 
 from __future__ import annotations
 

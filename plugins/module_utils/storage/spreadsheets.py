@@ -37,9 +37,9 @@ CLAIMS = (
     "cause",
 )
 #: A sign that begins a formula, also its wide form, at the beginning of a cell or behind a separator.
-_FORMULA = re.compile(r"(^|[,;|\t\n])([^\S\t\n]*)([=+\-@＝＋－＠])")
-#: Control characters, and those that show text in another order, or nothing at all.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_FORMULA = re.compile(r"(^|[,;|\n])([^\S\n]*)([=+\-@＝＋－＠])")
+#: Control characters, tabs and carriage returns too, and those that show text in another order, or nothing at all.
+_CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def findings_csv(document: Document) -> str:
@@ -73,5 +73,4 @@ def cell(value: Any) -> Any:
 
 def harmless(text: str) -> str:
     """The text with an apostrophe before each sign that would begin a formula, and without control characters."""
-    text = _FORMULA.sub(r"\1\2'\3", _CONTROLS.sub(" ", text))
-    return f"'{text}" if text.startswith("\t") else text
+    return _FORMULA.sub(r"\1\2'\3", _CONTROLS.sub(" ", text))
