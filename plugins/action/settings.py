@@ -27,7 +27,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.settings.check imp
 )
 from ansible_collections.kubestress.core.plugins.module_utils.settings.run import new_run_id, settings_hash
 from ansible_collections.kubestress.core.plugins.module_utils.settings.setting import SettingError
-from ansible_collections.kubestress.core.plugins.module_utils.settings.table import ROLES
+from ansible_collections.kubestress.core.plugins.module_utils.settings.table import ROLES, SETTINGS
 from ansible_collections.kubestress.core.plugins.plugin_utils import setting_files
 from ansible_collections.kubestress.core.plugins.plugin_utils.ends import commands
 from ansible_collections.kubestress.core.plugins.plugin_utils.given_settings import accepted, given_of
@@ -69,7 +69,8 @@ class ActionModule(ActionBase):
             )
             if options["role"]:
                 checked = accepted(check_role(given, ROLES[options["role"]], complete=options["complete"]))
-                result.update(changed=False, settings=checked.settings)
+                told = {name: value for name, value in checked.settings.items() if not SETTINGS[name].secret}
+                result.update(changed=False, settings=told)
                 return result
             _refuse_several_hosts(task_vars or {})
             checked = accepted(check_run(given))

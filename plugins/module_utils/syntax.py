@@ -18,6 +18,8 @@ _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL_PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _QUANTITY = re.compile(r"(?P<number>[+-]?(\d+(\.\d*)?|\.\d+))(?P<suffix>[eE][+-]?\d+|[KMGTPE]i|[numkMGTPE]?)")
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*([smhdw]?)")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _EXPONENT_OF_1000 = {"n": -3, "u": -2, "m": -1, "": 0, "k": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
 _EXPONENT_OF_1024 = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 
@@ -25,6 +27,7 @@ DNS_LABEL_RULE = "lower-case letters, digits and hyphens, first and last a lette
 LABEL_VALUE_RULE = "letters, digits, '-', '_' and '.', first and last a letter or digit, at most 63 characters"
 SERVICE_ACCOUNT_RULE = "NAMESPACE/NAME of a ServiceAccount, such as team-a/load"
 QUANTITY_RULE = "a Kubernetes quantity such as 250m, 1.5 or 64Mi"
+DURATION_RULE = "a number of seconds, or with a unit such as 90m, 24h, 7d or 2w"
 
 
 def is_dns_label(text: str) -> bool:
@@ -69,6 +72,12 @@ def quantity(text: str | float) -> Decimal | None:
     if suffix in _EXPONENT_OF_1000:
         return number * Decimal(1000) ** _EXPONENT_OF_1000[suffix]
     return number.scaleb(int(suffix[1:]))
+
+
+def duration_seconds(text: str | float) -> float | None:
+    """The seconds that a duration such as 7d stands for; None if it is none."""
+    found = _DURATION.fullmatch(str(text).strip())
+    return None if found is None else float(found[1]) * _SECONDS[found[2]]
 
 
 def cpu_milli(text: str | float) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "tests"))
 
-from bench import box, logs, parts, table  # noqa: E402  (importable because of the line above)
+from bench import box, logs, parts, storage, table  # noqa: E402  (importable because of the line above)
 from bench.parts import QUICK, Sizes  # noqa: E402
 from bench.plane import MAX_PAIRS, Plane, fresh_plane  # noqa: E402
 
@@ -29,6 +29,7 @@ ON_PLANE: dict[str, Callable[[Plane, Sizes], list[table.Row]]] = {
     "cleanup": parts.cleanup,
     "creation": parts.creation,
     "scaling": parts.scaling,
+    "storage": storage.storage,
 }
 #: Each starts its own server, which only sends answers, or needs none.
 ON_STUB: dict[str, Callable[[Sizes], list[table.Row]]] = {

@@ -51,6 +51,8 @@ class Sizes:
     clusters_pods: tuple[int, ...] = (6_000, 100_000)
     log_bytes: int = 200_000_000
     box_datasets: int = 10_000
+    #: Of each kind.
+    storage_objects: int = 10_000
 
 
 #: Seconds for everything, to see that it works; its figures mean nothing.
@@ -64,10 +66,11 @@ QUICK = Sizes(
     clusters_pods=(500, 1_000),
     log_bytes=2_000_000,
     box_datasets=200,
+    storage_objects=60,
 )
 
 
-def _in_turn(pairs: int) -> list[tuple[str, int]]:
+def in_turn(pairs: int) -> list[tuple[str, int]]:
     """(client, pair): A B, B A, A B …, so that neither always finds the server as the other left it."""
     order = []
     for pair in range(pairs):
@@ -79,7 +82,7 @@ def _in_turn(pairs: int) -> list[tuple[str, int]]:
 def headline(plane: Plane, sizes: Sizes) -> list[Row]:
     """First request to all available: the engine against the bare loop, in turn, after one run to warm the server."""
     found: dict[str, list[Measured]] = {"engine": [], "reference": []}
-    for client, pair in [("reference", -1), *_in_turn(sizes.pairs)]:
+    for client, pair in [("reference", -1), *in_turn(sizes.pairs)]:
         plane.wait_until_quiet()
         run_id = f"{client}-{RUN}-{pair}" if pair >= 0 else f"warm-up-{RUN}"
         count = sizes.headline_namespaces if pair >= 0 else max(1, sizes.headline_namespaces // 5)
@@ -120,7 +123,7 @@ def observe(plane: Plane, sizes: Sizes) -> list[Row]:
     server: dict[bool, list[float]] = {True: [], False: []}
     # The difference is small, so that more pairs than elsewhere are needed for a steady median.
     pairs = 2 * sizes.pairs
-    for client, pair in _in_turn(pairs):
+    for client, pair in in_turn(pairs):
         observed = client == "engine"
         plane.wait_until_quiet()
         run_id = f"{'observed' if observed else 'alone'}-{RUN}-{pair}"
@@ -201,7 +204,7 @@ class _Played:
 def live(plane: Plane, sizes: Sizes) -> list[Row]:
     """The playbook with a page while it runs and without, in turn: what the page costs the load."""
     found: dict[bool, list[_Played]] = {True: [], False: []}
-    for client, pair in _in_turn(sizes.pairs):
+    for client, pair in in_turn(sizes.pairs):
         with_page = client == "engine"
         run_id = f"{'page' if with_page else 'bare'}-{RUN}-{pair}"
         found[with_page].append(_played(plane, sizes, run_id, report_live=with_page))
@@ -252,7 +255,7 @@ def creation(plane: Plane, sizes: Sizes) -> list[Row]:
     """Creations a second of equal ConfigMaps: the engine against h2load, in turn."""
     ours: list[Measured] = []
     theirs: list[h2load.Load] = []
-    for client, pair in _in_turn(sizes.pairs):
+    for client, pair in in_turn(sizes.pairs):
         run_id = f"{client}-create-{RUN}-{pair}"
         measure(
             plane, client="reference", run_id=run_id, fragments=workload.config_maps(1, with_namespace=True),

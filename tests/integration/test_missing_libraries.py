@@ -27,6 +27,7 @@ MODULES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "must_gather": ({"dest": "/nowhere/gather"}, [*CLUSTER, "msgspec"]),
     "truenas_info": ({}, ["aiohttp", "msgspec"]),
     "must_gather_info": ({"path": "/"}, ["PyYAML"]),
+    "storage_info": ({}, [*CLUSTER, "msgspec"]),
     "local_cluster": ({}, ["cryptography"]),
 }
 #: They run where the playbook runs, with ansible-core's own libraries.

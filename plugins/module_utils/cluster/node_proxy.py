@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from .bodies import Read
 from .client import Cluster, RetryPolicy
 from .errors import ClusterError, Forbidden, NotFound, TransientError
 
@@ -86,10 +87,10 @@ class NodeProxy:
         """Requests sent so far."""
         return self._observer.traffic.requests
 
-    async def read(self, node: str, endpoint: str) -> Answer:
-        """One GET. Never raises ClusterError: a failure becomes the cause in the answer."""
+    async def read(self, node: str, endpoint: str, *, read: Read | None = None) -> Answer:
+        """One GET. Never raises ClusterError: a failure becomes the cause in the answer. `read` as of request()."""
         try:
-            return Answer(await self._get(f"/api/v1/nodes/{node}/proxy/{endpoint}"), None)
+            return Answer(await self._get(f"/api/v1/nodes/{node}/proxy/{endpoint}", read=read), None)
         except ClusterError as error:
             return Answer(None, cause_of_kubelet(error, endpoint, self._timeout_seconds))
 
@@ -121,10 +122,10 @@ class NodeProxy:
             return Nodes([], 0, "the answer is not a list of Nodes")
         return Nodes(document["items"], (document.get("metadata") or {}).get("remainingItemCount") or 0, None)
 
-    async def _get(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
+    async def _get(self, path: str, query: Mapping[str, str] | None = None, read: Read | None = None) -> bytes:
         # The load's client renews its credentials; use the current ones.
         self._observer.connection = self._cluster.connection
-        return (await self._observer.request("GET", path, query=query)).body
+        return (await self._observer.request("GET", path, query=query, read=read)).body
 
 
 def _plain(error: ClusterError) -> str:

@@ -50,9 +50,13 @@ class Family:
 
 def openmetrics_text(summary: Mapping[str, Any]) -> str:
     """The whole file. Every sample has the labels `run_id` and `profile`."""
-    own = {"run_id": summary["run_id"], "profile": summary["profile"] or ""}
+    return families_text(families_of(summary), {"run_id": summary["run_id"], "profile": summary["profile"] or ""})
+
+
+def families_text(families: Iterable[Family], own: Mapping[str, Any]) -> str:
+    """The whole file of any families that have samples; each sample has the labels `own` too."""
     lines: list[str] = []
-    for family in families_of(summary):
+    for family in families:
         samples = [
             f"{family.name}{sample.suffix}{_labels({**own, **sample.labels})} {_number(sample.value)}"
             for sample in family.samples
@@ -277,7 +281,8 @@ def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 
 
 def _labels(labels: Mapping[str, Any]) -> str:
-    return "{" + ",".join(f'{name}="{str(value).translate(_ESCAPES)}"' for name, value in labels.items()) + "}"
+    text = ",".join(f'{name}="{str(value).translate(_ESCAPES)}"' for name, value in labels.items())
+    return f"{{{text}}}" if text else ""
 
 
 def _number(value: float) -> str:

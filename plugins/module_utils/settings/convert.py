@@ -47,7 +47,8 @@ def converted(setting: Setting, value: Any) -> Any:
         typed = _CONVERTERS.get(setting.type, _as_raw)(value)
     except (TypeError, ValueError) as error:
         allowed = f", {setting.allowed}" if setting.allowed else ""
-        raise SettingError(f"{setting.name}: {shown(value)} is not {_EXPECTED[setting.type]}{allowed}") from error
+        given = "its value" if setting.secret else shown(value)
+        raise SettingError(f"{setting.name}: {given} is not {_EXPECTED[setting.type]}{allowed}") from error
     if setting.elements:
         typed = _elements(setting, typed)
     if setting.choices:
@@ -132,9 +133,8 @@ def _elements(setting: Setting, values: list[Any]) -> list[Any]:
         try:
             elements.append(_CONVERTERS.get(type_name, _as_raw)(value))
         except (TypeError, ValueError) as error:
-            raise SettingError(
-                f"{setting.name}: entry {number}, {shown(value)}, is not {_EXPECTED[type_name]}"
-            ) from error
+            given = f"entry {number}" if setting.secret else f"entry {number}, {shown(value)},"
+            raise SettingError(f"{setting.name}: {given} is not {_EXPECTED[type_name]}") from error
     return elements
 
 

@@ -15,7 +15,7 @@ CLOSE = 0.85
 
 #: With a prefix of ours, and not settings: which hosts the playbooks run on, and the artifacts that an AWX workflow
 #: hands on to its next job as extra vars.
-_FOR_USERS = frozenset({"kubestress_hosts", "kubestress_summary", "kubestress_capacity"})
+_FOR_USERS = frozenset({"kubestress_hosts", "kubestress_summary", "kubestress_capacity", "kubestress_storage"})
 #: Variables that the collection's own playbooks and roles set. An extra var of the same name would take their place.
 _OWN_NAMES = frozenset(
     {
@@ -47,6 +47,9 @@ _OWN_NAMES = frozenset(
         "report_checked",
         "report_result",
         "run_result",
+        "storage_checked",
+        "storage_is_local",
+        "storage_result",
     }
 )
 

@@ -31,6 +31,8 @@ _LISTS_OF_NAMESPACES = (
     "cleanup_namespaces",
     "observe_namespaces",
     "must_gather_namespaces",
+    "storage_namespaces",
+    "storage_exclude_namespaces",
 )
 #: A registry with an optional port, a path, and a tag or digest: what no reference can lack or contain.
 _IMAGE = re.compile(r"[\w.-]+(:\d+)?(/[\w.-]+)*(:[\w][\w.-]{0,127})?(@\w+:[0-9a-fA-F]{32,})?")
@@ -134,6 +136,20 @@ def gather(settings: Settings) -> Iterator[str]:
             f"must_gather_max_file_size: {file} is more than must_gather_max_size, which is {total}; a file cannot be "
             "larger than the gather"
         )
+
+
+def scan(settings: Settings) -> Iterator[str]:
+    """An age has a unit, a namespace is either scanned or left out, and to fail on nothing is to fail on nothing."""
+    age = settings.get("storage_min_age")
+    if age is not None and names.duration_seconds(age) is None:
+        yield f"storage_min_age: {shown(age)} is not allowed; {names.DURATION_RULE}"
+    both = {*(settings.get("storage_namespaces") or [])} & {*(settings.get("storage_exclude_namespaces") or [])}
+    for name in sorted(both):
+        yield f"storage_exclude_namespaces: {shown(name)} is in storage_namespaces, too; name it in one of them"
+    fail_on = settings.get("storage_fail_on") or []
+    if "none" in fail_on and len({*fail_on}) > 1:
+        others = ", ".join(one for one in fail_on if one != "none")
+        yield f"storage_fail_on: none is given beside {others}; leave it out"
 
 
 def rights_account(settings: Settings) -> Iterator[str]:
@@ -254,4 +270,5 @@ RULES: tuple[Rule, ...] = (
     burst,
     connectivity,
     gather,
+    scan,
 )

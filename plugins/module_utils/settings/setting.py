@@ -67,6 +67,8 @@ class Setting:
     - `default` None: the variable is unset by default.
     - `allowed`: the range of a number.
     - `environment`, `old_flags`: how the scripts that this collection replaces called it.
+    - `secret`: its value, or a part of it, is shown nowhere. The result of the check is without it; the role hands the
+      variable on itself.
     - `of_run`: whether it is one of the settings of a run, which environment and profiles can give as well.
     - `meaning`: Ansible's markup; a newline separates paragraphs. Leave out range and environment variable, which the
       documentation adds.
@@ -83,6 +85,7 @@ class Setting:
     synonyms: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Any]] | None = None
     of_run: bool = True
+    secret: bool = False
     meaning: str = ""
 
     @property

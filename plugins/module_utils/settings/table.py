@@ -26,6 +26,7 @@ from .roles import (
     report,
     run,
     statefulsets,
+    storage,
 )
 from .setting import Setting
 
@@ -48,6 +49,7 @@ ROLES = {
         must_gather,
         compare,
         capacity,
+        storage,
     )
 }
 

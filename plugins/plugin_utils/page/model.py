@@ -53,6 +53,8 @@ class Table:
     folded: bool = False
     #: Rows shown before "Show all".
     shown: int = 15
+    #: Columns whose values can be chosen from; a table with any can be searched as well.
+    choices: Sequence[str] = ()
 
     def without_empty_columns(self) -> Table:
         """The table without columns that are empty in every row."""

@@ -6,6 +6,11 @@
   const NO_DATA = "no data";
   // A table only slightly longer than its limit is shown in full.
   const ROWS_MORE = 5;
+  // Fewer rows than this are found by looking.
+  const ROWS_FILTERED = 10;
+  // With more rows than this at once, a browser takes seconds for whatever it does.
+  const ROWS_AT_ONCE = 500;
+  const inOrder = new Intl.Collator("en", { numeric: true });
 
   // --- figures as text ----------------------------------------------------------------------------------------------
 
@@ -32,10 +37,14 @@
 
   // --- tables -------------------------------------------------------------------------------------------------------
 
-  const clip = (table) => {
-    const rows = [...table.tBodies[0].rows];
-    const shown = Number(table.dataset.shown);
-    rows.forEach((row, index) => { row.hidden = table.dataset.all !== "yes" && rows.length > shown + ROWS_MORE && index >= shown; });
+  // Rows that a filter leaves out have the class "out"; of all others, as many are shown as the table begins with.
+  const kept = (table, body = table.tBodies[0]) => [...body.rows].filter((row) => !row.classList.contains("out"));
+  const isLong = (table, amount) => amount > Number(table.dataset.shown) + ROWS_MORE;
+
+  const clip = (table, body) => {
+    const rows = kept(table, body);
+    const limit = table.dataset.all === "yes" || !isLong(table, rows.length) ? Infinity : Number(table.dataset.limit || table.dataset.shown);
+    rows.forEach((row, index) => { row.hidden = index >= limit; });
   };
 
   const sortBy = (table, index) => {
@@ -54,11 +63,15 @@
       return cell.textContent.trim() === NO_DATA ? null : cell.textContent.trim();
     };
     const compare = (a, b) => (typeof a === "number" && typeof b === "number"
-      ? a - b : String(a).localeCompare(String(b), "en", { numeric: true }));
+      ? a - b : inOrder.compare(String(a), String(b)));
     const rows = [...table.tBodies[0].rows].map((row) => [key(row), row]);
     rows.sort(([a], [b]) => (a === null || b === null ? (a === null) - (b === null) : sign * compare(a, b)));
-    table.tBodies[0].append(...rows.map(([, row]) => row));
-    clip(table);
+    // Outside of the page, where moving a row does not make the browser look at all others again.
+    const body = table.tBodies[0];
+    body.remove();
+    body.append(...rows.map(([, row]) => row));
+    clip(table, body);
+    table.append(body);
   };
 
   const prepareTable = (table) => {
@@ -70,20 +83,86 @@
       header.replaceChildren(button);
       header.setAttribute("aria-sort", "none");
     });
-    const amount = table.tBodies[0].rows.length;
     clip(table);
-    if (amount <= Number(table.dataset.shown) + ROWS_MORE) return;
+    table.dataset.ready = "yes";
+    const amount = table.tBodies[0].rows.length;
+    const filtered = Boolean(table.dataset.choices) && amount > ROWS_FILTERED;
+    if (!isLong(table, amount) && !filtered) return;
     const more = document.createElement("button");
     more.type = "button";
     more.className = "more";
     const label = () => {
       const all = table.dataset.all === "yes";
-      more.textContent = all ? `Show the first ${table.dataset.shown}` : `Show all ${amount} rows`;
-      more.setAttribute("aria-expanded", String(all));
+      const amount = kept(table).length;
+      const next = `Show ${fixed(ROWS_AT_ONCE, 0)} more of ${fixed(amount, 0)} rows`;
+      more.hidden = !isLong(table, amount);
+      more.textContent = all ? `Show the first ${table.dataset.shown}` : isHuge(amount) ? next : `Show all ${fixed(amount, 0)} rows`;
+      more.setAttribute("aria-expanded", String(all || Boolean(table.dataset.limit)));
     };
-    more.addEventListener("click", () => { table.dataset.all = table.dataset.all === "yes" ? "no" : "yes"; clip(table); label(); });
+    const isHuge = (amount) => amount > Number(table.dataset.limit || table.dataset.shown) + ROWS_AT_ONCE;
+    more.addEventListener("click", () => {
+      const all = table.dataset.all === "yes";
+      const huge = !all && isHuge(kept(table).length);
+      if (huge) table.dataset.limit = Number(table.dataset.limit || table.dataset.shown) + ROWS_AT_ONCE; else delete table.dataset.limit;
+      table.dataset.all = all || huge ? "no" : "yes";
+      clip(table);
+      label();
+    });
     label();
     table.closest(".scroll").after(more);
+    if (filtered) prepareFilter(table, label);
+  };
+
+  const element = (name, properties, ...children) => {
+    const made = Object.assign(document.createElement(name), properties);
+    made.append(...children);
+    return made;
+  };
+
+  // Above a long table: a box whose words must all be in a row, and a choice for each column that has few values.
+  const prepareFilter = (table, filtered) => {
+    const rows = [...table.tBodies[0].rows];
+    const title = table.closest(".scroll").getAttribute("aria-label");
+    const names = [...table.tHead.rows[0].cells].map((header) => header.textContent);
+    // Texts of the chosen columns at once, of whole rows when somebody searches.
+    const texts = new Map();
+    const textOf = (row) => {
+      if (!texts.has(row)) texts.set(row, row.textContent.toLowerCase());
+      return texts.get(row);
+    };
+    const search = element("input", { type: "search", autocomplete: "off", spellcheck: false });
+    const said = element("output", { className: "faint" });
+    const choices = table.dataset.choices.split(",").map((name) => names.indexOf(name)).filter((index) => index >= 0).map((index) => {
+      const values = new Map(rows.map((row) => [row, row.cells[index].textContent.trim()]));
+      const counts = new Map();
+      values.forEach((value) => counts.set(value, (counts.get(value) || 0) + 1));
+      const sorted = [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a) || inOrder.compare(a, b));
+      const select = element("select", {}, element("option", { value: "" }, "all"));
+      sorted.forEach((value) => select.append(element("option", { value: `=${value}` }, `${value || "none"} (${fixed(counts.get(value), 0)})`)));
+      return { index, select, values };
+    });
+    const say = (left) => { said.textContent = left === rows.length ? `${fixed(left, 0)} rows` : `${fixed(left, 0)} of ${fixed(rows.length, 0)} rows`; };
+    const apply = () => {
+      const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+      const wanted = choices.filter(({ select }) => select.value);
+      let left = 0;
+      rows.forEach((row) => {
+        const fits = wanted.every(({ select, values }) => `=${values.get(row)}` === select.value) && words.every((word) => textOf(row).includes(word));
+        row.classList.toggle("out", !fits);
+        left += fits;
+      });
+      say(left);
+      clip(table);
+      filtered();
+    };
+    let timer = 0;
+    search.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(apply, 150); });
+    const labels = choices.map(({ index, select }) => { select.addEventListener("change", apply); return element("label", {}, `${names[index]} `, select); });
+    const bar = element("div", { className: "filter" }, element("label", {}, "Find ", search), ...labels, said);
+    bar.setAttribute("role", "search");
+    bar.setAttribute("aria-label", `${title}: filter`);
+    table.closest(".scroll").before(bar);
+    say(rows.length);
   };
 
   // A box without a scrollbar is not a tab stop.

@@ -26,6 +26,7 @@ from .model import BAD, NO_DATA, WARN, Section, Table, at, columns
 from .network_tables import network_plots, network_section
 from .plots import Plot, as_data, described, in_sight, plots_of, table_of
 from .pod_tables import failures_section, pods_section, worst_section
+from .rows import SYMBOLS, rows_markup
 from .run_tables import run_section, validity_section
 
 _FOLDER = Path(__file__).parent
@@ -132,6 +133,7 @@ def template(name: str) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals |= {"rows_markup": rows_markup, "tone_symbols": SYMBOLS}
     # tojson escapes <, > and &, so no text can close the element that contains the data.
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
     return environment.get_template(name)

@@ -191,3 +191,14 @@ def test_a_role_alone_opens_no_run(run, tmp_path):
     assert "run" not in result
     assert list(tmp_path.iterdir()) == []
     assert run({"cleanup_timeout": "30"}, role="cleanup")["msg"].startswith("run_id: none is given")
+
+
+def test_secrets_of_a_role_are_checked_and_not_told(run):
+    key = "1-abcSECRET"
+    result = run({"storage_truenas": f'{{"url": "wss://nas", "api_key": "{key}"}}'}, role="storage")
+    assert not result.get("failed"), result
+    assert result["settings"]["storage_min_age"] == "24h"
+    assert "storage_truenas" not in result["settings"]
+    assert key not in str(result)
+    refused = run({"storage_truenas": f"{key}, and more"}, role="storage")
+    assert refused["msg"] == "storage_truenas: its value is not names with values (a dictionary, or its JSON)"

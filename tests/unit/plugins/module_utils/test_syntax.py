@@ -104,3 +104,23 @@ def test_what_is_no_quantity_is_refused(quantity):
 def test_what_is_left_out_is_nothing():
     assert cpu_and_memory(None) == (0, 0)
     assert cpu_and_memory({"memory": "1Ki"}) == (0, 1024)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0),
+        (90, 90),
+        ("90m", 5400),
+        (" 24 h ", 86_400),
+        ("1.5d", 129_600),
+        ("2w", 1_209_600),
+        ("", None),
+        ("-1", None),
+        ("1y", None),
+        ("1h30m", None),
+        ("9" * 10, None),
+    ],
+)
+def test_duration(text, seconds):
+    assert names.duration_seconds(text) == seconds

@@ -98,3 +98,19 @@ def test_wrong_value_is_named_in_one_short_line(spec, value, told):
 @pytest.mark.parametrize("word", ["warn", "WARN", "Warning", " warning "])
 def test_a_choice_by_another_name(word: str) -> None:
     assert converted(SETTINGS["run_log_level"], word) == "WARNING"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("storage_truenas", "url, 1-abcSECRET"),
+        ("storage_truenas", ["1-abcSECRET"]),
+        ("storage_other_clusters", {"api_key": "1-abcSECRET"}),
+        ("storage_other_clusters", ["1-abcSECRET"]),
+    ],
+)
+def test_value_of_a_secret_is_not_shown(name: str, value: object) -> None:
+    with pytest.raises(SettingError) as refused:
+        converted(SETTINGS[name], value)
+    assert str(refused.value).startswith(f"{name}: ")
+    assert "SECRET" not in str(refused.value)

@@ -43,6 +43,10 @@ RIGHT = {
     "capacity_id": "spring-7",
     "capacity_max_failed_pods": -1,
     "capacity_max_failed_pods_by_cause": {"OOMKilled": 2, "Evicted": -1},
+    "storage_min_age": "7d",
+    "storage_namespaces": ["shop"],
+    "storage_exclude_namespaces": [],
+    "storage_fail_on": ["orphans", "incomplete"],
 }
 
 
@@ -58,6 +62,20 @@ def test_with_listed_names_the_prefix_counts_for_nothing():
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
+        (
+            {"storage_min_age": "a week"},
+            "storage_min_age: 'a week' is not allowed; a number of seconds, or with a unit",
+        ),
+        ({"storage_min_age": "-1"}, "storage_min_age: '-1' is not allowed; a number of seconds, or with a unit"),
+        ({"storage_namespaces": ["Shop"]}, "storage_namespaces: 'Shop' is not the name of a namespace"),
+        (
+            {"storage_exclude_namespaces": ["shop"]},
+            "storage_exclude_namespaces: 'shop' is in storage_namespaces, too; name it in one of them",
+        ),
+        (
+            {"storage_fail_on": ["none", "orphans"]},
+            "storage_fail_on: none is given beside orphans; leave it out",
+        ),
         ({"namespaces_total": 0}, "namespaces_total: 0 is not allowed; it must be 1 to 100,000"),
         ({"capacity_id": "x" * 41}, "is not allowed; lower-case letters, digits and hyphens, first and last"),
         ({"capacity_id": "Spring"}, "capacity_id: 'Spring' is not allowed; lower-case letters, digits and hyphens"),

@@ -57,6 +57,12 @@ OPTIONS = {
         for setting in ROLES["local_cluster"].settings
         if not setting.name.endswith("_dir")
     },
+    # But for secrets, what only the role has, and the folder, of which the role has a default.
+    "storage_info": {
+        setting.name.removeprefix("storage_"): setting.name
+        for setting in ROLES["storage"].settings
+        if not setting.secret and setting.name not in ("storage_dest", "storage_fail_on")
+    },
 }
 
 

@@ -1,0 +1,76 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sums by namespace, class and driver, and claims with too many snapshots. No I/O."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+
+from .document import Total, Usage
+from .findings import CLAIM, ORPHAN, SNAPSHOT, Finding
+from .inventory import Inventory
+from .rules import Record, Rules, records_of
+from .second_look import key_of
+from .selection import Selection
+
+_KEYS = ("namespace", "storage_class", "driver")
+#: Of a claim, beside its state: it has more snapshots than anybody needs.
+MANY_SNAPSHOTS = "many_snapshots"
+
+
+def totals(
+    inventory: Inventory,
+    selection: Selection,
+    claims: Mapping[str, Record],
+    findings: Iterable[Finding],
+    usage: Iterable[Usage],
+) -> dict[str, dict[str | None, Total]]:
+    """Total by namespace, class and driver of the claims; orphans of all kinds count where they belong."""
+    found: dict[str, dict[str | None, Total]] = {key: defaultdict(Total) for key in _KEYS}
+    for claim in claims.values():
+        for key, value in zip(_KEYS, selection.described(claim), strict=True):
+            total = found[key][value]
+            total.claims += 1
+            total.capacity_bytes += claim.bytes or 0
+    for finding in findings:
+        record = records_of(inventory, finding.kind).get(key_of(finding))
+        if finding.state == ORPHAN and record is not None:
+            for key, value in zip(_KEYS, selection.described(record), strict=True):
+                total = found[key][value]
+                total.orphans += 1
+                total.orphan_bytes += finding.bytes or 0
+    for row in usage:
+        # What several claims share would be counted once for each of them.
+        if row.used_bytes is not None and not row.shared:
+            for key, value in zip(_KEYS, (row.namespace, row.storage_class, row.driver), strict=True):
+                total = found[key][value]
+                total.used_bytes = (total.used_bytes or 0) + row.used_bytes
+    return found
+
+
+def with_many_snapshots(rules: Rules, inventory: Inventory, selection: Selection, limit: float) -> list[Finding]:
+    """A finding for each claim of which there are more snapshots than the threshold allows."""
+    made_of = Counter(
+        f"{snapshot.namespace}/{snapshot.source}"
+        for key, snapshot in inventory.snapshots.items()
+        if snapshot.source and selection.takes(SNAPSHOT, key, snapshot)
+    )
+    found = []
+    for key, number in made_of.items():
+        claim = inventory.claims.get(key)
+        if number > limit and claim is not None:
+            found.append(
+                Finding(
+                    kind=CLAIM,
+                    namespace=claim.namespace,
+                    name=claim.name,
+                    state=MANY_SNAPSHOTS,
+                    reason="snapshots_per_volume",
+                    age_seconds=rules.age(claim.created),
+                    bytes=claim.bytes,
+                    evidence=(f"{number:,} snapshots; the threshold is {limit:,g}",),
+                )
+            )
+    return found
