@@ -344,7 +344,8 @@ def main() -> None:
         return_large_blocks()
         result = run_module(module.params, check_mode=module.check_mode)
     except ModuleFailed as error:
-        module.fail_json(msg=str(error), **{name: value for name, value in error.result.items() if name not in ("msg", "warnings")})
+        known = {name: value for name, value in error.result.items() if name not in ("msg", "warnings")}
+        module.fail_json(msg=str(error), **known)
     # Ansible shows them by itself, and takes none in a result.
     for warning in result.pop("warnings"):
         module.warn(warning)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,9 @@ def one_of_each() -> Objects:
     objects.pod("p", "used")
     objects.claim("left", volume="pv-left", storage_class="slow", labels={"team": "b"})
     objects.volume("pv-left", claim="ns/left", claim_uid="uid-left", storage_class="slow", driver="other.example.com")
-    objects.volume("pv-stuck", claim="ns/gone", claim_uid="uid-gone", phase="Released", size="5Gi", storage_class="fast")
+    objects.volume(
+        "pv-stuck", claim="ns/gone", claim_uid="uid-gone", phase="Released", size="5Gi", storage_class="fast"
+    )
     objects.volume("pv-elsewhere", claim="other/gone", claim_uid="uid-elsewhere", phase="Released")
     objects.snapshot("kept", content="content-kept", source="used")
     objects.content("content-kept", snapshot="ns/kept", snapshot_uid="uid-kept")
@@ -321,7 +323,9 @@ async def test_what_shares_a_filesystem_is_told_and_not_summed_up() -> None:
     real_node(objects, "n1")
     server = StorageServer(objects)
     pool = {"capacityBytes": 10**9, "usedBytes": 5, "availableBytes": 10**9 - 5}
-    server.instead["kubelet/n1"] = summary_of(figures("a", **pool), figures("b", **pool), figures("own"), figures("twin"))
+    server.instead["kubelet/n1"] = summary_of(
+        figures("a", **pool), figures("b", **pool), figures("own"), figures("twin")
+    )
     report = await scanned(server)
     assert {row.name: row.shared for row in report.usage} == {"a": True, "b": True, "own": False, "twin": False}
     assert document(report)["summary"]["used_bytes"] == 200
@@ -339,9 +343,7 @@ async def test_whoever_may_not_ask_kubelets_is_refused_once() -> None:
         server.instead[f"kubelet/n{number}"] = answering(lambda: status(403, reason="Forbidden", message=refusal))
     report = await scanned(server)
     assert sum(name.startswith("kubelet/") for name in server.asked) <= 10
-    assert report.parts["usage"].cause == (
-        "40 of 40 kubelets told nothing; 40 × the user may not get nodes/proxy"
-    )
+    assert report.parts["usage"].cause == ("40 of 40 kubelets told nothing; 40 × the user may not get nodes/proxy")
     assert {row.cause for row in report.usage} == {
         f"node n{number}: the user may not get nodes/proxy" for number in range(40)
     }
@@ -388,14 +390,14 @@ PARAMS: dict[str, Any] = {
 
 
 @pytest.fixture
-def run() -> Iterator[Any]:
+def run() -> Any:
     """The module's function, against a server in another thread's event loop."""
 
     async def ran(server: StorageServer, *, check_mode: bool = False, **params: Any) -> dict[str, Any]:
         async with address_of(server) as url:
             return await asyncio.to_thread(run_module, {**PARAMS, "host": url, **params}, check_mode=check_mode)
 
-    yield ran
+    return ran
 
 
 async def test_the_result_is_plain_and_short(run: Any, tmp_path: Path) -> None:
@@ -405,10 +407,14 @@ async def test_the_result_is_plain_and_short(run: Any, tmp_path: Path) -> None:
     assert result["changed"] is False
     assert len(result["findings"]) == 2
     assert result["summary"]["findings"] == 5
-    assert result["msg"] == (
-        "2 claims, 4 volumes, 2 snapshots, 2 contents; orphans: 1 PersistentVolumeClaim, 2 PersistentVolume, "
-        "1 VolumeSnapshot, 1 VolumeSnapshotContent (9 GiB)"
-    ) or "orphans: " in result["msg"]
+    assert (
+        result["msg"]
+        == (
+            "2 claims, 4 volumes, 2 snapshots, 2 contents; orphans: 1 PersistentVolumeClaim, 2 PersistentVolume, "
+            "1 VolumeSnapshot, 1 VolumeSnapshotContent (9 GiB)"
+        )
+        or "orphans: " in result["msg"]
+    )
     (path,) = result["files"]
     written = json.loads(Path(path).read_text())
     assert len(written["findings"]) == 5
@@ -458,7 +464,7 @@ async def test_credentials_that_are_refused(run: Any) -> None:
 
 async def test_a_folder_that_cannot_be_written(run: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ModuleFailed, match="^dest: '.*file/x' cannot be written: Not a directory"):
+    with pytest.raises(ModuleFailed, match=r"^dest: '.*file/x' cannot be written: Not a directory"):
         await run(StorageServer(one_of_each()), dest=str(tmp_path / "file" / "x"))
 
 
