@@ -381,12 +381,12 @@ def number_of(value: Any) -> int | None:
     return ceil(found) if found is not None and 0 <= found < _MAX_BYTES else None
 
 
-def short(text: str | None) -> str:
+def short(text: str | None, length: int = _MAX_TEXT) -> str:
     """A text of the cluster on one line, cut, and without what a terminal or a page could take for anything else."""
     # No more than could be shown is looked at, however long it is.
-    cut = "".join(sign if sign.isprintable() else " " for sign in (text or "")[: 4 * _MAX_TEXT])
+    cut = "".join(sign if sign.isprintable() else " " for sign in (text or "")[: 4 * length])
     line = " ".join(cut.split())
-    return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
+    return line if len(line) <= length else line[: length - 1] + "…"
 
 
 def _error(error: structs.SnapshotError | None) -> str | None:
