@@ -161,8 +161,8 @@ class Inventory:
     set_templates: dict[str, dict[str, SetTemplate]] = field(default_factory=dict)
     on_node: dict[str, str] = field(default_factory=dict)
     nodes: dict[str, bool] = field(default_factory=dict)
-    #: Whether volumes keep their attributes, which only matching with a storage box needs.
-    keeps_attributes: bool = False
+    #: Whether handles and attributes are kept, which only matching with a storage box needs.
+    keeps_handles: bool = False
 
     # -- taking pages ------------------------------------------------------------------------------------------------
 
@@ -215,8 +215,8 @@ class Inventory:
                 meta.deletion_timestamp,
                 _several(meta.finalizers),
                 short(status.message or status.reason) if status is not None else "",
-                spec.csi.volume_handle if spec.csi is not None else "",
-                spec.csi.volume_attributes if spec.csi is not None and self.keeps_attributes else None,
+                spec.csi.volume_handle if spec.csi is not None and self.keeps_handles else "",
+                spec.csi.volume_attributes if spec.csi is not None and self.keeps_handles else None,
             )
 
     def take_classes(self, items: Iterable[structs.ClassObject]) -> None:
@@ -269,7 +269,7 @@ class Inventory:
                 number_of(status.restore_size),
                 _interned(meta.creation_timestamp),
                 meta.deletion_timestamp,
-                status.snapshot_handle or source.snapshot_handle or "",
+                (status.snapshot_handle or source.snapshot_handle or "") if self.keeps_handles else "",
                 _several(meta.finalizers),
                 _error(status.error),
             )
