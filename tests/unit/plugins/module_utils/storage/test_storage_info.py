@@ -453,9 +453,9 @@ async def test_a_selector_that_is_none_is_bad_input(run: Any) -> None:
         await run(server, label_selector="a=b=c")
 
 
-async def test_credentials_that_are_refused(run: Any) -> None:
+async def test_credentials_that_are_refused(monkeypatch: pytest.MonkeyPatch, run: Any) -> None:
     server = StorageServer(one_of_each())
-    server.instead["claims"] = answering(lambda: status(401, reason="Unauthorized", message="who?"))
+    monkeypatch.setattr(server, "handle", answering(lambda: status(401, reason="Unauthorized", message="who?")))
     with pytest.raises(ModuleFailed) as caught:
         await run(server, api_key="s3cret")
     assert "s3cret" not in str(caught.value)
