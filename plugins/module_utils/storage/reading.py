@@ -318,7 +318,7 @@ class Reader:
 
 
 def _page_decoder(listed: Listed) -> Callable[[bytes], Any]:
-    decode = decoder(listed.page)
+    decode: Callable[[bytes], Any] = decoder(listed.page)
 
     def decoded(body: bytes) -> Any:
         page = decode(body)

@@ -407,13 +407,9 @@ async def test_the_result_is_plain_and_short(run: Any, tmp_path: Path) -> None:
     assert result["changed"] is False
     assert len(result["findings"]) == 2
     assert result["summary"]["findings"] == 5
-    assert (
-        result["msg"]
-        == (
-            "2 claims, 4 volumes, 2 snapshots, 2 contents; orphans: 1 PersistentVolumeClaim, 2 PersistentVolume, "
-            "1 VolumeSnapshot, 1 VolumeSnapshotContent (9 GiB)"
-        )
-       
+    assert result["msg"] == (
+        "2 claims, 4 volumes, 2 snapshots, 2 contents; orphans: 1 PersistentVolumeClaim, 2 PersistentVolume, "
+        "1 VolumeSnapshot, 1 VolumeSnapshotContent (9 GiB)"
     )
     (path,) = result["files"]
     written = json.loads(Path(path).read_text())
