@@ -209,9 +209,15 @@ def _claims(place: Place) -> dict[tuple[str, str], str]:
 
 
 def _volumes(place: Place) -> dict[tuple[str, str], str]:
-    released = {"stuck": ("Delete", True), "kept": ("Retain", True), "no-plugin": ("Delete", False)}
-    for name, (policy, annotated) in released.items():
-        full = place.volume(name, policy=policy, annotated=annotated)
+    # The controller deletes folders below /tmp only.
+    undeletable = {"csi": None, "hostPath": {"path": "/nowhere"}}
+    released: dict[str, tuple[str, dict[str, Any]]] = {
+        "stuck": ("Delete", {}),
+        "kept": ("Retain", {}),
+        "no-plugin": ("Delete", undeletable | {"annotated": False}),
+    }
+    for name, (policy, options) in released.items():
+        full = place.volume(name, policy=policy, **options)
         place.create("v1", CLAIM, name, spec={**ORDINARY, "volumeName": full})
         place.until(CLAIM, name, "Bound")
         place.kubectl("delete", CLAIM, name, "-n", place.name)
