@@ -1,4 +1,4 @@
-"""An API server that answers with recorded pages: `python -m bench.storage_replay FOLDER PAGES`, served like bench.stub.
+"""An API server of recorded pages: `python -m bench.storage_replay FOLDER PAGES`, served like bench.stub.
 
 The pages are those that bench.storage_client has kept; every other list is empty. Without PAGES all are.
 """

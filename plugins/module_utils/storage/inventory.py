@@ -161,8 +161,8 @@ class Inventory:
     set_templates: dict[str, dict[str, SetTemplate]] = field(default_factory=dict)
     on_node: dict[str, str] = field(default_factory=dict)
     nodes: dict[str, bool] = field(default_factory=dict)
-    #: Whether volumes keep their attributes, which only matching with a storage box needs.
-    keeps_attributes: bool = False
+    #: Whether handles and attributes are kept, which only matching with a storage box needs.
+    keeps_handles: bool = False
 
     # -- taking pages ------------------------------------------------------------------------------------------------
 
@@ -215,8 +215,8 @@ class Inventory:
                 meta.deletion_timestamp,
                 _several(meta.finalizers),
                 short(status.message or status.reason) if status is not None else "",
-                spec.csi.volume_handle if spec.csi is not None else "",
-                spec.csi.volume_attributes if spec.csi is not None and self.keeps_attributes else None,
+                spec.csi.volume_handle if spec.csi is not None and self.keeps_handles else "",
+                spec.csi.volume_attributes if spec.csi is not None and self.keeps_handles else None,
             )
 
     def take_classes(self, items: Iterable[structs.ClassObject]) -> None:
@@ -269,7 +269,7 @@ class Inventory:
                 number_of(status.restore_size),
                 _interned(meta.creation_timestamp),
                 meta.deletion_timestamp,
-                status.snapshot_handle or source.snapshot_handle or "",
+                (status.snapshot_handle or source.snapshot_handle or "") if self.keeps_handles else "",
                 _several(meta.finalizers),
                 _error(status.error),
             )
@@ -381,12 +381,12 @@ def number_of(value: Any) -> int | None:
     return ceil(found) if found is not None and 0 <= found < _MAX_BYTES else None
 
 
-def short(text: str | None) -> str:
+def short(text: str | None, length: int = _MAX_TEXT) -> str:
     """A text of the cluster on one line, cut, and without what a terminal or a page could take for anything else."""
     # No more than could be shown is looked at, however long it is.
-    cut = "".join(sign if sign.isprintable() else " " for sign in (text or "")[: 4 * _MAX_TEXT])
+    cut = "".join(sign if sign.isprintable() else " " for sign in (text or "")[: 4 * length])
     line = " ".join(cut.split())
-    return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
+    return line if len(line) <= length else line[: length - 1] + "…"
 
 
 def _error(error: structs.SnapshotError | None) -> str | None:

@@ -261,14 +261,17 @@ class Reader:
 
         async def one(key: str) -> None:
             namespace, _slash, name = key.rpartition("/")
-            if not is_dns_subdomain(name) or (namespace and not is_dns_label(namespace)):
+            if not is_dns_subdomain(name) or (listed.namespaced and not is_dns_label(namespace)):
                 return  # what somebody has written into a reference, and no object can be called
             query = {"fieldSelector": f"metadata.name={name}", "limit": "1"}
             items = (await self._get(listed.path(namespace), query, decode)).items or []
             part.objects += len(items)
             listed.take(self.inventory, items)
 
-        await asyncio.gather(*map(one, keys))
+        # All of them, before one that cannot be read makes the list incomplete.
+        for failure in await asyncio.gather(*map(one, keys), return_exceptions=True):
+            if failure is not None:
+                raise failure
 
     async def _pages(self, listed: Listed, part: Part, namespace: str) -> AsyncIterator[list[Any]]:
         """The items of each page, from the beginning again where the server has forgotten the list."""
@@ -315,7 +318,7 @@ class Reader:
 
 
 def _page_decoder(listed: Listed) -> Callable[[bytes], Any]:
-    decode = decoder(listed.page)
+    decode: Callable[[bytes], Any] = decoder(listed.page)
 
     def decoded(body: bytes) -> Any:
         page = decode(body)

@@ -28,6 +28,7 @@ from .inventory import (
     Inventory,
     Snapshot,
     Volume,
+    short,
 )
 
 #: States without a finding: nothing is to be done about such an object.
@@ -41,6 +42,8 @@ _SOURCE_FINALIZERS = (
 #: The lists that show who uses a claim, and those that show whether a volume is attached.
 _USERS = ("pods", *MAKERS, "attachments")
 _DELETE = "Delete"
+#: The longest sentence of evidence. It may hold what somebody has written into an object.
+_MAX_EVIDENCE = 600
 
 
 Record: TypeAlias = "Claim | Volume | Snapshot | Content"
@@ -274,7 +277,7 @@ class Rules:
             reason=verdict.reason,
             age_seconds=self.age(verdict.since or record.created),
             bytes=record.bytes,
-            evidence=verdict.evidence,
+            evidence=tuple(short(each, _MAX_EVIDENCE) for each in verdict.evidence),
             confirmed=confirmed,
         )
 

@@ -186,18 +186,24 @@ HOSTILE: dict[str, tuple[Answer, str]] = {
     "nothing": (answering(lambda: web.Response(body=b"")), "the answer is empty"),
     "an interrupted list": (answering(lambda: web.Response(body=_document([NO_CLAIM])[:-3])), "no whole JSON"),
     "items that are no list": (answering(lambda: web.Response(body=_document({"a": 1}))), "$.items"),
-    "an object without a name": (answering(lambda: web.Response(body=_document([{"metadata": {}, "spec": {}}]))), "name"),
+    "an object without a name": (
+        answering(lambda: web.Response(body=_document([{"metadata": {}, "spec": {}}]))),
+        "name",
+    ),
     "a number in the place of a text": (
         answering(lambda: web.Response(body=_document([{"metadata": {"name": 3}, "spec": {}}]))),
         "name",
     ),
-    "something that is no list": (answering(lambda: web.json_response({"kind": "Pod", "metadata": {}})), "a list was asked for"),
+    "something that is no list": (
+        answering(lambda: web.json_response({"kind": "Pod", "metadata": {}})),
+        "a list was asked for",
+    ),
     "depth": (answering(lambda: web.Response(body=b"[" * 100_000)), "no API server"),
     "a refusal of many lines": (
         answering(lambda: status(403, reason="Forbidden", message="no\r\n\x1b[31m<b>" + "x" * 10_000)),
         "no [31m<b>xxx",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", HOSTILE)

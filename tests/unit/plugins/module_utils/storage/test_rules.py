@@ -110,9 +110,24 @@ CLAIMS = [
         claim(f"template of a {kind}", "referenced", "", lambda o, name=name: o.maker(name, "w", "x"))
         for name, (_version, kind) in MAKERS.items()
     ),
-    claim("Deployment without replicas", "scaled_to_zero", "Deployment/w", lambda o: o.maker("deployments", "w", "x", replicas=0)),
-    claim("ReplicaSet of an old revision", "scaled_to_zero", "ReplicaSet/w", lambda o: o.maker("replica_sets", "w", "x", replicas=0)),
-    claim("CronJob that is suspended", "scaled_to_zero", "CronJob/w", lambda o: o.maker("cron_jobs", "w", "x", suspend=True)),
+    claim(
+        "Deployment without replicas",
+        "scaled_to_zero",
+        "Deployment/w",
+        lambda o: o.maker("deployments", "w", "x", replicas=0),
+    ),
+    claim(
+        "ReplicaSet of an old revision",
+        "scaled_to_zero",
+        "ReplicaSet/w",
+        lambda o: o.maker("replica_sets", "w", "x", replicas=0),
+    ),
+    claim(
+        "CronJob that is suspended",
+        "scaled_to_zero",
+        "CronJob/w",
+        lambda o: o.maker("cron_jobs", "w", "x", suspend=True),
+    ),
     claim("Job that is over", "completed_only", "Job/w", lambda o: o.maker("jobs", "w", "x", over=True)),
     claim(
         "CronJob between two Jobs that are over",
@@ -121,7 +136,12 @@ CLAIMS = [
         lambda o: o.maker("jobs", "w-1", "x", over=True),
         lambda o: o.maker("cron_jobs", "w", "x"),
     ),
-    claim("a VirtualMachine's DataVolume", "referenced", "", lambda o: o.maker("virtual_machines", "vm", "x", data_volume=True)),
+    claim(
+        "a VirtualMachine's DataVolume",
+        "referenced",
+        "",
+        lambda o: o.maker("virtual_machines", "vm", "x", data_volume=True),
+    ),
     claim("an owner", "owned", "", owners=OWNER),
     claim("source of a snapshot", "in_use", "", finalizers=["snapshot.storage.kubernetes.io/pvc-as-source-protection"]),
     claim("source of a clone", "in_use", "", finalizers=["provisioner.storage.kubernetes.io/cloning-protection"]),
@@ -132,7 +152,14 @@ CLAIMS = [
     claim("going, and a pod has it", "terminating", "", lambda o: o.pod("p", "x"), deleted=since(hours=1)),
     claim("its volume is lost", "lost", "pv-x is gone", phase="Lost", volume="pv-x"),
     claim("not bound", "pending", "Pending", phase="Pending"),
-    claim("waits for its first pod", "waiting", "first pod", lambda o: o.storage_class("late", waits=True), phase="Pending", storage_class="late"),
+    claim(
+        "waits for its first pod",
+        "waiting",
+        "first pod",
+        lambda o: o.storage_class("late", waits=True),
+        phase="Pending",
+        storage_class="late",
+    ),
     claim(
         "its pod is there, its volume is not",
         "pending",
@@ -142,51 +169,164 @@ CLAIMS = [
         phase="Pending",
         storage_class="late",
     ),
-    claim("unused by the cluster's own condition", ORPHAN, "condition Unused is True", unused=("True", since(hours=25))),
+    claim(
+        "unused by the cluster's own condition", ORPHAN, "condition Unused is True", unused=("True", since(hours=25))
+    ),
     claim("unused for a short time", "young", "", unused=("True", since(hours=2))),
     claim("in use by the cluster's own condition", "in_use", "", unused=("False", since(hours=2))),
-]  # fmt: skip
+]
 VOLUMES = [
-    volume("its claim is there", "in_use", "", lambda o: o.claim("c", uid="u"), claim="ns/c", claim_uid="u", phase="Bound"),
+    volume(
+        "its claim is there", "in_use", "", lambda o: o.claim("c", uid="u"), claim="ns/c", claim_uid="u", phase="Bound"
+    ),
     volume("its claim is gone", ORPHAN, "uid u is gone", claim="ns/c", claim_uid="u", phase="Released"),
-    volume("its claim is another of that name", ORPHAN, "", lambda o: o.claim("c", uid="new"), claim="ns/c", claim_uid="u", phase="Released"),
-    volume("released a moment ago, made long ago", "young", "", claim="ns/c", claim_uid="u", phase="Released", changed=since(hours=1)),
-    volume("the controller has not seen that its claim is gone", UNKNOWN, "not Released", claim="ns/c", claim_uid="u", phase="Bound"),
-    volume("kept by its policy", "retained", "policy is Retain", claim="ns/c", claim_uid="u", phase="Released", policy="Retain"),
-    volume("still attached", "attached", "node-1", lambda o: o.attachment("x"), claim="ns/c", claim_uid="u", phase="Released"),
+    volume(
+        "its claim is another of that name",
+        ORPHAN,
+        "",
+        lambda o: o.claim("c", uid="new"),
+        claim="ns/c",
+        claim_uid="u",
+        phase="Released",
+    ),
+    volume(
+        "released a moment ago, made long ago",
+        "young",
+        "",
+        claim="ns/c",
+        claim_uid="u",
+        phase="Released",
+        changed=since(hours=1),
+    ),
+    volume(
+        "the controller has not seen that its claim is gone",
+        UNKNOWN,
+        "not Released",
+        claim="ns/c",
+        claim_uid="u",
+        phase="Bound",
+    ),
+    volume(
+        "kept by its policy",
+        "retained",
+        "policy is Retain",
+        claim="ns/c",
+        claim_uid="u",
+        phase="Released",
+        policy="Retain",
+    ),
+    volume(
+        "still attached",
+        "attached",
+        "node-1",
+        lambda o: o.attachment("x"),
+        claim="ns/c",
+        claim_uid="u",
+        phase="Released",
+    ),
     volume("spare", "available", "no claim has it", phase="Available"),
     volume("reserved", "available", "reserved for claim ns/c", claim="ns/c", phase="Available"),
-    volume("its reclaim failed", "failed", "disk is busy", claim="ns/c", claim_uid="u", phase="Failed", message="disk is busy"),
-    volume("going", "terminating", "external-provisioner", claim="ns/c", claim_uid="u", phase="Released", deleted=since(hours=1),
-           finalizers=["external-provisioner.volume.kubernetes.io/finalizer"]),
+    volume(
+        "its reclaim failed",
+        "failed",
+        "disk is busy",
+        claim="ns/c",
+        claim_uid="u",
+        phase="Failed",
+        message="disk is busy",
+    ),
+    volume(
+        "going",
+        "terminating",
+        "external-provisioner",
+        claim="ns/c",
+        claim_uid="u",
+        phase="Released",
+        deleted=since(hours=1),
+        finalizers=["external-provisioner.volume.kubernetes.io/finalizer"],
+    ),
     volume("being made", "pending", "", phase="Pending"),
-]  # fmt: skip
+]
 SNAPSHOTS = [
-    snapshot("whole", "ready", "", lambda o: o.content("c", snapshot_uid="uid-x"), lambda o: o.claim("src"), content="c", source="src"),
+    snapshot(
+        "whole",
+        "ready",
+        "",
+        lambda o: o.content("c", snapshot_uid="uid-x"),
+        lambda o: o.claim("src"),
+        content="c",
+        source="src",
+    ),
     snapshot("its content is gone", ORPHAN, "content c does not exist", content="c"),
-    snapshot("its content is gone, and it says so", ORPHAN, "no such content", content="c", ready=False, error="no such content"),
+    snapshot(
+        "its content is gone, and it says so",
+        ORPHAN,
+        "no such content",
+        content="c",
+        ready=False,
+        error="no such content",
+    ),
     snapshot("its content is gone, just made", "young", "", content="c", created=since(hours=1)),
-    snapshot("its content is another's", ORPHAN, "belongs to ns/y", lambda o: o.content("c", snapshot="ns/y", snapshot_uid="v"), content="c"),
+    snapshot(
+        "its content is another's",
+        ORPHAN,
+        "belongs to ns/y",
+        lambda o: o.content("c", snapshot="ns/y", snapshot_uid="v"),
+        content="c",
+    ),
     snapshot("its content is not bound yet", "ready", "", lambda o: o.content("c", snapshot_uid=""), content="c"),
-    snapshot("its claim is gone", "source_gone", "only copy", lambda o: o.content("c", snapshot_uid="uid-x"), content="c", source="src"),
+    snapshot(
+        "its claim is gone",
+        "source_gone",
+        "only copy",
+        lambda o: o.content("c", snapshot_uid="uid-x"),
+        content="c",
+        source="src",
+    ),
     snapshot("made of a content", "ready", "", lambda o: o.content("c", snapshot_uid="uid-x"), content="c", source=""),
     snapshot("not ready", "not_ready", "", ready=False),
     snapshot("ready is not said", "not_ready", "", ready=None),
     snapshot("an error", "error", "error: out of space", ready=False, error="out of space"),
     snapshot("going", "terminating", "", deleted=since(hours=1), content="c"),
-    snapshot("old", "old", "older than 720 h", lambda o: o.content("c", snapshot_uid="uid-x"), content="c", taken=since(hours=721)),
-]  # fmt: skip
+    snapshot(
+        "old",
+        "old",
+        "older than 720 h",
+        lambda o: o.content("c", snapshot_uid="uid-x"),
+        content="c",
+        taken=since(hours=721),
+    ),
+]
 CONTENTS = [
-    content("its snapshot is there", "ready", "", lambda o: o.snapshot("s", uid="u"), snapshot="ns/s", snapshot_uid="u"),
+    content(
+        "its snapshot is there", "ready", "", lambda o: o.snapshot("s", uid="u"), snapshot="ns/s", snapshot_uid="u"
+    ),
     content("its snapshot is gone", ORPHAN, "uid u is gone", snapshot="ns/s", snapshot_uid="u"),
-    content("its snapshot is another of that name", ORPHAN, "", lambda o: o.snapshot("s", uid="new"), snapshot="ns/s", snapshot_uid="u"),
+    content(
+        "its snapshot is another of that name",
+        ORPHAN,
+        "",
+        lambda o: o.snapshot("s", uid="new"),
+        snapshot="ns/s",
+        snapshot_uid="u",
+    ),
     content("its snapshot is gone, just made", "young", "", snapshot="ns/s", snapshot_uid="u", created=since(hours=1)),
     content("kept by its policy", "retained", "policy Retain", snapshot="ns/s", snapshot_uid="u", policy="Retain"),
     content("pre-provisioned", "pre_provisioned", "waits for VolumeSnapshot ns/s", snapshot="ns/s", snapshot_uid=""),
     content("going", "terminating", "", snapshot="ns/s", snapshot_uid="u", deleted=since(hours=1)),
-    content("not ready", "not_ready", "", lambda o: o.snapshot("s", uid="u"), snapshot="ns/s", snapshot_uid="u", ready=False),
-    content("an error", "error", "no space", lambda o: o.snapshot("s", uid="u"), snapshot="ns/s", snapshot_uid="u", error="no space"),
-]  # fmt: skip
+    content(
+        "not ready", "not_ready", "", lambda o: o.snapshot("s", uid="u"), snapshot="ns/s", snapshot_uid="u", ready=False
+    ),
+    content(
+        "an error",
+        "error",
+        "no space",
+        lambda o: o.snapshot("s", uid="u"),
+        snapshot="ns/s",
+        snapshot_uid="u",
+        error="no space",
+    ),
+]
 CASES = [*CLAIMS, *VOLUMES, *SNAPSHOTS, *CONTENTS]
 
 
