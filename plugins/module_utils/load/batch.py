@@ -88,7 +88,7 @@ class Batch:
         self.limits, self.meter = limits, meter
         self._cluster, self._discovery, self._loop = cluster, discovery, asyncio.get_running_loop()
         demand = settings.demand(fragments)
-        self.requested = +Counter(demand.objects)
+        self.requested = +(Counter(demand.objects) + Counter(demand.patched))
         self.most_active_pods = sum(group.at_peak for group in demand.groups if group.kind == "Job")
         self._deletes = settings.state == "absent"
         #: By role what is expected of its builds.
@@ -406,7 +406,7 @@ class Batch:
             if outcome.result == "deleted":
                 self._deleted.add((operation.api_version, operation.kind, operation.namespace, operation.name))
             return
-        if not self.tracker.waits_for(operation):
+        if not self.tracker.waits_for(operation) and not operation.unit.lane.fragment.patch:
             self.stored.add(operation)
         if self.watching:
             self.tracker.stored(outcome)

@@ -298,6 +298,11 @@ class Tracker:
             self._states.ready[operation.kind] += 1
             return
         key = self._key(operation)
+        if operation.unit.lane.fragment.patch:
+            versions = self._versions[operation.kind]
+            is_seen = outcome.result != "patched" or versions.is_known(outcome.uid, outcome.version)
+            self._states.patched(operation.kind, key, operation.role, is_seen=is_seen)
+            return
         known = self._states.stored(operation.kind, key, operation.role, uid_number(outcome.uid) if outcome.uid else 0)
         if outcome.uid:
             versions = self._versions[operation.kind]

@@ -26,6 +26,7 @@ from .roles import (
     report,
     run,
     statefulsets,
+    volumes,
 )
 from .setting import Setting
 
@@ -38,6 +39,7 @@ ROLES = {
         namespaces,
         deployments,
         statefulsets,
+        volumes,
         connectivity,
         build_jobs,
         observe,
