@@ -17,7 +17,7 @@ from typing import Any
 from ..readiness.volumes import wanted_size
 from ..syntax import whole
 from .fragment import Fragment
-from .kinds import Made, group_of
+from .kinds import Made, group_of, made_of
 
 _SNAPSHOT_GROUP = "snapshot.storage.k8s.io"
 _LEGACY_CLASS = "volume.beta.kubernetes.io/storage-class"
@@ -136,12 +136,24 @@ def unmounted(fragments: Iterable[Fragment]) -> set[str]:
     for fragment in fragments:
         if not fragment.count or fragment.patch or fragment.once:
             continue
+        if ("v1", "PersistentVolumeClaim") not in fragment.kinds and not fragment.makes_pods:
+            continue
         for obj in _first_member(fragment):
             if (group_of(obj["apiVersion"]), obj["kind"]) == ("", "PersistentVolumeClaim"):
                 made.setdefault(fragment.role, set()).add(obj["metadata"]["name"])
             else:
                 mounted |= set(_claim_names(obj))
     return {role for role, names in made.items() if not names & mounted}
+
+
+def mounts_claims(fragments: Iterable[Fragment]) -> bool:
+    """Whether pods of a plan have claims, as far as the first members tell. Raises TemplateError."""
+    for fragment in fragments:
+        if fragment.count and not fragment.patch and not fragment.once and fragment.makes_pods:
+            for obj in _first_member(fragment):
+                if any(_claim_names(obj)) or any(_templates(obj, made_of(obj))):
+                    return True
+    return False
 
 
 def _first_member(fragment: Fragment) -> Iterator[Object]:

@@ -337,9 +337,7 @@ def _load_of(fragment: Fragment, index: int, namespace: str, claims: ClaimsMade,
                 made = changed_by(obj) if fragment.patch else made_of(obj)
                 try:
                     load.add(obj, made, times=times)
-                    claims.take(
-                        load.storage, obj, made, namespace=namespace, times=times, patches=bool(fragment.patch)
-                    )
+                    claims.take(load.storage, obj, made, namespace=namespace, times=times, patches=bool(fragment.patch))
                 except ValueError as error:
                     where = f"{rendered.kind} {rendered.name} of role {fragment.role}"
                     raise PlanError(f"{where}: {error}") from error

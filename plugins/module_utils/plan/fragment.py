@@ -123,6 +123,11 @@ class Fragment:
         """The varying variables that its templates use."""
         return frozenset().union(*(item.template.uses for step in self.steps for item in step))
 
+    @property
+    def makes_pods(self) -> bool:
+        """Whether it makes pods, or objects whose controllers do."""
+        return bool(self._pod_steps)
+
     def step_makes_pods(self, step: int) -> bool:
         """Whether a step needs the namespace's ServiceAccount."""
         return step in self._pod_steps

@@ -13,7 +13,9 @@ def _template(name: str, default: str, what: str) -> Setting:
         name,
         "str",
         default,
-        meaning=f"Template of {what}: the role's own, or a path, or a file in a C(templates) folder beside the playbook.",
+        meaning=(
+            f"Template of {what}: the role's own, or a path, or a file in a C(templates) folder beside the playbook."
+        ),
     )
 
 
@@ -32,8 +34,8 @@ _SETTINGS = (
         1_000,
         allowed=Range(1, 10_000_000),
         meaning=(
-            "Claims that the run may make in all, restores, clones and those of other roles included. Preflight refuses "
-            "more: storage is slow to make, and slow to remove."
+            "Claims that the run may make in all, restores, clones and those of other roles included. Preflight "
+            "refuses more: storage is slow to make, and slow to remove."
         ),
     ),
     Setting("volumes_size", "str", "1Gi", meaning="Size of each claim, a Kubernetes quantity."),
