@@ -109,6 +109,7 @@ class ObjectStates:
         is_waited_for = known.stored and known.state is State.WAITING
         before, known.role = known.role, role
         known.operations += 1
+        known.settled_once = False  # to be ready once more is progress
         self.ready[kind] += known.state is State.READY
         if is_waited_for and before != role:
             self._count((key[0] or key[1], role), +1)

@@ -306,6 +306,8 @@ class Tracker:
         if operation.unit.lane.fragment.patch:
             versions = self._versions[operation.kind]
             is_seen = outcome.result != "patched" or versions.is_known(outcome.uid, outcome.version)
+            # What an event shows that was written before the patch is no answer to it.
+            versions.stored(outcome.uid, outcome.version)
             self._states.patched(operation.kind, key, operation.role, is_seen=is_seen)
             known = self._states.find_or_add(operation.kind, key, operation.role)
             if operation.kind == "PersistentVolumeClaim" and known.state is State.WAITING:

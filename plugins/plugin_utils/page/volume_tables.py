@@ -36,7 +36,10 @@ def volume_stages(volumes: Mapping[str, Any]) -> Table:
             words(role, code=True),
             words(_STAGES.get(stage, (stage, False))[0]),
             figure(row.get("count")),
-            *(figure(row.get(name), stamps if _STAGES.get(stage, ("", False))[1] else seconds) for name in _PERCENTILES),
+            *(
+                figure(row.get(name), stamps if _STAGES.get(stage, ("", False))[1] else seconds)
+                for name in _PERCENTILES
+            ),
         ]
         for role, stages in (volumes.get("stages") or {}).items()
         for stage, row in stages.items()

@@ -122,9 +122,7 @@ def test_an_expansion_ends_when_the_claim_has_the_size(book: VolumeBook, clock: 
         (pod(("PodScheduled", 1), containers=(9,)), "container", 8.0),
     ],
 )
-def test_a_pods_volumes_are_mounted(
-    book: VolumeBook, clock: Clock, mounted: dict[str, Any], told_by: str, own: float
-):
+def test_a_pods_volumes_are_mounted(book: VolumeBook, clock: Clock, mounted: dict[str, Any], told_by: str, own: float):
     book.pod("ADDED", pod(), "volumes", from_list=False)
     clock.now += 1
     book.pod("MODIFIED", pod(("PodScheduled", 1)), "volumes", from_list=False)
@@ -138,9 +136,7 @@ def test_a_pods_volumes_are_mounted(
 
 def test_pods_without_claims_are_left_out(book: VolumeBook):
     book.pod("ADDED", pod(claims=False), "volumes", from_list=False)
-    book.pod(
-        "MODIFIED", pod(("PodScheduled", 1), ("PodReadyToStartContainers", 4), claims=False), "x", from_list=False
-    )
+    book.pod("MODIFIED", pod(("PodScheduled", 1), ("PodReadyToStartContainers", 4), claims=False), "x", from_list=False)
     assert book.figures()["stages"] == {}
 
 
