@@ -142,7 +142,8 @@ def _rows_of_class(
         late = ", once a pod that mounts it is scheduled" if found.late else ""
         rows.append(Row(name=what, needed=needed, verdict=OK, note=f"made by {found.provisioner}{late}"))
     elif needed:
-        rows.append(_static_row(what, needed, name, found, supply, lever, worked_before=worked_before))
+        note = _why_static(named, name, found, supply)
+        rows.append(_static_row(what, needed, name, note, supply, lever, worked_before=worked_before))
     if any(group.kind.expanded for group in groups) and found is not None and not found.expandable:
         number = sum(group.bytes for group in groups if group.kind.expanded)
         note = "its allowVolumeExpansion is not true"
@@ -156,24 +157,28 @@ def _static_row(
     what: str,
     needed: int,
     name: str | None,
-    found: VolumeClass | None,
+    note: str,
     supply: StorageSupply,
     lever: str,
     *,
     worked_before: bool,
 ) -> Row:
     """Claims for which nobody makes volumes: those that are there and free have to suffice."""
-    if found is not None:
-        note = f"its provisioner is {NO_PROVISIONER}, so only volumes that are there can be bound"
-    elif name:
-        note = f"the cluster has no such class; it has {_listed(supply.classes or {})}"
-    else:
-        note = f"the cluster has no default class; it has {_listed(supply.classes or {})}"
     if supply.free is None:
         unread = supply.unread.get("volumes", "not read")
         return Row(name=what, needed=needed, verdict=NO_DATA, note=f"{note}; free volumes: {unread}")
     row = Row(name=what, needed=needed, offered=supply.free[name or ""], note=note, cure=f"change {lever}")
     return judged(row, when_over=WARNING if worked_before else OVER)
+
+
+def _why_static(named: str | None, name: str | None, found: VolumeClass | None, supply: StorageSupply) -> str:
+    """Why nobody makes volumes for claims that name this class, which is then the one of that name."""
+    if found is not None:
+        return f"its provisioner is {NO_PROVISIONER}, so only volumes that are there can be bound"
+    if named == "":
+        return "they ask for none, so only volumes that are there can be bound"
+    what = "no such class" if name else "no default class"
+    return f"the cluster has {what}; it has {_listed(supply.classes or {})}"
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -200,7 +205,7 @@ def _rows_of_snapshots(group: SnapshotGroup, supply: StorageSupply, levers: Leve
             return [replace(row, verdict=OVER, note=f"its driver is {found.driver}, the claims' is {driver}")]
         return [replace(row, offered=None, verdict=OK, cure="", note=f"made by {found.driver}")]
     if driver is None:
-        note = "the claims are not made by this plan, so their driver is not known"
+        note = "the driver of their claims is not known, so neither is its default class"
         return [replace(row, offered=None, verdict=UNKNOWN, cure="", note=note)]
     defaults = [one.name for one in supply.snapshot_classes.values() if one.default and one.driver == driver]
     if len(defaults) == 1:

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypedDict
 
-from ..capacity.storage import StorageSupply, class_of_object, snapshot_class_of_object
+from ..capacity.storage import SnapshotClass, StorageSupply, VolumeClass, class_of_object, snapshot_class_of_object
 from ..cluster.client import Cluster
 from ..cluster.decoding import decoder
 from ..cluster.errors import NotFound
@@ -105,7 +105,7 @@ async def read_storage(cluster: Cluster, wanted: StorageWanted) -> StorageSupply
 
 
 async def _classes(cluster: Cluster, supply: StorageSupply) -> None:
-    found = []
+    found: list[VolumeClass] = []
     unread = await read_each(
         cluster,
         _CLASSES,
@@ -122,7 +122,7 @@ async def _classes(cluster: Cluster, supply: StorageSupply) -> None:
 async def _snapshot_classes(cluster: Cluster, supply: StorageSupply, *, wanted: bool) -> None:
     if not wanted:
         return
-    found = []
+    found: list[SnapshotClass] = []
     try:
         unread = await read_each(
             cluster,

@@ -191,8 +191,10 @@ def _startup_facts(startup: Mapping[str, Mapping[str, Any]]) -> list[Fact]:
 
 def _volume_facts(volumes: Summary | None) -> list[Fact]:
     """A line a role: how long its claims, pods and snapshots took."""
+    if not volumes:
+        return []
     facts: list[Fact] = []
-    for role, stages in ((volumes or {}).get("stages") or {}).items():
+    for role, stages in volumes["stages"].items():
         parts = [
             f"{stage} p50 {_short_seconds(row['p50_s'])}, p99 {_short_seconds(row['p99_s'])} ({row['count']:,})"
             for stage, row in stages.items()
@@ -200,7 +202,7 @@ def _volume_facts(volumes: Summary | None) -> list[Fact]:
         ]
         if parts:
             facts.append(("" if facts else "volumes", f"{role}: {'; '.join(parts)}", PLAIN))
-    if (volumes or {}).get("unconsumed"):
+    if volumes["unconsumed"]:
         text = f"{volumes['unconsumed']:,} claims wait for a first consumer, and no pod of the run is one"
         facts.append(("" if facts else "volumes", text, PLAIN))
     return facts
