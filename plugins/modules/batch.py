@@ -424,8 +424,8 @@ connectivity:
 volumes:
   description:
     - How long claims, their pods and snapshots took, in seconds, by role and stage. Null for a batch without any.
-    - By this machine's clock are C(bound), C(provisioned), C(attached), C(mounted), C(ready) and C(expanded); by times in
-      the objects, which have whole seconds, C(mounted_own) and C(cut).
+    - By this machine's clock are C(bound), C(provisioned), C(attached), C(mounted), C(ready) and C(expanded); by
+      times in the objects, which have whole seconds, C(mounted_own) and C(cut).
     - C(unconsumed) counts claims that are ready although they wait for a first consumer, since the plan has none.
       C(mounted_by) is what told that volumes are mounted, and of how many pods.
   returned: always
