@@ -125,7 +125,8 @@ def test_claims_are_bound_for_pods_that_mount_them_and_cleanup_names_what_stays(
     assert not done["failed"], done["msg"]
     assert done["objects"]["PersistentVolumeClaim"]["ready"] == done["objects"]["Pod"]["ready"] == 2
     measured = stages(done, "volumes")
-    assert measured["bound"] == measured["provisioned"] == measured["mounted"] == 2
+    # What is there already is bound by the scheduler, so that nothing is provisioned.
+    assert (measured["bound"], measured["mounted"], measured.get("provisioned")) == (2, 2, None)
     assert done["volumes"]["mounted_by"] == {"condition": 2}
     claims = kubectl("get", "pvc", "-n", f"{prefix}-1")["items"]
     assert {claim["status"]["phase"] for claim in claims} == {"Bound"}
@@ -173,7 +174,8 @@ def test_more_claims_than_the_ceiling_or_than_free_volumes_are_refused(load, sto
     name = storage(volumes=2)
     many = load(volumes_per_namespace=3, volumes_max_claims=2, volumes_storage_class=name)
     assert "PersistentVolumeClaims of the run, ceiling: 3 needed, 2 offered" in many["msg"]
-    assert f"claims of StorageClass {name}: 3 needed, 2 offered" in many["msg"]
+    problems = " ".join(many["preflight"]["problems"])
+    assert f"claims of StorageClass {name}: 3 needed, 2 offered" in problems
 
 
 def test_an_expansion_is_one_step_of_the_plan(load, storage, kubectl: Kubectl, prefix: str):
