@@ -76,6 +76,17 @@ options:
             server serves them.
         type: str
         choices: [namespace, run]
+      patch:
+        description:
+          - The templates are no objects to make, but patches of objects that earlier fragments make, and are sent in
+            this form; C(after) has to name one of those. Each has C(apiVersion), C(kind) and C(metadata.name), and what
+            is to change.
+          - With the fragment's turn such an object is waited for once more, by the same rules. It counts as one more
+            that is requested.
+          - Objects keep their labels. Those without the run's are refused. With C(state=absent) the fragment is left
+            out.
+        type: str
+        choices: [merge, strategic, apply]
       variables:
         description: Variables of this fragment's templates.
         type: dict
@@ -133,7 +144,12 @@ options:
       levers:
         description:
           - What makes the fragment smaller, for messages, as C(figure) to settings with their values. Figures are
-            C(namespaces), C(objects), C(pods), C(requests) and C(processes).
+            C(namespaces), C(objects), C(pods), C(requests), C(processes) and C(storage).
+        type: dict
+      most:
+        description:
+          - Kind to a number. A plan of which all fragments together make more objects of it is over a limit, and
+            preflight refuses it unless limits may be passed.
         type: dict
   variables:
     description:

@@ -149,6 +149,19 @@ kept_total:
   returned: always
   type: int
   sample: 1
+retained:
+  description:
+    - The first 20 PersistentVolumes and VolumeSnapshotContents that stay, because their policy is Retain, and of which
+      claim or snapshot of the run they were. They are not the run's to delete.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{"kind": "PersistentVolume", "name": "pvc-5f0e", "of": "load-1/volume-1"}]
+retained_total:
+  description: Number of these.
+  returned: always
+  type: int
+  sample: 1
 blockers:
   description: The first 20 objects or APIs that block a deletion.
   returned: always

@@ -20,10 +20,11 @@ description:
   - If no object is selected, the kind is not ready, unless its C(count) is V(0). A status of an older generation does
     not count. A succeeded pod and a complete Job are ready.
   - There are readiness rules for Namespace, Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, ReplicationController,
-    Job, Service (a load balancer needs an address), PersistentVolumeClaim, PersistentVolume, Node,
-    PodDisruptionBudget, CustomResourceDefinition and APIService. Other Kubernetes kinds are ready when they exist.
-    Kinds of other API groups are ready when their condition Ready, or else Available, is true; if they have no status
-    (no subresource of that name), when they exist. M(kubestress.core.batch) has the same rules.
+    Job, Service (a load balancer needs an address), PersistentVolumeClaim (bound, and as large as it asks for),
+    PersistentVolume, VolumeAttachment, VolumeSnapshot, VolumeSnapshotContent, Node, PodDisruptionBudget,
+    CustomResourceDefinition and APIService. Other Kubernetes kinds are ready when they exist. Kinds of other API
+    groups are ready when their condition Ready, or else Available, is true; if they have no status (no subresource
+    of that name), when they exist. M(kubestress.core.batch) has the same rules.
 extends_documentation_fragment:
   - kubestress.core.auth
 options:

@@ -152,6 +152,7 @@ def batch(**changed: Any) -> dict[str, Any]:
         },
         "statefulsets": {"pods_killed": 0, "restarts": 0, "oom_kills": 0},
         "connectivity": None,
+        "volumes": None,
         "pods": {
             "succeeded": 8,
             "failed": 0,

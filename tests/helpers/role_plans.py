@@ -37,10 +37,14 @@ FILTERS = {
     for name, function in module.FilterModule().filters().items()
 }
 _ROLE_FILE = re.compile(r"\{\{ lookup\('ansible\.builtin\.file', role_path ~ '/(.+?)'\) \}\}")
-WORKLOADS = ("namespaces", "deployments", "statefulsets", "connectivity", "build_jobs")
+WORKLOADS = ("namespaces", "deployments", "statefulsets", "volumes", "connectivity", "build_jobs")
+#: Workloads that are off unless settings say otherwise, which not all settings of tests have.
+_OFF = frozenset({"volumes"})
 
 
-def role_fragment(role: str, settings: Mapping[str, Any], *, before: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+def role_fragments(
+    role: str, settings: Mapping[str, Any], *, before: Sequence[dict[str, Any]] = ()
+) -> list[dict[str, Any]]:
     """Return what the role's plan entry adds to the plan `before`."""
     folder = CHECKOUT / "roles" / role
     (task,) = yaml.safe_load((folder / "tasks" / "plan.yml").read_text())
@@ -49,7 +53,16 @@ def role_fragment(role: str, settings: Mapping[str, Any], *, before: Sequence[di
     templar = Templar(loader=DataLoader(), variables=variables)
     for name, function in FILTERS.items():
         templar.environment.filters[f"kubestress.core.{name}"] = function
-    return templar.template(variables[f"kubestress_{role}_fragment"])
+    several = f"kubestress_{role}_fragments"
+    if several in variables:
+        return templar.template(variables[several])
+    return [templar.template(variables[f"kubestress_{role}_fragment"])]
+
+
+def role_fragment(role: str, settings: Mapping[str, Any], *, before: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """Return the one fragment that the role's plan entry adds to the plan `before`."""
+    (fragment,) = role_fragments(role, settings, before=before)
+    return fragment
 
 
 def _trusted(value: Any, role: Path) -> Any:
@@ -66,8 +79,8 @@ def raw_plan(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the fragments of all roles that the settings switch on, as tasks of a play hand them to batch."""
     plan: list[dict[str, Any]] = []
     for role in WORKLOADS:
-        if settings.get(f"{role}_enabled", True):
-            plan.append(role_fragment(role, settings, before=plan))
+        if settings.get(f"{role}_enabled", role not in _OFF):
+            plan += role_fragments(role, settings, before=plan)
     return plan
 
 

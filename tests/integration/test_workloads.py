@@ -13,7 +13,7 @@ import yaml
 from ansible_collections.kubestress.core.plugins.module_utils.plan.fragment import Context, Fragment, parse_fragments
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
-WORKLOADS = ("namespaces", "deployments", "connectivity", "statefulsets", "build_jobs")
+WORKLOADS = ("namespaces", "deployments", "connectivity", "statefulsets", "volumes", "build_jobs")
 # What argument_specs cannot say as a default, and what keeps the plans small.
 CHOSEN: dict[str, Any] = {
     "run_seed": 1,
@@ -100,8 +100,9 @@ def objects(fragment: Fragment, *, namespace: str, indexes: tuple[int, ...] = (1
 
 
 def pod_templates(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the pods that the objects' controllers would make, each under its owner's name."""
-    return [
+    """Return the pods among the objects, and those that controllers would make, each under its owner's name."""
+    bare = [each for each in found if each["kind"] == "Pod"]
+    return bare + [
         {
             "apiVersion": "v1",
             "kind": "Pod",
@@ -209,7 +210,7 @@ def test_every_object_is_accepted_and_its_pods_pass_the_strictest_pod_security(
     fragments = compiled(plan)
     namespace = objects(fragments.pop("namespaces"), namespace=f"{restricted_namespace}-other")
     found = [each for fragment in fragments.values() for each in objects(fragment, namespace=restricted_namespace)]
-    pods = pod_templates(found)
+    pods = [pod for pod in pod_templates(found) if pod not in found]
     assert len(pods) == 4
 
     kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=json.dumps(namespace[0]))
@@ -231,7 +232,7 @@ def test_placement_reaches_every_pod(make_plan: MakePlan) -> None:
     fragments = compiled(given)
     pods = [pod["spec"] for fragment in fragments.values() for pod in pod_templates(objects(fragment, namespace="a"))]
 
-    assert len(pods) == 4
+    assert len(pods) == 5
     for pod in pods:
         assert pod["securityContext"]["runAsUser"] == 1000
         assert pod["nodeSelector"] == {"pool": "stress"}
@@ -244,8 +245,8 @@ def test_openshift_chooses_the_user_itself(make_plan: MakePlan) -> None:
     fragments = compiled(make_plan(), openshift=True)
     pods = [pod["spec"] for fragment in fragments.values() for pod in pod_templates(objects(fragment, namespace="a"))]
 
-    assert [pod["securityContext"]["runAsUser"] for pod in pods] == [None] * 4
-    assert [pod["securityContext"]["runAsNonRoot"] for pod in pods] == [True] * 4
+    assert [pod["securityContext"]["runAsUser"] for pod in pods] == [None] * 5
+    assert [pod["securityContext"]["runAsNonRoot"] for pod in pods] == [True] * 5
 
 
 def test_a_template_of_the_users_is_left_to_be_found_beside_the_playbook(make_plan: MakePlan) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 
 from ..plan.demand import Demand, FragmentDemand, PodGroup
 from ..text import duration_text, text_of
-from .limits import process_rows, published_rows, quota_rows
+from .limits import ceiling_rows, process_rows, published_rows, quota_rows
 from .rows import NO_DATA, OVER, UNKNOWN, WARNING, Levers, Row, judged
+from .storage import storage_rows
 from .supply import Node, Supply, refusal
 
 #: Lines of what cannot be known that the table shows.
@@ -72,16 +73,20 @@ def compare(demand: Demand, supply: Supply, *, own_namespaces: set[str]) -> list
     rows = what_runs(demand, len(nodes) if nodes else None)
     rows += node_rows(placement, supply, levers)
     rows += process_rows(demand, supply, nodes, levers)
+    rows += ceiling_rows(demand, levers)
     rows += published_rows(demand, supply, nodes, levers)
+    rows += storage_rows(demand, supply.storage, levers, worked_before=bool(own_namespaces or supply.own_pods_in))
     rows += quota_rows(demand, supply, own_namespaces=own_namespaces)
     return rows
 
 
 def what_runs(demand: Demand, nodes: int | None) -> list[Row]:
     """What there is nothing to hold against: how much in all, for how long, and what cannot be known."""
+    changed = sum(demand.patched.values())
     estimated = "; ".join(f"{one.role}: {one.estimated}" for one in demand.fragments if one.estimated)
     rows = [
-        Row(name="objects to create", needed=sum(demand.objects.values()), note=_kinds(demand)),
+        Row(name="objects to create", needed=sum(demand.objects.values()), note=_kinds(demand.objects)),
+        *([Row(name="objects to change", needed=changed, note=_kinds(demand.patched))] if changed else []),
         Row(name="objects with those that controllers add", needed=demand.api_objects, note=estimated),
         Row(name="pods in all", needed=demand.pods_in_all),
     ]
@@ -93,8 +98,8 @@ def what_runs(demand: Demand, nodes: int | None) -> list[Row]:
     return rows
 
 
-def _kinds(demand: Demand) -> str:
-    return ", ".join(f"{number:,} {kind}" for kind, number in demand.objects.items() if number)
+def _kinds(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {kind}" for kind, number in counts.items() if number)
 
 
 def _held_back(fragment: FragmentDemand, nodes: int | None) -> list[Row]:

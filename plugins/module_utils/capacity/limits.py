@@ -8,6 +8,7 @@ from __future__ import annotations
 from ..plan.demand import Demand, PodGroup
 from ..syntax import cpu_milli, whole
 from .rows import INFO, NO_DATA, WARNING, Levers, Row, judged
+from .storage import quota_need
 from .supply import Node, NodeProcesses, Quota, Supply
 
 #: Kubernetes SIG Scalability's published thresholds.
@@ -30,6 +31,7 @@ _COUNTED = {
     "replicasets.apps": "ReplicaSet",
     "jobs.batch": "Job",
     "cronjobs.batch": "CronJob",
+    "volumesnapshots.snapshot.storage.k8s.io": "VolumeSnapshot",
 }
 
 
@@ -136,6 +138,19 @@ def consent_line(demand: Demand, *, profile: str, risk: str, nodes: int | None, 
 # -- published thresholds --------------------------------------------------------------------------------------------
 
 
+def ceiling_rows(demand: Demand, levers: Levers) -> list[Row]:
+    """Objects of a kind, those that controllers add included, against the ceiling that a fragment sets for the plan."""
+    rows = []
+    for fragment in demand.fragments:
+        for kind, most in fragment.fragment.most.items():
+            added = sum(one.followers.get(kind, 0) for one in demand.fragments)
+            needed = demand.objects.get(kind, 0) + added
+            cure = levers.fewer_namespaces(needed=needed, offered=most, role=fragment.role, figure="objects")
+            row = Row(name=f"{kind}s of the run, ceiling", needed=needed, offered=most, cure=cure)
+            rows.append(judged(row))
+    return rows
+
+
 def published_rows(demand: Demand, supply: Supply, nodes: list[Node] | None, levers: Levers) -> list[Row]:
     """SIG Scalability's thresholds. Only those that the run comes near (a tenth) or passes get a row."""
     new = demand.namespaces - demand.existing_namespaces
@@ -196,21 +211,22 @@ def quota_rows(demand: Demand, supply: Supply, *, own_namespaces: set[str]) -> l
     worked_in = own_namespaces | supply.own_pods_in
     rows = []
     for quota in supply.quotas:
-        rows += _rows_of(quota, demand, worked_here=quota.namespace in worked_in)
+        rows += _rows_of(quota, demand, supply, worked_here=quota.namespace in worked_in)
     return rows
 
 
-def _rows_of(quota: Quota, demand: Demand, *, worked_here: bool) -> list[Row]:
+def _rows_of(quota: Quota, demand: Demand, supply: Supply, *, worked_here: bool) -> list[Row]:
     name = f"quota {quota.namespace}/{quota.name}"
     if quota.scoped:
         return [Row(name=name, needed=None, verdict=NO_DATA, note="it counts some pods only (scopes)")]
     rows = []
     for resource in quota.hard:
-        needed = _needed(resource, demand)
+        of_storage = quota_need(resource, demand, supply.storage)
+        needed = _needed(resource, demand) if of_storage is None else of_storage
         if not needed:
             continue
         figure, unit = (cpu_milli, "cores") if resource.endswith("cpu") else (whole, "")
-        unit = "bytes" if resource.endswith("memory") else unit
+        unit = "bytes" if resource.endswith(("memory", "requests.storage")) else unit
         free = figure(quota.hard[resource]) - figure(quota.used.get(resource, "0"))
         cure = f"raise the quota, free some of it, or use another namespace than {quota.namespace}"
         row = Row(name=f"{name} {resource}", needed=needed, offered=max(0, free), unit=unit, cure=cure)

@@ -68,7 +68,7 @@ class Levers:
         return f"namespace_total={self._demand.namespaces}"
 
     def of(self, role: str, figure: str) -> str:
-        """What makes a figure of a role smaller: `objects`, `pods`, `requests` or `processes`."""
+        """What makes a figure of a role smaller: `objects`, `pods`, `requests`, `processes`; what changes `storage`."""
         for number, fragment in enumerate(self._fragments):
             if fragment.role == role:
                 levers = fragment.levers.get(figure) or {}
@@ -105,6 +105,8 @@ def _option(fragment: Fragment, number: int, figure: str) -> str:
     where = f"fragments[{number}]"
     if figure == "requests":
         return f"the requests in the templates of {where} (role {fragment.role})"
+    if figure == "storage":
+        return f"the classes and sizes in the templates of {where} (role {fragment.role})"
     if figure == "processes":
         return f"{where}.processes={fragment.processes}"
     options = {"count": fragment.count, **({"active": fragment.active} if fragment.active else {})}

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..plan.pods import PodShape
 from ..syntax import cpu_milli, whole
+from .storage import StorageSupply
 
 #: Resources that have a field of their own in Node, or that no workload of ours asks for; all others are extended.
 _OWN_FIELDS = frozenset({"cpu", "memory", "pods", "ephemeral-storage"})
@@ -88,6 +89,8 @@ class Supply:
     quotas: list[Quota] | None = None
     processes: list[NodeProcesses] = field(default_factory=list)
     own_pods_in: set[str] = field(default_factory=set)
+    #: Classes and free volumes; None where the plan has no claims.
+    storage: StorageSupply | None = None
     unread: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -25,6 +25,7 @@ from .blockers import Blocker, blockers_of
 from .foreign import Contents, Onlooker, Unseen
 from .opening import open_cluster
 from .removal import Removal
+from .retained import Retained, retained_by
 from .survey import Survey, Surveyor, plural_name
 
 #: Rows per list in the module's result, which also has the totals.
@@ -41,7 +42,8 @@ class Outcome:
 
     `kept`: namespace -> the foreign objects because of which it is kept. `unseen`: namespace -> the kinds because of
     which it is kept, since it is not known what it has of them. `unread`: those of `unlisted` that are not a matter of
-    rights. `only_in`: the only namespaces that were looked into, if the run's could not be listed.
+    rights. `only_in`: the only namespaces that were looked into, if the run's could not be listed. `retained`: what the
+    run's claims and snapshots leave behind, because its policy says so.
     """
 
     run_id: str
@@ -55,6 +57,7 @@ class Outcome:
     deleted: Counter[str] = field(default_factory=Counter)
     errors: dict[str, str] = field(default_factory=dict)
     blockers: list[Blocker] = field(default_factory=list)
+    retained: Retained = field(default_factory=Retained)
     seconds: float = 0.0
     changed: bool = False
     waited: bool = True
@@ -124,6 +127,8 @@ class Outcome:
             "kept_total": len(self.kept.keys() | self.unseen.keys()),
             "blockers": [blocker.row() for blocker in self.blockers[:RETURNED_ROWS]],
             "blockers_total": len(self.blockers),
+            "retained": self.retained.rows[:RETURNED_ROWS],
+            "retained_total": len(self.retained.rows),
             "errors": dict(list(self.errors.items())[:RETURNED_ROWS]),
             "unlisted": dict(sorted(self.unlisted.items())[:RETURNED_ROWS]),
             "seconds": round(self.seconds, 3),
@@ -149,7 +154,9 @@ class Outcome:
         total = sum(self.deleted.values())
         counts = ", ".join(f"{self.deleted[kind]} {kind}" for kind in sorted(self.found))
         verb = "deleted" if self.waited else "being deleted"
-        return f"{total} of {sum(self.found.values())} objects of run {self.run_id} {verb}: {counts}"
+        stays = self.retained.words(named=_NAMED)
+        whole = f"{total} of {sum(self.found.values())} objects of run {self.run_id} {verb}: {counts}"
+        return f"{whole}; {stays}" if stays else whole
 
 
 def run_module(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
@@ -185,6 +192,8 @@ async def _run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]
         gate = _Gate(surveyor, Onlooker(cluster, surveyor, run_id=params["run_id"]), found, outcome, params)
         await gate.keep_back(sorted(found.namespaces))
         outcome.take(found)
+        # Afterwards, nobody could tell whose they were.
+        outcome.retained = await retained_by(cluster, found, surveyor.resources)
         diff = _diff(found)
         if check_mode or found.is_empty:
             outcome.deleted = found.counts

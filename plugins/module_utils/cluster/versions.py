@@ -111,6 +111,11 @@ class Versions:
             key = uid_number(uid)
             self._newest[key] = max(self._newest.get(key), number - 1)
 
+    def is_known(self, uid: str, version: str) -> bool:
+        """Whether an event has shown this version of an object, or a later one."""
+        number, known = _comparable(version), self._newest.get(uid_number(uid))
+        return known == _GONE or (number is not None and known >= number)
+
     def is_gone(self, uid: str) -> bool:
         """Whether the deletion of an object is known."""
         return self._newest.get(uid_number(uid)) == _GONE

@@ -44,6 +44,7 @@ from .runner import Runner
 from .scheduler import Outcome, Scheduler
 from .stored import StoredNames
 from .tracker import Tracker
+from .volumes import Volumes
 
 #: Seconds between two writings of the measurements while the batch works, so that a killed run keeps them.
 _SNAPSHOT_SECONDS = 10.0
@@ -88,7 +89,7 @@ class Batch:
         self.limits, self.meter = limits, meter
         self._cluster, self._discovery, self._loop = cluster, discovery, asyncio.get_running_loop()
         demand = settings.demand(fragments)
-        self.requested = +Counter(demand.objects)
+        self.requested = +(Counter(demand.objects) + Counter(demand.patched))
         self.most_active_pods = sum(group.at_peak for group in demand.groups if group.kind == "Job")
         self._deletes = settings.state == "absent"
         #: By role what is expected of its builds.
@@ -102,6 +103,7 @@ class Batch:
         self._role_progress = RoleProgress(clock)
         self.states = ObjectStates(self._role_progress)
         self.scheduler = self._new_scheduler()
+        self.volumes = Volumes(cluster, [] if self._deletes else fragments)
         self.tracker = self._new_tracker()
         self._deadlines = Deadlines(
             fragments, len(settings.namespaces), self.scheduler, self.states, self._role_progress, clock
@@ -153,6 +155,7 @@ class Batch:
             scopes=self._scopes,
             makes_namespaces=self.settings.makes_namespaces,
             sight=self.lookout.sight,
+            volumes=self.volumes,
         )
 
     def _new_runner(
@@ -209,7 +212,13 @@ class Batch:
     async def run(self) -> dict[str, Any]:
         """The measurements; failures are in them, not raised. Raises ClusterError or BatchError if it cannot begin."""
         try:
-            async with self.meter.beside(), self.observer.beside(), self.lookout.beside(), self.guarding.beside():
+            async with (
+                self.meter.beside(),
+                self.observer.beside(),
+                self.lookout.beside(),
+                self.guarding.beside(),
+                self.volumes.beside() if self.watching else contextlib.nullcontext(),
+            ):
                 await self._work()
             if not self._deletes:
                 rows = await explain_unready(
@@ -406,7 +415,7 @@ class Batch:
             if outcome.result == "deleted":
                 self._deleted.add((operation.api_version, operation.kind, operation.namespace, operation.name))
             return
-        if not self.tracker.waits_for(operation):
+        if not self.tracker.waits_for(operation) and not operation.unit.lane.fragment.patch:
             self.stored.add(operation)
         if self.watching:
             self.tracker.stored(outcome)

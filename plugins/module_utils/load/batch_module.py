@@ -150,6 +150,8 @@ def batch_settings(params: dict[str, Any]) -> tuple[BatchSettings, list[Fragment
     guard = Thresholds.of(params["guard"])
     numbered = namespaces_of(params)
     fragments = fragments_of(params, context_of(params))
+    if params["state"] == "absent":
+        fragments = [fragment for fragment in fragments if not fragment.patch]  # it made nothing
     check_namespaces(fragments, numbered)
     if params["state"] == "present":
         check_names(fragments, numbered)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
 
 from ..cluster.client import Cluster
 from ..cluster.discovery import Resource
@@ -53,7 +54,12 @@ async def foreseen(
     for kind, resource in resources.items():
         # Of a kind that the plan itself defines, nothing exists before its definition does.
         there[kind] = {} if kind in unserved else await _of_run(cluster, resource, run_id=run_id, namespaces=names)
-    return _results(resources, there, planned_names(fragments, namespaces, existing=existing), state, ledger)
+    making = [fragment for fragment in fragments if not fragment.patch]
+    patching = [fragment for fragment in fragments if fragment.patch]
+    results = _results(resources, there, planned_names(making, namespaces, existing=existing), state, ledger)
+    # What a fragment patches, an earlier one makes: it is there by then.
+    patched = ((kind, place, name, "patched") for _version, kind, place, name in planned_names(patching, namespaces))
+    return chain(results, patched)
 
 
 def _results(

@@ -129,6 +129,7 @@ def measurements(batch: Measured, *, partial: bool) -> dict[str, Any]:
         "builds": [_builds(batch, role, expected) for role, expected in batch.expectations.items()],
         "statefulsets": tracker.pods.stateful_figures() if tracker.sees_pods else None,
         "connectivity": _connectivity(batch),
+        "volumes": _volumes(batch),
         "namespaces": [_namespace(batch, name) for name in settings.namespaces] if batch.watching else [],
         # What the phases count from: connecting and the first lists come before it.
         "began": batch.began_at,
@@ -140,7 +141,13 @@ def measurements(batch: Measured, *, partial: bool) -> dict[str, Any]:
         "not_ready": batch.not_ready,
         "failures": {"total": recorder.failures.total(), "by_reason": dict(recorder.failures)},
         "first_failures": recorder.first_failures,
-        "warnings": [*tracker.warnings, *batch.stored.warnings, *batch.observer.warnings, *crossing_lines(guard)],
+        "warnings": [
+            *tracker.warnings,
+            *tracker.volumes.warnings,
+            *batch.stored.warnings,
+            *batch.observer.warnings,
+            *crossing_lines(guard),
+        ],
     }
 
 
@@ -218,6 +225,15 @@ def _connectivity(batch: Measured) -> dict[str, Any] | None:
         return None
     cause = None if batch.tracker.sees_pods else "pods were not watched"
     return {"cause": cause, **batch.tracker.checks.figures()}
+
+
+def _volumes(batch: Measured) -> dict[str, Any] | None:
+    """How long its volumes took; None for a batch without any. `cause` says why nothing was measured."""
+    volumes = batch.tracker.volumes
+    if batch.settings.state != "present" or not volumes.are_planned:
+        return None
+    cause = None if batch.watching else "the run did not wait for its objects"
+    return {"cause": cause, **volumes.book.figures()}
 
 
 def _namespace(batch: Measured, name: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class ObjectState:
     `uid`, as a number (uid_number; 0 is unknown), distinguishes it from others that had its name before or get it
     later. `stored`: the API has accepted it from us; events may arrive before that answer. `settled_once`: it has been
     ready or failed before. `pods_ended`: of a Job, the most pods that its status has counted as succeeded or failed.
+    `operations`: how many it stands for in the counts: its creation, and one for each patch of the plan.
     """
 
     role: str
@@ -36,6 +37,7 @@ class ObjectState:
     stored: bool = False
     settled_once: bool = False
     pods_ended: int = 0
+    operations: int = 1
 
 
 class StateListener(Protocol):
@@ -57,7 +59,8 @@ class StateListener(Protocol):
 class ObjectStates:
     """The objects of a batch that can be waited for, by kind and key.
 
-    An object is unfinished while it is stored and WAITING. `ready` counts the ready objects by kind.
+    An object is unfinished while it is stored and WAITING. `ready` counts the ready objects by kind, once for each
+    operation on them.
     """
 
     def __init__(self, progress: RoleProgress) -> None:
@@ -97,10 +100,27 @@ class ObjectStates:
                 self._count((key[0] or key[1], role), +1)
         return known
 
+    def patched(self, kind: str, key: Key, role: str, *, is_seen: bool) -> None:
+        """A role has patched the object: from now on that role waits for it, until an event shows what became of it.
+
+        `is_seen`: an event has shown the patch already, or it changed nothing, so that the state is that after it.
+        """
+        known = self.find_or_add(kind, key, role)
+        is_waited_for = known.stored and known.state is State.WAITING
+        before, known.role = known.role, role
+        known.operations += 1
+        known.settled_once = False  # to be ready once more is progress
+        self.ready[kind] += known.state is State.READY
+        if is_waited_for and before != role:
+            self._count((key[0] or key[1], role), +1)
+            self._count((key[0] or key[1], before), -1)
+        elif known.state is State.READY and not is_seen:
+            self.set(kind, key, known, State.WAITING, "patched, and nothing has been heard of it since")
+
     def forget(self, kind: str, key: Key) -> None:
         """An object that is not stored by us is gone."""
         known = self._known[kind].pop(key)
-        self.ready[kind] -= known.state is State.READY
+        self.ready[kind] -= known.operations * (known.state is State.READY)
 
     def set(self, kind: str, key: Key, known: ObjectState, state: State, cause: str) -> None:
         """Take in an object's state as it is now."""
@@ -108,7 +128,7 @@ class ObjectStates:
         if state is known.state:
             return
         before, known.state = known.state, state
-        self.ready[kind] += (state is State.READY) - (before is State.READY)
+        self.ready[kind] += known.operations * ((state is State.READY) - (before is State.READY))
         if state is not State.WAITING and not known.settled_once:
             known.settled_once = True
             self._progress.moved(known.role)

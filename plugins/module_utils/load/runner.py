@@ -64,8 +64,11 @@ class Runner:
         self._on_outcome = on_outcome
         self._is_finished = is_finished
         self._finished_earlier = finished_earlier
-        self._send = {"present": self._create, "patched": self._patch, "absent": self._delete}[state]
-        self._patch_type = patch_type
+        self._send = {
+            "present": self._create,
+            "patched": partial(self._patch, patch_type=patch_type),
+            "absent": self._delete,
+        }[state]
         self._workers = workers
 
     async def run(self) -> None:
@@ -92,7 +95,8 @@ class Runner:
         if self._finished_earlier(operation):
             return Outcome(operation, "unchanged")
         try:
-            return await self._send(operation)
+            patch = operation.unit.lane.fragment.patch
+            return await (self._patch(operation, patch) if patch else self._send(operation))
         except ClusterError as error:
             if isinstance(error, Unreachable):
                 # Whoever supervises stops the batch too, but later than a worker takes its next operation.
@@ -128,11 +132,11 @@ class Runner:
         await self._discovery.until_served(*kind, timeout_seconds=self._cluster.retry.deadline_seconds)
         self._unserved.discard(kind)
 
-    async def _patch(self, operation: Operation) -> Outcome:
+    async def _patch(self, operation: Operation, patch_type: str) -> Outcome:
         found = await self._found(operation)
         self._refuse_foreign(operation, found)
         body = operation.body
-        if self._patch_type != "apply":
+        if patch_type != "apply":
             # With the uid, the server refuses the patch if the object was replaced since we read its labels.
             patch = json.loads(operation.body)
             patch["metadata"]["uid"] = found["metadata"]["uid"]
@@ -140,9 +144,9 @@ class Runner:
         reply = await self._cluster.request(
             "PATCH",
             self._path(operation),
-            query={"fieldManager": MANAGED_BY, **({"force": "true"} if self._patch_type == "apply" else {})},
+            query={"fieldManager": MANAGED_BY, **({"force": "true"} if patch_type == "apply" else {})},
             body=body,
-            content_type=PATCH_TYPES[self._patch_type],
+            content_type=PATCH_TYPES[patch_type],
             decode=object_of,
             measured_as=("patch", operation.kind),
         )

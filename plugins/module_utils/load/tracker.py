@@ -42,6 +42,7 @@ from .object_states import CrashingSets, Key, NamespaceStates, ObjectState, Obje
 from .planned import Planned, maker_of
 from .role_progress import RoleProgress
 from .scheduler import Operation, Outcome, Scheduler
+from .volumes import Volumes
 
 
 def _state_of(answer: Readiness) -> State:
@@ -82,6 +83,7 @@ class Tracker:
         scopes: Scopes | None = None,
         makes_namespaces: bool = True,
         sight: Sight | None = None,
+        volumes: Volumes | None = None,
     ) -> None:
         self._cluster = cluster
         self._discovery = discovery
@@ -93,12 +95,12 @@ class Tracker:
         self._run_id = run_id
         self._fragments = {fragment.role: fragment for fragment in fragments}
         self._needed_by_others = {role for fragment in fragments for role in fragment.after}
-        self._ledger = ledger
-        self._failures = failures
+        self._ledger, self._failures = ledger, failures
         self._sight = sight or Sight()
         self.pods = PodBook()
         self.checks = ServiceChecks()
-        #: Whether the figures of `pods` are measured; without permission to watch pods, 0 would be made up.
+        self.volumes = volumes or Volumes(cluster, fragments)
+        #: Whether `pods` has figures; without permission to watch pods, 0 would be made up.
         self.sees_pods = False
         self.jobs = JobBook()
         self.build_times = BuildTimes()
@@ -144,6 +146,8 @@ class Tracker:
             self.sees_pods = True
         if ("v1", "Namespace") in watched:
             await self._watch("v1", "ServiceAccount", field_selector="metadata.name=default")
+        if any(kind == "PersistentVolumeClaim" for _version, kind in watched):
+            await self.volumes.begin()
         for api_version, kind in sorted(watched):
             await self._watch(api_version, kind, label_selector=run_selector(self._run_id))
         for event in self._synced.values():
@@ -224,6 +228,7 @@ class Tracker:
         if kind == "Pod":
             self._pod_event(event, role, from_list=from_list)
             is_judged = is_judged and controller_of(event.object) is None
+        self.volumes.event(kind, role, event, from_list=from_list)
         if is_judged:
             self._object_event(kind, (namespace, name), role, event)
 
@@ -298,6 +303,16 @@ class Tracker:
             self._states.ready[operation.kind] += 1
             return
         key = self._key(operation)
+        if operation.unit.lane.fragment.patch:
+            versions = self._versions[operation.kind]
+            is_seen = outcome.result != "patched" or versions.is_known(outcome.uid, outcome.version)
+            # What an event shows that was written before the patch is no answer to it.
+            versions.stored(outcome.uid, outcome.version)
+            self._states.patched(operation.kind, key, operation.role, is_seen=is_seen)
+            known = self._states.find_or_add(operation.kind, key, operation.role)
+            if operation.kind == "PersistentVolumeClaim" and known.state is State.WAITING:
+                self.volumes.book.expanding(key, operation.role)
+            return
         known = self._states.stored(operation.kind, key, operation.role, uid_number(outcome.uid) if outcome.uid else 0)
         if outcome.uid:
             versions = self._versions[operation.kind]
@@ -398,7 +413,13 @@ class Tracker:
             self._crashing_sets.set_event(key, obj)
         else:
             answer = readiness_of(obj)
+            if kind == "PersistentVolumeClaim":
+                answer = self.volumes.judged(obj, self._role_of(obj), answer)
             self._states.set(kind, key, known, _state_of(answer), answer.cause)
+
+    def _role_of(self, obj: Mapping[str, Any]) -> str:
+        """The role that made an object, whichever waits for it now."""
+        return str((obj["metadata"].get("labels") or {}).get(LABEL_ROLE, ""))
 
     def _event_of_another(self, kind: str, key: Key, known: ObjectState, event: Event) -> None:
         """An event of an object of this name with another uid: of one before it, unless it was written later."""

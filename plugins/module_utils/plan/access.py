@@ -54,7 +54,10 @@ def needed_access(
     fragments = list(fragments)
     kinds = _kinds_of(fragments, makes_namespaces=makes_namespaces)
     waited_for = _kinds_of((one for one in fragments if one.ready), makes_namespaces=makes_namespaces)
-    needed = {_access(kind, served[kind], verb) for kind in kinds for verb in ("create", "get")}
+    patched = _kinds_of((one for one in fragments if one.patch), makes_namespaces=makes_namespaces)
+    made = _kinds_of((one for one in fragments if not one.patch), makes_namespaces=makes_namespaces)
+    needed = {_access(kind, served[kind], verb) for kind in made for verb in ("create", "get")}
+    needed |= {_access(kind, served[kind], verb) for kind in patched for verb in ("patch", "get")}
     watched = {kind for kind in waited_for if has_predicate(*kind, has_status=served[kind].has_status)}
     needed |= {_access(kind, served[kind], verb) for kind in watched for verb in ("list", "watch")}
     # What nobody watches is counted at the end, unless it ends by itself.

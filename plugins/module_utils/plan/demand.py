@@ -15,9 +15,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .claims import ClaimKind, ClaimsMade, SnapshotKind, StorageLoad
 from .errors import PlanError
 from .fragment import Fragment
-from .kinds import Made, made_of
+from .kinds import Made, changed_by, made_of
 from .pods import PodShape, shape_of
 from .schedule import Expected, Member, expected
 from .scope import OF_THE_RUN
@@ -32,9 +33,11 @@ _WEIGHED_KEYS = frozenset(
         "parallelism",
         "replicas",
         "resources",
+        "storageClassName",
         "suspend",
         "tolerations",
         "volumeClaimTemplates",
+        "volumeSnapshotClassName",
     ]
 )
 #: Objects that are rendered to weigh a fragment that varies; of more, evenly chosen namespaces are weighed.
@@ -60,13 +63,34 @@ class PodGroup:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClaimGroup:
+    """Claims of one role that are alike. An expansion has `number` 0 and the bytes that its claims grow by."""
+
+    role: str
+    kind: ClaimKind
+    number: int
+    bytes: int
+    number_in_a_namespace: int
+    bytes_in_a_namespace: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotGroup:
+    """Snapshots of one role that are alike."""
+
+    role: str
+    kind: SnapshotKind
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class FragmentDemand:
     """What one fragment weighs over all namespaces.
 
     `objects` counts what is sent by (apiVersion, kind), `followers` by kind what controllers add beside pods; the
-    fields `…_per_namespace` say the same of the fullest namespace. `pods_unheld` would run at once if nothing held
-    members back. `unknown` has a line for each kind of which something cannot be known. `estimated` says how, where
-    not every namespace was weighed.
+    fields `…_per_namespace` say the same of the fullest namespace. Of a fragment that patches, `objects` are those
+    that it changes. `pods_unheld` would run at once if nothing held members back. `unknown` has a line for each kind of
+    which something cannot be known. `estimated` says how, where not every namespace was weighed.
     """
 
     fragment: Fragment
@@ -77,6 +101,8 @@ class FragmentDemand:
     groups: tuple[PodGroup, ...]
     pods_unheld: int
     expected: Expected
+    claims: tuple[ClaimGroup, ...] = ()
+    snapshots: tuple[SnapshotGroup, ...] = ()
     unknown: tuple[str, ...] = ()
     estimated: str = ""
 
@@ -111,12 +137,31 @@ class Demand:
 
     @property
     def objects(self) -> dict[str, int]:
-        """Kind -> how many of it the run sends."""
+        """Kind -> how many of it the run makes."""
+        return self._counted(patches=False)
+
+    @property
+    def patched(self) -> dict[str, int]:
+        """Kind -> how many patches of it the run sends."""
+        return self._counted(patches=True)
+
+    def _counted(self, *, patches: bool) -> dict[str, int]:
         total: Counter[str] = Counter()
         for fragment in self.fragments:
-            for (_api_version, kind), number in fragment.objects.items():
-                total[kind] += number
+            if bool(fragment.fragment.patch) is patches:
+                for (_api_version, kind), number in fragment.objects.items():
+                    total[kind] += number
         return dict(total)
+
+    @property
+    def claims(self) -> tuple[ClaimGroup, ...]:
+        """All claims, and what they grow by, by what is alike."""
+        return tuple(group for fragment in self.fragments for group in fragment.claims)
+
+    @property
+    def snapshots(self) -> tuple[SnapshotGroup, ...]:
+        """All snapshots, by what is alike."""
+        return tuple(group for fragment in self.fragments for group in fragment.snapshots)
 
     @property
     def api_objects(self) -> int:
@@ -167,7 +212,7 @@ class Demand:
             number
             for fragment in self.fragments
             for (_api_version, name), number in fragment.objects_per_namespace.items()
-            if name == kind
+            if name == kind and not fragment.fragment.patch
         )
         return sent + sum(fragment.followers_per_namespace.get(kind, 0) for fragment in self.fragments)
 
@@ -199,7 +244,8 @@ def demand_of(
     Raises PlanError where a rendered object holds no Kubernetes quantity, and TemplateError.
     """
     there = sum(1 for _index, name in namespaces if name in existing)
-    weighed = [_weighed(fragment, namespaces, existing=there) for fragment in fragments]
+    claims = ClaimsMade()
+    weighed = [_weighed(fragment, namespaces, claims, existing=there) for fragment in fragments]
     return Demand(namespaces=len(namespaces), existing_namespaces=there, fragments=tuple(weighed))
 
 
@@ -213,6 +259,7 @@ class _Load:
     members: dict[tuple[Any, ...], list[Member]] = field(default_factory=lambda: defaultdict(list))
     shapes: dict[tuple[Any, ...], tuple[str, PodShape, bool]] = field(default_factory=dict)
     unknown: Counter[str] = field(default_factory=Counter)
+    storage: StorageLoad = field(default_factory=StorageLoad)
 
     def add(self, obj: Mapping[str, Any], made: Made, *, times: int) -> None:
         """Count one object, `times` over."""
@@ -229,13 +276,15 @@ class _Load:
             self.members[key] += [(made.pods_in_all, made.pods_at_once)] * times
 
 
-def _weighed(fragment: Fragment, namespaces: Sequence[tuple[int, str]], *, existing: int) -> FragmentDemand:
+def _weighed(
+    fragment: Fragment, namespaces: Sequence[tuple[int, str]], claims: ClaimsMade, *, existing: int
+) -> FragmentDemand:
     if fragment.once:
         namespaces, existing = [OF_THE_RUN], 0
     number = len(namespaces) - (existing if fragment.makes_namespace else 0)
     varies = any(item.template.varies_in(_WEIGHED_KEYS) for step in fragment.steps for item in step)
     chosen, estimated = _chosen_namespaces(fragment, namespaces) if varies else (namespaces[:1], "")
-    loads = [_load_of(fragment, index, name, every_member=varies) for index, name in chosen]
+    loads = [_load_of(fragment, index, name, claims, every_member=varies) for index, name in chosen]
     # All namespaces alike, or as they are on average among the chosen ones.
     share = number / len(loads) if loads else 0.0
     first = loads[0] if loads else _Load()
@@ -247,6 +296,8 @@ def _weighed(fragment: Fragment, namespaces: Sequence[tuple[int, str]], *, exist
         followers={kind: round(count * share) for kind, count in followers.items()},
         followers_per_namespace={} if fragment.once else _highest([load.followers for load in loads]),
         groups=_groups(fragment, loads, share),
+        claims=_claim_groups(fragment, loads, share),
+        snapshots=_snapshot_groups(fragment, loads, share),
         pods_unheld=round(share * sum(at_once for load in loads for _key, _all, at_once in _members_of(load))),
         expected=expected(
             [(in_all, at_once) for _key, in_all, at_once in _members_of(first)] if fragment.pod_phases else (),
@@ -275,16 +326,18 @@ def _chosen_namespaces(
     return chosen, f"estimated from {most:,} of {len(namespaces):,} namespaces, because the template varies"
 
 
-def _load_of(fragment: Fragment, index: int, namespace: str, *, every_member: bool) -> _Load:
+def _load_of(fragment: Fragment, index: int, namespace: str, claims: ClaimsMade, *, every_member: bool) -> _Load:
     load = _Load()
     members = range(1, fragment.count + 1) if every_member else range(1, min(1, fragment.count) + 1)
     for member in members:
         values = fragment.values(namespace=namespace, namespace_index=index, index=member)
         for step in range(len(fragment.steps)):
             for rendered in fragment.render_step(step, values):
-                obj = json.loads(rendered.body)
+                obj, times = json.loads(rendered.body), 1 if every_member else fragment.count
+                made = changed_by(obj) if fragment.patch else made_of(obj)
                 try:
-                    load.add(obj, made_of(obj), times=1 if every_member else fragment.count)
+                    load.add(obj, made, times=times)
+                    claims.take(load.storage, obj, made, namespace=namespace, times=times, patches=bool(fragment.patch))
                 except ValueError as error:
                     where = f"{rendered.kind} {rendered.name} of role {fragment.role}"
                     raise PlanError(f"{where}: {error}") from error
@@ -314,6 +367,32 @@ def _groups(fragment: Fragment, loads: Sequence[_Load], share: float) -> tuple[P
             )
         )
     return tuple(groups)
+
+
+def _claim_groups(fragment: Fragment, loads: Sequence[_Load], share: float) -> tuple[ClaimGroup, ...]:
+    groups = []
+    for kind in dict.fromkeys(kind for load in loads for kind in load.storage.claims):
+        counted = [load.storage.claims.get(kind, (0, 0)) for load in loads]
+        groups.append(
+            ClaimGroup(
+                role=fragment.role,
+                kind=kind,
+                number=round(share * sum(number for number, _bytes in counted)),
+                bytes=round(share * sum(size for _number, size in counted)),
+                number_in_a_namespace=max(number for number, _bytes in counted),
+                bytes_in_a_namespace=max(size for _number, size in counted),
+            )
+        )
+    return tuple(groups)
+
+
+def _snapshot_groups(fragment: Fragment, loads: Sequence[_Load], share: float) -> tuple[SnapshotGroup, ...]:
+    counted: Counter[SnapshotKind] = Counter()
+    for load in loads:
+        counted.update(load.storage.snapshots)
+    return tuple(
+        SnapshotGroup(role=fragment.role, kind=kind, number=round(share * number)) for kind, number in counted.items()
+    )
 
 
 def _held(members: Iterable[Member], *, active: int) -> int:

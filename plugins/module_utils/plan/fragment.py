@@ -38,10 +38,12 @@ FRAGMENT_OPTIONS: dict[str, dict[str, Any]] = {
     "stall_timeout": {"type": "float"},
     "expect": {"type": "str", "choices": ["normal", "restarts"]},
     "scope": {"type": "str", "choices": ["namespace", "run"]},
+    "patch": {"type": "str", "choices": ["merge", "strategic", "apply"]},
     "processes": {"type": "int"},
     "pod_phases": {"type": "list", "elements": "list"},
     "busy_phase": {"type": "int"},
     "levers": {"type": "dict"},
+    "most": {"type": "dict"},
 }
 #: For how long a fragment of Jobs may stand still, beyond its longest Job's deadline: by that deadline the Job
 #: controller fails a Job that hangs, which is progress, and it needs some time to do so on a busy cluster.
@@ -49,7 +51,7 @@ _STALL_MARGIN_SECONDS = 60.0
 #: How long a fragment may take from its last stored member, and Jobs without a deadline may stand still.
 _READY_TIMEOUT_SECONDS = 600.0
 #: What a lever makes smaller.
-_LEVERS = ("namespaces", "objects", "pods", "requests", "processes")
+_LEVERS = ("namespaces", "objects", "pods", "requests", "processes", "storage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +94,16 @@ class Fragment:
     busy_phase: int = 0
     #: What makes this fragment smaller, for messages: of each figure the settings with their values.
     levers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: Kind -> how many objects of it the whole plan may make before somebody has to agree.
+    most: Mapping[str, int] = field(default_factory=dict)
     #: Objects of one member by (apiVersion, kind), as the first member has them.
     kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
     makes_namespace: bool = False
     #: Whether the members are made once for the run, and not in each namespace: they lie in none.
     once: bool = False
+    #: How its templates are sent as patches of objects that earlier fragments make: merge, strategic or apply. Empty
+    #: where it makes its objects itself.
+    patch: str = ""
 
     def values(self, *, namespace: str, namespace_index: int, index: int) -> dict[str, Any]:
         """The varying values of one member, but for `item`."""
@@ -115,6 +122,11 @@ class Fragment:
     def uses(self) -> frozenset[str]:
         """The varying variables that its templates use."""
         return frozenset().union(*(item.template.uses for step in self.steps for item in step))
+
+    @property
+    def makes_pods(self) -> bool:
+        """Whether it makes pods, or objects whose controllers do."""
+        return bool(self._pod_steps)
 
     def step_makes_pods(self, step: int) -> bool:
         """Whether a step needs the namespace's ServiceAccount."""
@@ -156,7 +168,22 @@ def parse_fragments(raw: list[dict[str, Any]], context: Context) -> list[Fragmen
                 f"fragments[{number}].after: {apart[0]!r} is made in each namespace, and {fragment.role!r} once for "
                 "the run, so that it can only come after others that are"
             )
+        if fragment.patch:
+            _check_patch(fragment, fragments[:number], where=f"fragments[{number}]")
     return fragments
+
+
+def _check_patch(fragment: Fragment, earlier: list[Fragment], *, where: str) -> None:
+    """Check that what a fragment patches is there by then, and watched if the fragment waits for it."""
+    before = [one for one in earlier if one.role in fragment.after and not one.patch]
+    for api_version, kind in fragment.kinds:
+        makers = [one for one in before if (api_version, kind) in one.kinds]
+        if not makers:
+            raise PlanError(f"{where}.after: a {kind} is patched; name the role of the fragment that makes it")
+        if fragment.ready and not all(one.ready for one in makers):
+            raise PlanError(
+                f"{where}.ready: true, but role {makers[0].role}, which makes the {kind} that is patched, has false"
+            )
 
 
 def _fragment(entry: dict[str, Any], *, where: str, context: Context) -> Fragment:
@@ -178,7 +205,9 @@ def _fragment(entry: dict[str, Any], *, where: str, context: Context) -> Fragmen
     if busy_phase > len(pod_phases):
         raise PlanError(f"{where}.busy_phase: {busy_phase}, but pod_phases has {len(pod_phases)} entries")
     constants = context.constants(entry.get("variables") or {})
-    all_labels = {**context.labels, **run_labels(context.run_id, role)}
+    patch, most = entry.get("patch") or "", entry.get("most") or {}
+    # What is patched keeps the labels of the role that made it.
+    all_labels = {} if patch else {**context.labels, **run_labels(context.run_id, role)}
     varying = VARYING | {name for member in members for name in member}
     steps = _steps(entry.get("steps"), where=where, constants=constants, labels=all_labels, varying=varying)
     if entry.get("expect", "normal") not in ("normal", "restarts"):
@@ -199,6 +228,8 @@ def _fragment(entry: dict[str, Any], *, where: str, context: Context) -> Fragmen
             pod_phases=pod_phases,
             busy_phase=busy_phase,
             levers=_levers(entry.get("levers") or {}, where=f"{where}.levers"),
+            patch=patch,
+            most={kind: _whole(number, where=f"{where}.most.{kind}", least=1) for kind, number in most.items()},
         ),
         scope=entry.get("scope"),
         stall_timeout=entry.get("stall_timeout"),
@@ -275,7 +306,7 @@ def _with_kinds(
         values = fragment.values(namespace="namespace-1", namespace_index=1, index=index)
         for step in range(len(fragment.steps)):
             for rendered in fragment.render_step(step, values):
-                if rendered.kind in POD_MAKERS:
+                if rendered.kind in POD_MAKERS and not fragment.patch:
                     pod_steps.add(step)
                 longest_job_seconds = max(longest_job_seconds, _job_deadline_seconds(rendered))
                 if index == 1:
@@ -284,7 +315,7 @@ def _with_kinds(
     if fragment.active and fragment.count and not (last and fragment.ready and finishes(last.api_version, last.kind)):
         made = "ready is false" if not fragment.ready else f"the last step makes {last.kind if last else 'nothing'}"
         raise PlanError(f"{where}.active: {fragment.active}, but {made}; it needs objects that end, such as a Job")
-    makes_namespace = ("v1", "Namespace") in kinds
+    makes_namespace = ("v1", "Namespace") in kinds and not fragment.patch
     if makes_namespace and (len(kinds) > 1 or fragment.count != 1):
         raise PlanError(f"{where}: a fragment that makes the Namespace makes nothing else, and has count 1")
     if makes_namespace and stall_timeout:

@@ -41,6 +41,8 @@ _FOLLOWERS: dict[str, Counter[str]] = {
     "StatefulSet": Counter({"ControllerRevision": 1}),
     "DaemonSet": Counter({"ControllerRevision": 1}),
     "Service": Counter({"Endpoints": 1, "EndpointSlice": 1}),
+    # Where the default or the named class makes them: their volumes and contents, one each.
+    "PersistentVolumeClaim": Counter({"PersistentVolume": 1}),
 }
 
 
@@ -97,6 +99,12 @@ def made_of(obj: Object) -> Made:
         claims = replicas * len(spec.get("volumeClaimTemplates") or ())
         followers["PersistentVolumeClaim"] += claims
     return Made(pods_at_once=replicas, pods_in_all=replicas, template=template, followers=+followers)
+
+
+def changed_by(patch: Object) -> Made:
+    """What the controllers make when an object is patched: nothing is counted twice, and of pods nothing is known."""
+    makes_pods = patch["kind"] in POD_MAKERS or is_custom(patch["apiVersion"])
+    return Made(unknown="what it makes once it is patched is unknown" if makes_pods else "")
 
 
 def _job_pods(spec: Object) -> tuple[int, int]:

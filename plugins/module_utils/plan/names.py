@@ -46,6 +46,7 @@ def check_names(fragments: Sequence[Fragment], namespaces: Sequence[tuple[int, s
     cluster-scoped objects of known kinds over all namespaces.
     """
     made: dict[_Key, _Maker] = {}
+    fragments = [fragment for fragment in fragments if not fragment.patch]
     for fragment in fragments:
         for namespace in (OF_THE_RUN,) if fragment.once else namespaces[:1]:
             for key, maker in _made_by(fragment, namespace):
@@ -58,7 +59,7 @@ def check_names(fragments: Sequence[Fragment], namespaces: Sequence[tuple[int, s
 def planned_names(
     fragments: Sequence[Fragment], namespaces: Sequence[tuple[int, str]], *, existing: Collection[str] = ()
 ) -> Iterator[tuple[str, str, str, str]]:
-    """apiVersion, kind, namespace and name of every object that the fragments make; not the `existing` namespaces.
+    """apiVersion, kind, namespace and name of all that the fragments make or patch; not the `existing` namespaces.
 
     Raises TemplateError.
     """

@@ -149,6 +149,8 @@ class Template:
                 f"template {self.name}: metadata.name is missing (generateName would make a second run create more)"
             )
         self._take_namespace(metadata)
+        if not self._labels:
+            return tree  # a patch, which leaves them as they are
         _child(metadata, "labels", self.name).update(self._labels)
         pod = tree
         for step in POD_TEMPLATE.get(tree["kind"], ()):

@@ -45,6 +45,7 @@ from ..syntax import SERVICE_ACCOUNT_RULE, is_service_account
 from .kinds import resources_of
 from .namespaces import OF_MODULES, OF_ROLES, Names, absent_line, sort_out
 from .rbac import Rights, missing_line, rbac_text, user_of_account
+from .storage import StorageWanted
 from .survey import Survey, Wanted, survey
 
 #: Requests of the module in flight at once; enough to read side by side, and no stress of its own.
@@ -203,6 +204,7 @@ async def preflight(cluster: Cluster, discovery: Discovery, planned: Planned, qu
         exact_pods=question.exact_pods,
         makes_namespaces=makes,
         openshift=planned.openshift,
+        storage=StorageWanted.of(demand),
     )
     found = await survey(cluster, wanted, takes_pods=takes_pods)
     answer = judge(planned, question, found)
@@ -327,12 +329,15 @@ def demand_facts(demand: Demand) -> dict[str, Any]:
     return {
         "namespaces": demand.namespaces,
         "objects": demand.objects,
+        "patched": demand.patched,
         "api_objects": demand.api_objects,
         "pods_at_peak": demand.pods_at_peak,
         "pods_in_all": demand.pods_in_all,
         "cpu_requests_milli": demand.requested("cpu"),
         "memory_requests_bytes": demand.requested("memory"),
         "extended_requests": {name: demand.requested(name) for name in demand.resources[2:]},
+        "claims": sum(group.number for group in demand.claims),
+        "storage_requests_bytes": sum(group.bytes for group in demand.claims),
         "processes_at_peak": sum(group.at_peak * group.processes for group in demand.groups),
         "fragments": [
             {

@@ -33,6 +33,22 @@ OBSERVING: tuple[tuple[str, dict[str, list[str]]], ...] = (
         "Warnings, and causes of what is not ready",
         {"apiGroups": [""], "resources": ["events"], "verbs": ["list", "watch"]},
     ),
+    (
+        "StorageClasses that a plan with claims is compared with",
+        {"apiGroups": ["storage.k8s.io"], "resources": ["storageclasses"], "verbs": ["list"]},
+    ),
+    (
+        "free volumes, where no class makes them",
+        {"apiGroups": [""], "resources": ["persistentvolumes"], "verbs": ["list"]},
+    ),
+    (
+        "classes that a plan with snapshots is compared with",
+        {"apiGroups": ["snapshot.storage.k8s.io"], "resources": ["volumesnapshotclasses"], "verbs": ["list"]},
+    ),
+    (
+        "how long volumes take to be attached",
+        {"apiGroups": ["storage.k8s.io"], "resources": ["volumeattachments"], "verbs": ["list", "watch"]},
+    ),
     ("figures of the API server", {"nonResourceURLs": ["/metrics"], "verbs": ["get"]}),
     (
         "how many API servers there are",

@@ -22,6 +22,7 @@ from ..cluster.scopes import MAX_NAMESPACES
 from ..cluster.watch import METADATA_ONLY
 from .pages import Named, NamedPage, NodePage, QuotaObject, QuotaPage
 from .pods import PodsWanted, count_pods
+from .storage import StorageWanted, read_storage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ class Wanted:
     `budget_seconds` bounds the reading of pods, `nodes_sampled` the number of kubelets that are asked. In a cluster of
     more than `exact_pods` pods, what runs is estimated from the pods of some nodes. A run that does not make its
     namespaces may have rights in these alone. `openshift`: what was found when the plan was compiled.
+    `storage` None: the plan has no claims.
     """
 
     run_id: str
@@ -43,6 +45,7 @@ class Wanted:
     exact_pods: int = 20_000
     makes_namespaces: bool = True
     openshift: bool = False
+    storage: StorageWanted | None = None
 
 
 @dataclass
@@ -72,8 +75,14 @@ async def survey(cluster: Cluster, wanted: Wanted, *, takes_pods: Callable[[Node
         _namespaces(cluster, wanted, found),
         _access(cluster, wanted, found),
         _nodes(cluster, wanted, found, takes_pods),
+        _storage(cluster, wanted, found),
     )
     return found
+
+
+async def _storage(cluster: Cluster, wanted: Wanted, found: Survey) -> None:
+    if wanted.storage is not None:
+        found.supply.storage = await read_storage(cluster, wanted.storage)
 
 
 async def _access(cluster: Cluster, wanted: Wanted, found: Survey) -> None:

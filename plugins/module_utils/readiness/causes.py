@@ -11,6 +11,7 @@ from typing import Any
 
 from .pods import is_hopeless, pod, pod_cause
 from .state import Readiness, State, failed, one_line, waiting, why
+from .volumes import patient_cause
 
 #: Maximum of different causes of pods per object, each with the name of one pod.
 _MAX_CAUSES = 3
@@ -124,8 +125,8 @@ def _pods_cause(
 
 
 def _event_cause(events: Sequence[Mapping[str, Any]]) -> str:
-    """The newest warning; or WaitForFirstConsumer, which is a Normal event and yet the whole cause of a PVC's wait."""
+    """The newest warning; without one, what Normal events say of a claim's wait, which may be the whole cause of it."""
     for event in reversed(events):
-        if event.get("type") == "Warning" or event.get("reason") == "WaitForFirstConsumer":
+        if event.get("type") == "Warning":
             return one_line(why(event))
-    return ""
+    return patient_cause(events)

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When an object is ready, by kind: controllers of pods, Jobs, namespaces, volumes, Services, nodes, API extensions.
+"""When an object is ready, by kind: controllers of pods, Jobs, namespaces, Services, nodes, API extensions.
 
-One predicate per kind; the first sentence of its docstring is in the documentation. Pods are in `pods.py`. A new
-predicate needs a line in the table of `registry.py`.
+One predicate per kind; the first sentence of its docstring is in the documentation. Pods are in `pods.py`, what has to
+do with storage in `volumes.py`. A new predicate needs a line in the table of `registry.py`.
 """
 
 from __future__ import annotations
@@ -172,29 +172,6 @@ def namespace(obj: Mapping[str, Any]) -> Readiness:
     if phase == "Terminating" or obj["metadata"].get("deletionTimestamp"):
         return failed("is being deleted (phase Terminating)")
     return READY if phase == "Active" else waiting(f"phase {phase or 'unknown'}")
-
-
-def persistent_volume_claim(obj: Mapping[str, Any]) -> Readiness:
-    """Phase Bound; Lost is final, its volume is gone."""
-    phase = status_of(obj).get("phase")
-    if phase == "Bound":
-        return READY
-    if phase == "Lost":
-        return failed(f"phase Lost: volume {spec_of(obj).get('volumeName') or '?'} is gone")
-    storage_class = spec_of(obj).get("storageClassName")
-    return waiting(f"phase {phase or 'Pending'}, storage class {storage_class or 'not set'}")
-
-
-def persistent_volume(obj: Mapping[str, Any]) -> Readiness:
-    """Phase Available or Bound; a Released one waits for an administrator, so it is as final as Failed."""
-    status = status_of(obj)
-    phase = status.get("phase")
-    if phase in ("Available", "Bound"):
-        return READY
-    if phase in ("Failed", "Released"):
-        told = why(status)
-        return failed(f"phase {phase}{': ' + told if told else ''}")
-    return waiting(f"phase {phase or 'unknown'}")
 
 
 def service(obj: Mapping[str, Any]) -> Readiness:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import kinds, pods
+from . import kinds, pods, volumes
 from .causes import explained, pods_of
 from .pods import pod_cause, pod_reason
 from .state import Predicate, Readiness, State, waiting
@@ -39,8 +39,11 @@ _PREDICATES: dict[tuple[str, str], Predicate] = {
     ("", "ReplicationController"): kinds.replica_set,
     ("batch", "Job"): kinds.job,
     ("", "Service"): kinds.service,
-    ("", "PersistentVolumeClaim"): kinds.persistent_volume_claim,
-    ("", "PersistentVolume"): kinds.persistent_volume,
+    ("", "PersistentVolumeClaim"): volumes.persistent_volume_claim,
+    ("", "PersistentVolume"): volumes.persistent_volume,
+    ("storage.k8s.io", "VolumeAttachment"): volumes.volume_attachment,
+    ("snapshot.storage.k8s.io", "VolumeSnapshot"): volumes.volume_snapshot,
+    ("snapshot.storage.k8s.io", "VolumeSnapshotContent"): volumes.volume_snapshot_content,
     ("", "Node"): kinds.node,
     ("policy", "PodDisruptionBudget"): kinds.pod_disruption_budget,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): kinds.custom_resource_definition,

@@ -78,6 +78,7 @@ def families_of(summary: Summary) -> Iterator[Family]:
         _client,
         _guard,
         _jobs_and_pods,
+        _volumes,
         _connectivity,
         _service_levels,
         _server,
@@ -205,6 +206,12 @@ def _jobs_and_pods(summary: Summary) -> Iterator[Family]:
         for stage, row in stages.items()
     ]
     yield _summary("pod_startup_seconds", "Pod start-up by stage.", startup, unit="s")
+
+
+def _volumes(summary: Summary) -> Iterator[Family]:
+    stages = (summary.get("volumes") or {}).get("stages") or {}
+    rows = [({"role": role, "stage": stage}, row) for role, found in stages.items() for stage, row in found.items()]
+    yield _summary("volume_seconds", "How long claims, their pods and snapshots took, by stage.", rows, unit="s")
 
 
 def _connectivity(summary: Summary) -> Iterator[Family]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..measure.validity import GOOD as TRUST_GOOD
 from ..measure.validity import NO_DATA, POOR
+from ..measure.volumes import OWN_TIMES
 from ..text import duration_text, text_of
 from .merge import DONE, done_of
 from .table import BAD, FAINT, GOOD, MESSAGE, PLAIN, WARN, Line, columns, heading, shortened, wrapped
@@ -162,6 +163,7 @@ def _evidence_facts(summary: Summary) -> list[Fact]:
     """(name, text, tone) of each line; a part that was not measured appears only in the line on trust."""
     return [
         *_startup_facts(summary["pods"]["startup"]),
+        *_volume_facts(summary.get("volumes")),
         *_service_facts(summary.get("connectivity")),
         *_server_facts(summary["api_server"]),
         *_level_facts(summary["slo"]),
@@ -186,6 +188,30 @@ def _startup_facts(startup: Mapping[str, Mapping[str, Any]]) -> list[Fact]:
         if row.get("count"):
             parts.append(f"{group} {row['count']:,}: p50 {_seconds(row['p50_s'])}, p99 {_seconds(row['p99_s'])}")
     return [("start-up", "; ".join(parts), PLAIN)] if parts else []
+
+
+def _volume_facts(volumes: Summary | None) -> list[Fact]:
+    """A line a role: how long its claims, pods and snapshots took."""
+    if not volumes:
+        return []
+    facts: list[Fact] = []
+    for role, stages in volumes["stages"].items():
+        parts = [
+            f"{stage} p50 {_short_seconds(row['p50_s'])}, p99 {_short_seconds(row['p99_s'])} ({row['count']:,})"
+            for stage, row in stages.items()
+            if row.get("count") and stage not in OWN_TIMES
+        ]
+        if parts:
+            facts.append(("" if facts else "volumes", f"{role}: {'; '.join(parts)}", PLAIN))
+    if volumes["unconsumed"]:
+        text = f"{volumes['unconsumed']:,} claims wait for a first consumer, and no pod of the run is one"
+        facts.append(("" if facts else "volumes", text, PLAIN))
+    return facts
+
+
+def _short_seconds(value: float | None) -> str:
+    """These are measured by this machine's clock, and a fast driver takes milliseconds."""
+    return "-" if value is None else duration_text(value) if value >= 1 else f"{value * 1000:,.0f} ms"
 
 
 def _service_facts(checks: Summary | None) -> list[Fact]:

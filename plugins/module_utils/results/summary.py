@@ -34,6 +34,7 @@ from .merge import (
 from .merge_connectivity import merged_connectivity
 from .merge_network import merged_network
 from .merge_observations import merged_api_server, merged_events, merged_nodes, merged_processes, merged_skew
+from .merge_volumes import merged_volumes
 from .verdict import RUNNING, stopped_by, verdict_of
 
 Summary = Mapping[str, Any]
@@ -117,6 +118,7 @@ def _figures(evidence: Evidence) -> dict[str, Any]:
         "statefulsets": merged_statefulsets(loads),
         "pods": merged_pods(loads),
         "connectivity": merged_connectivity(batches),
+        "volumes": merged_volumes(batches),
         "processes": merged_processes(observations),
         "api_server": merged_api_server(observations),
         "nodes": merged_nodes(observations),

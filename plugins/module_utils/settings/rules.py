@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from .. import syntax as names
@@ -234,6 +235,50 @@ def build_processes(settings: Settings) -> Iterator[str]:
         yield f"build_jobs_cpu_workers: {workers} is not allowed; at most build_jobs_processes - 2, {processes - 2}"
 
 
+def volumes(settings: Settings) -> Iterator[str]:
+    """Sizes of volumes are quantities, and what is made of a volume is there and fits."""
+    size, larger = (_size(settings, name) for name in ("volumes_size", "volumes_expand_to"))
+    for variable in ("volumes_size", "volumes_expand_to"):
+        value = settings.get(variable)
+        if value is not None and (value or variable == "volumes_size") and _size(settings, variable) is None:
+            yield f"{variable}: {shown(value)} is not allowed; {names.QUANTITY_RULE}, more than 0"
+    if size is not None and larger is not None and larger <= size:
+        yield (
+            f"volumes_expand_to: {settings['volumes_expand_to']} is not more than volumes_size, "
+            f"{settings['volumes_size']}; volumes only grow"
+        )
+    written = settings.get("volumes_write")
+    if size is not None and written is not None and written * 2**20 > size:
+        yield (
+            f"volumes_write: {written} MiB do not fit into volumes_size, {settings['volumes_size']}; "
+            f"at most {int(size // 2**20)}"
+        )
+    if settings.get("volumes_restores_per_volume") and settings.get("volumes_snapshots_per_volume") == 0:
+        yield (
+            f"volumes_restores_per_volume: {settings['volumes_restores_per_volume']} needs "
+            "volumes_snapshots_per_volume of 1 or more; they are made of snapshots"
+        )
+    pods, mode = settings.get("volumes_pods_per_volume"), settings.get("volumes_access_mode")
+    if pods is not None and pods > 1 and mode is not None and mode != "ReadWriteMany":
+        yield (
+            f"volumes_pods_per_volume: {pods} needs volumes_access_mode=ReadWriteMany; with {mode} a volume is for one "
+            "pod, or for pods of one node"
+        )
+    for variable in ("volumes_storage_class", "volumes_snapshot_class"):
+        value = settings.get(variable)
+        if value and not names.is_dns_subdomain(value):
+            yield (
+                f"{variable}: {shown(value)} is not the name of a class; lower-case letters, digits, '-' and '.', "
+                "first and last a letter or digit, at most 253 characters"
+            )
+
+
+def _size(settings: Settings, variable: str) -> Decimal | None:
+    """A size in bytes; None where it is not given or no size."""
+    found = names.quantity(settings.get(variable) or "")
+    return found if found is not None and found > 0 else None
+
+
 def burst(settings: Settings) -> Iterator[str]:
     """A burst needs a rate."""
     if settings.get("run_burst") and settings.get("run_qps") == 0:
@@ -267,6 +312,7 @@ RULES: tuple[Rule, ...] = (
     resources,
     active_jobs,
     build_processes,
+    volumes,
     burst,
     connectivity,
     gather,

@@ -27,6 +27,7 @@ from .roles import (
     run,
     statefulsets,
     storage,
+    volumes,
 )
 from .setting import Setting
 
@@ -39,6 +40,7 @@ ROLES = {
         namespaces,
         deployments,
         statefulsets,
+        volumes,
         connectivity,
         build_jobs,
         observe,

@@ -10,6 +10,7 @@ from typing import Any
 
 from .formats import count, counted, figure, seconds, stamps, things, words
 from .model import BAD, FAINT, GOOD, NO_DATA, PLAIN, WARN, Cell, Column, Section, Table, at, columns
+from .volume_tables import volume_stages
 
 #: The stages of a pod's start, in order.
 _STAGES = {
@@ -47,6 +48,8 @@ def pods_section(summary: Mapping[str, Any]) -> Section:
         tables.append(_all_namespaces(summary["namespaces"]))
     if any(at(summary, "statefulsets", key) is not None for key in ("pods_killed", "restarts", "oom_kills")):
         tables.append(_sets(summary))
+    if summary.get("volumes"):
+        tables.append(volume_stages(summary["volumes"]))
     if summary.get("connectivity"):
         tables.append(_services(summary["connectivity"]))
     return Section(id="pods", title="Pods and Jobs", tables=tables)

@@ -188,3 +188,32 @@ async def test_pods_of_other_controllers_make_no_set_ready():
     pod["metadata"]["ownerReferences"][0]["kind"] = "ReplicaSet"
     sets.pod_event(pod)
     assert states.unfinished() == 1
+
+
+@in_virtual_time
+async def test_a_patched_object_is_waited_for_again_by_who_patched_it():
+    states, calls = states_and_calls()
+    known = states.stored("Claim", KEY, "volumes")
+    states.set("Claim", KEY, known, State.READY, "")
+    calls.seen.clear()
+
+    states.patched("Claim", KEY, "growth", is_seen=False)
+    assert (states.unfinished("volumes"), states.unfinished("growth")) == (0, 1)
+    assert states.ready["Claim"] == 0
+    states.set("Claim", KEY, known, State.READY, "")
+    # Two operations: its creation and the patch.
+    assert (states.unfinished(), states.ready["Claim"]) == (0, 2)
+    assert ("role settled", "n-1", "growth") in calls.seen
+
+
+@in_virtual_time
+async def test_a_patch_whose_event_came_before_its_answer_is_not_waited_for_twice():
+    states, _calls = states_and_calls()
+    known = states.stored("Claim", KEY, "volumes")
+    states.set("Claim", KEY, known, State.READY, "")
+    states.patched("Claim", KEY, "growth", is_seen=True)
+    assert (states.unfinished(), states.ready["Claim"], known.role) == (0, 2, "growth")
+
+    states.set("Claim", KEY, known, State.WAITING, "has 1Gi of 2Gi")
+    states.patched("Claim", KEY, "more", is_seen=True)
+    assert (states.unfinished("growth"), states.unfinished("more")) == (0, 1)

@@ -367,6 +367,20 @@ def fitting(name: str, text: str, draw: random.Random) -> Any:
         return [{"name": word}] * draw.randrange(3)
     if name.endswith(("enabled", "open", "openshift")):
         return draw.random() < 0.5
-    if name.endswith(("replicas", "count", "size", "parallelism", "completions", "timeout", "seconds", "ttl", "limit")):
+    if name.endswith(
+        (
+            "replicas",
+            "count",
+            "size",
+            "parallelism",
+            "completions",
+            "timeout",
+            "seconds",
+            "ttl",
+            "limit",
+            "copies",
+            "per_volume",
+        )
+    ):
         return draw.randrange(1, 99)
     return word

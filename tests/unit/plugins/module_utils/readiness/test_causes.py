@@ -125,6 +125,33 @@ def test_a_claim_that_waits_for_its_first_consumer_says_so() -> None:
     )
 
 
+PENDING_CLAIM = {
+    "apiVersion": "v1",
+    "kind": "PersistentVolumeClaim",
+    "metadata": {"name": "c", "namespace": "a", "uid": "c1"},
+    "spec": {"storageClassName": "fast"},
+    "status": {"phase": "Pending"},
+}
+ASKED = an_event("c1", "ExternalProvisioning", "Waiting for a volume", kind="Normal", at="2026-01-01T00:00:09Z")
+WORKING = an_event("c1", "Provisioning", "External provisioner is provisioning", kind="Normal")
+REFUSED = an_event("c1", "ProvisioningFailed", 'storageclass "fast" not found', at="2026-01-01T00:00:01Z")
+
+
+@pytest.mark.parametrize(
+    ("events", "told"),
+    [
+        ([ASKED], "its provisioner has not answered, is it running? (ExternalProvisioning: Waiting for a volume)"),
+        ([ASKED, WORKING], "ExternalProvisioning: Waiting for a volume"),
+        ([ASKED, REFUSED], 'ProvisioningFailed: storageclass "fast" not found'),
+        ([], ""),
+    ],
+)
+def test_a_pending_claim_says_who_it_waits_for(events: list[dict[str, Any]], told: str) -> None:
+    assert cause_of(PENDING_CLAIM, events=events) == "; ".join(
+        filter(None, ["phase Pending, storage class fast", told])
+    )
+
+
 @pytest.mark.parametrize(
     ("expression", "selected"),
     [

@@ -567,7 +567,67 @@ BUDGETS = [
     budget("older spec", WAITING, "generation 0 of 1", observedGeneration=0, desiredHealthy=0),
 ]
 
-CASES = BUDGETS + DEPLOYMENTS + SETS + JOBS + PODS + OTHERS
+
+def sized(name: str, state: State, *causes: str, wanted: str = "2Gi", real: str = "1Gi", **status: Any) -> Case:
+    """A bound claim that asks for a size and has one."""
+    return Case(
+        name,
+        "PersistentVolumeClaim",
+        state,
+        causes,
+        {"resources": {"requests": {"storage": wanted}}},
+        {"phase": "Bound", "capacity": {"storage": real}, **status},
+    )
+
+
+def stored(name: str, kind: str, state: State, *causes: str, spec: Any = None, **status: Any) -> Case:
+    """A snapshot, its content or an attachment."""
+    version = "storage.k8s.io/v1" if kind == "VolumeAttachment" else "snapshot.storage.k8s.io/v1"
+    return Case(name, kind, state, causes, spec or {}, status or None, api_version=version)
+
+
+SNAPSHOT, CONTENT, ATTACHMENT = "VolumeSnapshot", "VolumeSnapshotContent", "VolumeAttachment"
+REFUSED = {"message": "rpc error: code = Unimplemented\n no snapshots"}
+GROWING = {"conditions": [cond("FileSystemResizePending")]}
+STORAGE = [
+    sized("as large as it asks for", READY, real="2Gi"),
+    sized("the driver rounded up", READY, wanted="1000M", real="1Gi"),
+    sized("to be expanded", WAITING, "has 1Gi of 2Gi; nobody has begun"),
+    sized("being expanded", WAITING, "its driver is expanding it", conditions=[cond("Resizing")]),
+    sized("waits for a pod to grow its file system", WAITING, "when a pod mounts it", **GROWING),
+    sized(
+        "expansion failed, tried again",
+        WAITING,
+        "ControllerResizeError: no space",
+        conditions=[cond("ControllerResizeError", message="no\n space")],
+    ),
+    sized(
+        "cannot be expanded",
+        FAILED,
+        "cannot expand it (ControllerResizeInfeasible)",
+        allocatedResourceStatuses={"storage": "ControllerResizeInfeasible"},
+    ),
+    stored("fresh", SNAPSHOT, WAITING, "no snapshot controller has looked at it"),
+    stored("no content yet", SNAPSHOT, WAITING, "has no content yet", readyToUse=False),
+    stored("cut", SNAPSHOT, WAITING, "snapcontent-1", boundVolumeSnapshotContentName="snapcontent-1"),
+    stored("ready", SNAPSHOT, READY, readyToUse=True),
+    stored("refused by the driver", SNAPSHOT, WAITING, "Unimplemented no snapshots", error=REFUSED),
+    stored("ready after an error", SNAPSHOT, READY, readyToUse=True, error=REFUSED),
+    stored("fresh", CONTENT, WAITING, "csi.example.com has not reported", spec={"driver": "csi.example.com"}),
+    stored("refused", CONTENT, WAITING, "Unimplemented", error=REFUSED),
+    stored("ready", CONTENT, READY, readyToUse=True),
+    stored(
+        "fresh",
+        ATTACHMENT,
+        WAITING,
+        "csi.x has not attached it to node n-1",
+        spec={"attacher": "csi.x", "nodeName": "n-1"},
+    ),
+    stored("attached", ATTACHMENT, READY, attached=True),
+    stored("refused", ATTACHMENT, WAITING, "not attached: an error without", attached=False, attachError={"time": "x"}),
+]
+
+CASES = BUDGETS + DEPLOYMENTS + SETS + JOBS + PODS + OTHERS + STORAGE
 
 
 def built(case: Case) -> dict[str, Any]:

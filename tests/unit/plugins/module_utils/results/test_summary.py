@@ -48,6 +48,7 @@ CONTRACT = [
         "statefulsets",
         "pods",
         "connectivity",
+        "volumes",
         "processes",
         "api_server",
         "nodes",
