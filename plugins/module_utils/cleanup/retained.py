@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from ..cluster.client import Cluster
 from ..cluster.decoding import decoder
@@ -93,9 +93,12 @@ async def retained_by(cluster: Cluster, found: Survey, resources: list[Resource]
     def is_theirs(reference: Reference) -> bool:
         return reference.get("namespace") in found.namespaces or reference.get("uid") in outside
 
-    def take(kind: str, reference_name: str, policy: str) -> Callable[[Mapping[str, Any]], None]:
+    def take(
+        kind: str, reference_name: Literal["claimRef", "volumeSnapshotRef"], policy: str
+    ) -> Callable[[Mapping[str, Any]], None]:
         def one(item: Mapping[str, Any]) -> None:
-            reference: Reference = item["spec"].get(reference_name) or {}
+            nowhere: Reference = {}
+            reference: Reference = item["spec"].get(reference_name) or nowhere
             is_own = item["metadata"]["uid"] in outside  # made by the run, and deleted with it
             if item["spec"].get(policy) == _RETAIN and is_theirs(reference) and not is_own:
                 of = f"{reference.get('namespace', '')}/{reference.get('name', '')}"

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from helpers import csi_sanity
 from helpers.claims import bound, claim, create, of_claim, of_snapshot, ready_snapshot, snapshot, wait_for
 from helpers.local_cluster import Driver, processes_of
 from helpers.waiting import until
@@ -180,6 +183,35 @@ def test_absent_leaves_nothing(storage: Driver) -> None:
     assert not processes_of(storage.data_dir)
     assert not storage.data_dir.exists()
     assert not TERMINATION_LOG.exists()
+
+
+#: The driver cannot know which nodes there are: it serves them all. The attacher names only those that have a CSINode.
+UNKNOWN_NODE = "should fail when the node does not exist"
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or os.geteuid() != 0, reason="mounting volumes needs Linux and root"
+)
+@pytest.mark.parametrize("medium", ["", "memory"])
+def test_the_driver_passes_the_checks_of_csi_sanity(driver: Driver, tmp_path: Path, medium: str) -> None:
+    """In mounts of its own, which are gone with the driver."""
+    program = driver.ok(state="built", storage=True)["binaries"]["csi-hostpath"]["path"]
+    endpoint = tmp_path / "csi.sock"
+    parameters = tmp_path / "parameters.yml"
+    parameters.write_text(yaml.safe_dump({"medium": medium}))
+    command = ["unshare", "--mount", program, f"-endpoint={endpoint}", f"-folder={tmp_path / 'data'}", "-node-id=node"]
+    with (tmp_path / "log").open("w") as log, subprocess.Popen(command, stderr=log) as process:
+        try:
+            until(endpoint.exists)
+            done = csi_sanity.check(endpoint, tmp_path, parameters=parameters, skipped=UNKNOWN_NODE)
+        finally:
+            process.terminate()
+    assert done.returncode == 0, done.stdout
+    ran = re.search(r"Ran (\d+) of", done.stdout)
+    assert ran, done.stdout
+    # The others are of what no driver has to have, and this one does not say that it has.
+    assert int(ran.group(1)) > 60
+    assert [path for path in (tmp_path / "data").rglob("*") if path.is_file()] == []
 
 
 def test_definitions_are_those_of_the_pinned_module() -> None:
