@@ -372,7 +372,6 @@ class SnapshotSource(Struct, gc=False, rename="camel"):
     """Of a VolumeSnapshot."""
 
     persistent_volume_claim_name: str = ""
-    volume_snapshot_content_name: str = ""
 
 
 class SnapshotSpec(Struct, gc=False, rename="camel"):
