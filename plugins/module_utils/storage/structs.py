@@ -498,7 +498,7 @@ class NodeStatus(TypedDict, total=False):
 
 
 class NodeObject(TypedDict, total=False):
-    """A node, for capacity.supply.is_simulated."""
+    """A node, for readiness.nodes.is_simulated."""
 
     metadata: NodeMetadata
     status: NodeStatus
