@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -52,13 +53,16 @@ def _incomplete(document: Document) -> str:
 
 
 def incomplete_parts(document: Document) -> dict[str, str]:
-    """The cause of each part that was not read to its end, the storage box among them."""
+    """The parts that were not read to their ends, by name, with the cause; those with the same one in one row."""
     causes = {name: part["cause"] for name, part in document["parts"].items() if not part["complete"]}
     box = document["box"]
     # The box has a part of its own where the scan has read it.
     if box and not box["complete"] and box["cause"] not in causes.values():
         causes["box"] = box["cause"]
-    return {plain(name): plain(cause or "no cause is known") for name, cause in causes.items()}
+    names: dict[str, list[str]] = {}
+    for name, cause in causes.items():
+        names.setdefault(plain(cause or "no cause is known"), []).append(plain(name))
+    return {", ".join(those): cause for cause, those in names.items()}
 
 
 def _over(document: Document) -> str:
@@ -83,6 +87,16 @@ def _over(document: Document) -> str:
 def is_full(row: Document) -> bool:
     """Whether a row of usage is at or above a threshold."""
     return row["level"] != "ok" and row["used_percent"] is not None
+
+
+def unmeasured(document: Document) -> str:
+    """Why most of the claims have no figure; "" where all have one, or none was asked for."""
+    causes: Counter[str] = Counter()
+    for row in document["usage"]:
+        if row["used_bytes"] is None and row["cause"]:
+            # Each of many nodes has a sentence of its own, which is the same but for its name.
+            causes[row["cause"].removeprefix(f"node {row['node']}: ")] += 1
+    return plain(causes.most_common(1)[0][0]) if causes else ""
 
 
 def pools_of(document: Document) -> list[Document]:

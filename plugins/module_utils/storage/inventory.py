@@ -15,7 +15,7 @@ from functools import lru_cache
 from math import ceil
 from typing import Any
 
-from ..capacity.supply import is_simulated
+from ..readiness.nodes import is_simulated
 from ..syntax import quantity
 from . import structs
 from .document import Part

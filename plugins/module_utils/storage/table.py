@@ -29,6 +29,7 @@ from .answer import (
     pools_of,
     problems_of,
     things,
+    unmeasured,
 )
 
 #: Rows of each kind that a screen shows; the files have all.
@@ -85,7 +86,8 @@ def _used(document: Document) -> list[Line]:
     summary = document["summary"]
     known = len({(row["namespace"], row["name"]) for row in document["usage"] if row["used_bytes"] is not None})
     if summary["used_bytes"] is None:
-        text = f"no data; {text_of(summary['capacity_bytes'], 'bytes')} are claimed"
+        why = unmeasured(document)
+        text = f"no data{f' ({why})' if why else ''}; {text_of(summary['capacity_bytes'], 'bytes')} are claimed"
     else:
         used, capacity = (text_of(summary[name], "bytes") for name in ("used_bytes", "capacity_bytes"))
         text = f"{used}, by the {things(known, 'claim')} that are measured; {capacity} are claimed"

@@ -29,10 +29,13 @@ class Bar:
     tone: str
 
 
-def render_storage(document: Document, *, problems: Mapping[str, str], incomplete: Mapping[str, str]) -> str:
+def render_storage(
+    document: Document, *, problems: Mapping[str, str], incomplete: Mapping[str, str], unmeasured: str
+) -> str:
     """The whole page, from the document of storage.json. Nothing in it can become markup or script.
 
-    `problems` has a line on what is wrong, by its name; `incomplete` the cause of each part that was not read whole.
+    `problems` has a line on what is wrong, by its name; `incomplete` the cause of each part that was not read whole;
+    `unmeasured` says why most of the claims without a figure have none.
     """
     worst = _worst(document)
     context = {
@@ -46,6 +49,7 @@ def render_storage(document: Document, *, problems: Mapping[str, str], incomplet
         "notes": list(document["warnings"]),
         "figures": _figures(document),
         "full": _full(document),
+        "unmeasured": unmeasured,
         "ticks": _ticks(document),
         "pools": _pools(document),
         "sections": sections_of(document),
@@ -133,11 +137,11 @@ def _figures(document: Document) -> list[Figure]:
         Figure(
             name="Used",
             value=size(summary["used_bytes"]),
-            detail=f"by {things(len(measured), 'claim')} that are measured",
+            detail=f"by {things(len(measured), 'claim')} that are measured" if measured else "",
             tone=FAINT if summary["used_bytes"] is None else PLAIN,
         ),
         Figure(name="Claims", value=count(summary["claims"]), detail=size(summary["capacity_bytes"])),
-        Figure(name="Volumes", value=count(summary["volumes"]), detail=f"{count(summary['attachments'])} attachments"),
+        Figure(name="Volumes", value=count(summary["volumes"]), detail=things(summary["attachments"], "attachment")),
         Figure(name="Snapshots", value=count(summary["snapshots"]), detail=things(summary["contents"], "content")),
         _parts(document),
     ]

@@ -112,7 +112,8 @@ def _claim(row: Document) -> list[Cell]:
         figure(row["used_bytes"], size),
         figure(row["available_bytes"], size),
         figure(row["capacity_bytes"], size),
-        Cell(text=row["level"], tone=LEVELS[row["level"]]),
+        # Of what is not known, the document says ok.
+        Cell(text="" if row["used_percent"] is None else row["level"], tone=LEVELS[row["level"]]),
         Cell(text=row["storage_class"] or ""),
         Cell(text=row["cause"] or ""),
         Cell(text=row["source"]),

@@ -42,6 +42,23 @@ def test_box_that_was_not_read_is_told_once() -> None:
     assert answer.incomplete_parts(with_part) == {"backend": "login refused: EXPIRED"}
 
 
+def test_parts_with_the_same_cause_are_told_once() -> None:
+    missing = "the cluster does not serve snapshot.storage.k8s.io/v1"
+    parts = {name: example.part(0, cause=missing) for name in ("snapshots", "contents")}
+    document = example.document(parts={**parts, "pods": example.part(0, cause="403")})
+    assert answer.incomplete_parts(document) == {"snapshots, contents": missing, "pods": "403"}
+
+
+def test_why_most_claims_have_no_figure() -> None:
+    assert answer.unmeasured(example.tidy()) == ""
+    silent = [
+        example.usage(f"c-{node}", percent=None, node=f"n{node}", cause=f"node n{node}: no answer within 5 s")
+        for node in range(3)
+    ]
+    waiting = [example.usage(f"w-{index}", percent=None, cause="not mounted") for index in range(2)]
+    assert answer.unmeasured(example.document(usages=[*waiting, *silent])) == "no answer within 5 s"
+
+
 def test_states_without_a_finding_are_those_of_the_rules() -> None:
     assert set(answer.QUIET) == {rules.IN_USE, rules.REFERENCED, rules.OWNED, rules.READY, rules.YOUNG}
 

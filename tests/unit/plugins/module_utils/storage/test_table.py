@@ -23,6 +23,13 @@ def test_tidy_cluster_has_three_lines() -> None:
     assert lines[1].tone == GOOD
 
 
+def test_nothing_measured_is_told_with_the_cause() -> None:
+    document = example.document(usages=[example.usage(percent=None)])
+    assert "  used       no data (no pod has it mounted); 10 GiB are claimed" in [
+        line.text for line in storage_lines(document)
+    ]
+
+
 def test_problems_come_first() -> None:
     lines = storage_lines(example.busy())
     texts = [line.text for line in lines]
