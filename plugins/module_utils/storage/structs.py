@@ -372,7 +372,6 @@ class SnapshotSource(Struct, gc=False, rename="camel"):
     """Of a VolumeSnapshot."""
 
     persistent_volume_claim_name: str = ""
-    volume_snapshot_content_name: str = ""
 
 
 class SnapshotSpec(Struct, gc=False, rename="camel"):
@@ -499,7 +498,7 @@ class NodeStatus(TypedDict, total=False):
 
 
 class NodeObject(TypedDict, total=False):
-    """A node, for capacity.supply.is_simulated."""
+    """A node, for readiness.nodes.is_simulated."""
 
     metadata: NodeMetadata
     status: NodeStatus
