@@ -254,6 +254,7 @@ class Reader:
             async for items in self._pages(listed, part, namespace):
                 part.objects += len(items)
                 listed.take(self.inventory, items)
+                del items  # not while the next page is waited for
 
     async def _by_name(self, listed: Listed, part: Part, keys: Collection[str]) -> None:
         """The objects of these keys, each as a list of one, for which the right to list suffices."""
@@ -296,14 +297,16 @@ class Reader:
                 query = {"limit": str(size)}
                 continue
             self._began[listed.name].set()
-            yield page.items or []
             token = page.metadata.next_page
+            items = page.items or []
+            del page
+            yield items
+            del items
             if not token:
                 return
             if token == query.get("continue") or part.objects > _MAX_OBJECTS:
                 raise PermanentError(f"the list does not end after {part.objects:,} objects")
             query["continue"] = token
-            del page  # not while the next one is waited for
 
     def _forget(self, listed: Listed, namespace: str) -> None:
         """What was taken of a list is taken again. Who uses a claim may only be too much, and so makes no orphan."""
@@ -329,19 +332,19 @@ def _page_decoder(listed: Listed) -> Callable[[bytes], Any]:
     return decoded
 
 
-async def bounded(cluster: Cluster, pieces: AsyncIterator[bytes]) -> bytes:
+async def bounded(cluster: Cluster, pieces: AsyncIterator[bytes]) -> bytes | bytearray:
     """The body, up to a bound. Where it comes slowly, further answers are asked for in compressed form."""
-    found: list[bytes] = []
-    size, began = 0, 0.0
+    # Grown in place: pieces that are joined in the end would take twice the memory.
+    found, began = bytearray(), 0.0
     async for piece in pieces:
         began = began or time.monotonic()
-        size += len(piece)
-        if size > _MAX_PAGE_BYTES:
+        found += piece
+        if len(found) > _MAX_PAGE_BYTES:
             raise TooLong(f"an answer is longer than {_MAX_PAGE_BYTES // 2**20} MiB")
-        found.append(piece)
+    size = len(found)
     if size > _TELLING_BYTES and size < _SLOW_BYTES_PER_SECOND * (time.monotonic() - began):
         compressed(cluster)
-    return b"".join(found)
+    return found
 
 
 def uncompressed(cluster: Cluster) -> None:
