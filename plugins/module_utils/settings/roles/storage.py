@@ -11,7 +11,7 @@ from ..setting import Entry, Range, Role, Setting
 
 #: Scanning a cluster is no part of a run.
 _setting = partial(Setting, of_run=False)
-PARTS = ("claims", "volumes", "snapshots", "attachments", "usage")
+PARTS = ("claims", "volumes", "snapshots", "attachments", "usage", "backend")
 FORMATS = ("json", "csv", "yaml", "metrics", "html")
 
 _WHAT = (
@@ -77,8 +77,9 @@ _WHAT = (
         {},
         meaning=(
             "From where on something is worth a warning; only those that differ from the defaults: C(volume_warning) "
-            "and C(volume_critical) in percent used (85 and 95), C(snapshot_age_days) (30) and "
-            "C(snapshots_per_volume) (50)."
+            "and C(volume_critical) in percent used (85 and 95), C(snapshot_age_days) (30), C(snapshots_per_volume) "
+            "(50), and of the pools of a TrueNAS C(pool_warning) and C(pool_critical) in percent used (80 and 90) and "
+            "C(overcommit) as a multiple of what the pool holds (2)."
         ),
     ),
     _setting(
