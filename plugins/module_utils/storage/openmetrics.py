@@ -25,10 +25,11 @@ _READY = {"old": 1, "source_gone": 1, "error": 0, "not_ready": 0, "orphan": 0}
 
 def storage_metrics(document: Document, *, per_object: bool = False) -> str:
     """The whole file; what is not known has no sample. `per_object`: with samples of each claim and snapshot."""
-    return families_text(_families(document, per_object=per_object), {})
+    return families_text(storage_families(document, per_object=per_object), {})
 
 
-def _families(document: Document, *, per_object: bool) -> Iterator[Family]:
+def storage_families(document: Document, *, per_object: bool) -> Iterator[Family]:
+    """The metrics of a scan's document; those without a figure have no sample."""
     yield from _scan(document)
     yield from _objects(document)
     yield from _sizes(document)

@@ -10,7 +10,7 @@ verdict unknown, and an object whose age cannot be told is never old enough.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -60,12 +60,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The state of one object, why, and what speaks for it. `since`: from when its age counts, as the API writes it."""
+    """The state of one object, why, and what speaks for it. `since`: from when its age counts, as the API writes it.
+
+    `changes_in`: seconds after which it is another one though nothing has happened; None if it stays.
+    """
 
     state: str
     reason: str = ""
     evidence: tuple[str, ...] = ()
     since: str | None = None
+    changes_in: float | None = None
 
 
 @dataclass
@@ -88,13 +92,26 @@ def seconds_of(text: str | None) -> float | None:
 
 
 class Rules:
-    """The table, for one inventory."""
+    """The table, for one inventory.
 
-    def __init__(self, inventory: Inventory, limits: Limits) -> None:
+    `claim_uids` and `snapshot_uids`: those of the inventory, where somebody keeps them up to date.
+    """
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        limits: Limits,
+        *,
+        claim_uids: Container[str] | None = None,
+        snapshot_uids: Container[str] | None = None,
+    ) -> None:
         self._all = inventory
         self._limits = limits
-        self._claim_uids = {claim.uid for claim in inventory.claims.values()}
-        self._snapshot_uids = {snapshot.uid for snapshot in inventory.snapshots.values()}
+        if claim_uids is None:
+            claim_uids = {claim.uid for claim in inventory.claims.values()}
+        if snapshot_uids is None:
+            snapshot_uids = {snapshot.uid for snapshot in inventory.snapshots.values()}
+        self._claim_uids, self._snapshot_uids = claim_uids, snapshot_uids
 
     # -- claims ------------------------------------------------------------------------------------------------------
 
@@ -230,9 +247,10 @@ class Rules:
         if age is not None and age >= self._limits.snapshot_age_seconds:
             limit = duration_text(self._limits.snapshot_age_seconds)
             return Verdict("old", "snapshot_age", (f"older than {limit}", *evidence), snapshot.taken)
+        left = None if age is None else self._limits.snapshot_age_seconds - age
         if gone:
-            return Verdict("source_gone", "backup", evidence)
-        return Verdict(READY)
+            return Verdict("source_gone", "backup", evidence, changes_in=left)
+        return Verdict(READY, changes_in=left)
 
     def content(self, content: Content) -> Verdict:
         """The state of a VolumeSnapshotContent."""
@@ -292,7 +310,7 @@ class Rules:
         if age is None:
             return Verdict(UNKNOWN, "no_age", ("its age cannot be told", *evidence), since)
         if age < self._limits.min_age_seconds:
-            return Verdict(YOUNG, reason, tuple(evidence), since)
+            return Verdict(YOUNG, reason, tuple(evidence), since, self._limits.min_age_seconds - age)
         missing = self._all.incomplete(*needs)
         if missing:
             return Verdict(UNKNOWN, "not_read", tuple(missing), since)

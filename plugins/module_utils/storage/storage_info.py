@@ -37,7 +37,7 @@ from .usage import Levels, usage_of
 
 #: Seconds for which one page is retried, and requests at once.
 _PAGE_SECONDS, _AT_ONCE = 30.0, 32
-_OF_PART = {CLAIMS: (CLAIM,), VOLUMES: (VOLUME,), SNAPSHOTS: (SNAPSHOT, CONTENT)}
+KINDS_OF_PART = {CLAIMS: (CLAIM,), VOLUMES: (VOLUME,), SNAPSHOTS: (SNAPSHOT, CONTENT)}
 
 
 def run_module(params: Mapping[str, Any], *, check_mode: bool = False) -> dict[str, Any]:
@@ -76,7 +76,7 @@ async def scan(cluster: Cluster, options: Options) -> Report:
 async def _scan(cluster: Cluster, options: Options, backend: Backend | None) -> Report:
     report, began = Report(started=now_rfc3339(), options=options.told()), time.monotonic()
     report.version = str((await cluster.version()).get("gitVersion", ""))[:100] or None
-    groups, now = await _groups_and_time(cluster)
+    groups, now = await groups_and_time(cluster)
     inventory = Inventory(keeps_handles=backend is not None)
     wanted = Wanted(lists=lists_of(options), namespaces=options.namespaces, groups=groups)
     if backend is not None:
@@ -89,7 +89,7 @@ async def _scan(cluster: Cluster, options: Options, backend: Backend | None) -> 
     selection = Selection(options, inventory, keys)
     limits = Limits(now=now, min_age_seconds=options.min_age_seconds, snapshot_age_seconds=options.snapshot_age_seconds)
     rules = Rules(inventory, limits)
-    kinds = [kind for part in (CLAIMS, VOLUMES, SNAPSHOTS) if part in options.parts for kind in _OF_PART[part]]
+    kinds = [kind for part in (CLAIMS, VOLUMES, SNAPSHOTS) if part in options.parts for kind in KINDS_OF_PART[part]]
     judged = judge(rules, {kind: selection.records(kind) for kind in kinds})
     if options.confirm:
         await look_again(cluster, inventory, judged, limits, groups=groups, namespaces=options.namespaces)
@@ -108,12 +108,12 @@ async def _scan(cluster: Cluster, options: Options, backend: Backend | None) -> 
     if backend is not None and compared is not None:
         inventory.parts |= backend.parts()
         report.usage += _usage_of_box(options, inventory, selection, compared, backend.read_at)
-    _conclude(report, judged, inventory, selection)
+    conclude(report, judged, inventory, selection)
     report.finished, report.seconds = now_rfc3339(), time.monotonic() - began
     return report
 
 
-async def _groups_and_time(cluster: Cluster) -> tuple[Collection[str] | None, float]:
+async def groups_and_time(cluster: Cluster) -> tuple[Collection[str] | None, float]:
     """The API groups that are served, None if that may not be asked; and the server's clock, by which ages count."""
     try:
         reply = await cluster.request("GET", "/apis", decode=document_of)
@@ -153,7 +153,8 @@ def _levels(options: Options) -> Levels:
     return Levels(warning=options.thresholds["volume_warning"], critical=options.thresholds["volume_critical"])
 
 
-def _conclude(report: Report, judged: Judged, inventory: Inventory, selection: Selection) -> None:
+def conclude(report: Report, judged: Judged, inventory: Inventory, selection: Selection) -> None:
+    """Put into the report what was judged, with sums and counts."""
     claims = selection.records(CLAIM)
     report.parts = inventory.parts
     report.findings = judged.findings

@@ -61,9 +61,10 @@ class Key(Struct, gc=False):
 
 
 class PageMetadata(Struct, gc=False):
-    """Of a page: the token of the next one."""
+    """Of a page: the token of the next one, and the version after which a watch begins."""
 
     next_page: str = field(default="", name="continue")
+    version: str = field(default="", name="resourceVersion")
 
 
 class Amount(Struct, gc=False):
