@@ -52,6 +52,13 @@ def witness(storage: Driver, own_kubectl: Kubectl) -> Kubectl:
     return own_kubectl
 
 
+@pytest.fixture(scope="module")
+def hostpath(driver: Driver) -> str:
+    """The driver's program."""
+    path: str = driver.ok(state="built", storage=True)["binaries"]["csi-hostpath"]["path"]
+    return path
+
+
 @pytest.fixture
 def volumes(storage: Driver) -> Path:
     """The folder of the volumes' folders."""
@@ -173,7 +180,9 @@ def test_only_what_is_left_of_the_run_itself_is_named(storage: Driver, witness: 
     kubeconfig = storage.data_dir / "kubeconfig"
     named = []
     for _time in range(2):
-        done = run_volumes(kubeconfig, "again", volumes_per_namespace=1, volumes_storage_class="kept")
+        done = run_volumes(
+            kubeconfig, "again", volumes_per_namespace=1, volumes_pods_per_volume=0, volumes_storage_class="kept"
+        )
         assert not done["failed"], done["msg"]
         named.append([row["name"] for row in clean_up(kubeconfig, "again")["retained"]])
     left = {
@@ -273,13 +282,12 @@ UNKNOWN_NODE = "should fail when the node does not exist"
     not sys.platform.startswith("linux") or os.geteuid() != 0, reason="mounting volumes needs Linux and root"
 )
 @pytest.mark.parametrize("medium", ["", "memory"])
-def test_the_driver_passes_the_checks_of_csi_sanity(driver: Driver, tmp_path: Path, medium: str) -> None:
+def test_the_driver_passes_the_checks_of_csi_sanity(hostpath: str, tmp_path: Path, medium: str) -> None:
     """In mounts of its own, which are gone with the driver."""
-    program = driver.ok(state="built", storage=True)["binaries"]["csi-hostpath"]["path"]
     endpoint = tmp_path / "csi.sock"
     parameters = tmp_path / "parameters.yml"
     parameters.write_text(yaml.safe_dump({"medium": medium}))
-    command = ["unshare", "--mount", program, f"-endpoint={endpoint}", f"-folder={tmp_path / 'data'}", "-node-id=node"]
+    command = ["unshare", "--mount", hostpath, f"-endpoint={endpoint}", f"-folder={tmp_path / 'data'}", "-node-id=node"]
     with (tmp_path / "log").open("w") as log, subprocess.Popen(command, stderr=log) as process:
         try:
             until(endpoint.exists)
