@@ -1,4 +1,4 @@
-"""The CustomResourceDefinitions of external-snapshotter on a test's cluster."""
+"""The kinds of external-snapshotter on a cluster that may have them or not."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ CRDS = sorted((CHECKOUT / "roles" / "local_cluster" / "files" / "crds").glob("*.
 
 
 @contextmanager
-def snapshot_kinds(kubectl: Any) -> Iterator[None]:
-    """The kinds are there while the block runs; those that were there before stay."""
+def installed(kubectl: Any) -> Iterator[None]:
+    """Install those that are missing, and remove them afterwards."""
     there = {item["metadata"]["name"] for item in kubectl("get", "customresourcedefinitions")["items"]}
     names = [json.loads(file.read_text())["metadata"]["name"] for file in CRDS]
     missing = [file for file, name in zip(CRDS, names, strict=True) if name not in there]
-    for file in missing:
-        kubectl("create", "-f", str(file))
     try:
+        for file in missing:
+            kubectl("create", "-f", str(file))
         for name in names:
             kubectl("wait", "--for=condition=Established", f"customresourcedefinition/{name}", "--timeout=30s")
         yield
     finally:
         for file in missing:
-            kubectl("delete", "-f", str(file))
+            kubectl("delete", "--ignore-not-found", "-f", str(file))

@@ -14,7 +14,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.storage import sto
 from ansible_collections.kubestress.core.plugins.module_utils.storage.options import Options
 from helpers import fake_kubelets
 from helpers.one_task import returned
-from helpers.snapshot_kinds import snapshot_kinds as kinds_of_snapshots
+from helpers.snapshot_kinds import installed
 from helpers.waiting import until
 
 Ask = Callable[..., tuple[int, dict[str, Any]]]
@@ -148,7 +148,7 @@ def place(kubectl: Any) -> Iterator[Place]:
 @pytest.fixture
 def snapshot_kinds(kubectl: Any) -> Iterator[None]:
     """The kinds of external-snapshotter, for one test."""
-    with kinds_of_snapshots(kubectl):
+    with installed(kubectl):
         yield
 
 

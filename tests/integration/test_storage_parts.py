@@ -16,7 +16,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.storage.options im
 from ansible_collections.kubestress.core.plugins.module_utils.storage.reading import LISTS
 from ansible_collections.kubestress.core.plugins.module_utils.storage.storage_info import scan_cluster
 from helpers import fake_kubelets
-from helpers.snapshot_kinds import snapshot_kinds
+from helpers.snapshot_kinds import installed
 from helpers.waiting import until
 
 PLAYBOOK = "kubestress.core.storage"
@@ -297,7 +297,7 @@ def test_the_play_succeeds_unless_it_is_to_be_strict(
 def snapshots(world: World, kubelet_node: dict[str, str]) -> Iterator[World]:
     """Yield the same with a pod on a node that answers, and with snapshots and contents, whole and left over."""
     ns = world.name
-    with snapshot_kinds(world.kubectl):
+    with installed(world.kubectl):
         _pod_made, whole, _without = world.make(
             _pod(ns, "runs", "used", kubelet_node["counting"]), _snapshot(ns, "whole"), _snapshot(ns, "without")
         )

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..results.table import brief
 from ..text import text_of
+from .document import FORBIDDEN
 
 Document = Mapping[str, Any]
 
@@ -53,16 +54,31 @@ def _incomplete(document: Document) -> str:
 
 
 def incomplete_parts(document: Document) -> dict[str, str]:
-    """The parts that were not read to their ends, by name, with the cause; those with the same one in one row."""
+    """The parts that were not read to their ends, by name, with the cause; those with the same one in one row.
+
+    So are all that the account may not list, with the API server's words on the first.
+    """
     causes = {name: part["cause"] for name, part in document["parts"].items() if not part["complete"]}
     box = document["box"]
     # The box has a part of its own where the scan has read it.
     if box and not box["complete"] and box["cause"] not in causes.values():
         causes["box"] = box["cause"]
-    names: dict[str, list[str]] = {}
+    rows: dict[str, list[tuple[str, str]]] = {}
     for name, cause in causes.items():
-        names.setdefault(plain(cause or "no cause is known"), []).append(plain(name))
-    return {", ".join(those): cause for cause, those in names.items()}
+        told = plain(cause or "no cause is known")
+        key = FORBIDDEN if told.startswith(FORBIDDEN) else told
+        rows.setdefault(key, []).append((plain(name), told))
+    return {
+        ", ".join(name for name, _told in row): _cause_of_all([told for _name, told in row]) for row in rows.values()
+    }
+
+
+def _cause_of_all(causes: Sequence[str]) -> str:
+    first, *others = causes
+    if not others or others[0] == first:
+        return first
+    what, _colon, words = first.removeprefix(FORBIDDEN).strip().partition(": ")
+    return f"{FORBIDDEN} these; of {what}: {words}" if words else f"{FORBIDDEN} these"
 
 
 def _over(document: Document) -> str:
@@ -82,6 +98,14 @@ def _over(document: Document) -> str:
     counts = [f"{number:,} over a threshold"] if number else []
     counts += [f"{things(len(pools), 'pool')} in trouble"] if pools else []
     return " and ".join(counts) + (f" ({', '.join(named)})" if named else "")
+
+
+def count_of(document: Document, noun: str) -> str:
+    """How many "claim"s, "volume"s or "snapshot"s there are, as far as they were read."""
+    number, part = document["summary"][f"{noun}s"], document["parts"].get(f"{noun}s")
+    if part is None or part["complete"]:
+        return things(number, noun)
+    return f"at least {things(number, noun)}" if number else f"{noun}s not known"
 
 
 def is_full(row: Document) -> bool:

@@ -18,6 +18,8 @@ from .findings import ORPHAN, Finding, most_important_first
 
 SCHEMA = 1
 OK, WARNING, CRITICAL = "ok", "warning", "critical"
+#: How the cause of a list begins that the account may not read.
+FORBIDDEN = "the user may not list"
 
 
 @dataclass(slots=True)

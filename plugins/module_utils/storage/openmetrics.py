@@ -15,7 +15,7 @@ from typing import Any
 
 from ..results.openmetrics import MAX_ROWS, Family, Sample, families_text
 from ..results.times import epoch_seconds
-from .answer import Document, orphans_of, pools_of
+from .answer import Document, orphans_of, plain, pools_of
 
 _PREFIX = "kubestress_storage_"
 _LEVELS = ("warning", "critical")
@@ -44,7 +44,9 @@ def _gauge(name: str, text: str, samples: Iterable[Sample]) -> Family:
     once: dict[tuple[tuple[str, str], ...], Sample] = {}
     for sample in samples:
         if sample.value is not None:
-            once.setdefault(tuple((key, str(value)) for key, value in sample.labels.items()), sample)
+            # The format allows control characters; whoever reads the file as text takes some for ends of lines.
+            labels = {key: plain(str(value)) for key, value in sample.labels.items()}
+            once.setdefault(tuple(labels.items()), Sample(labels, sample.value))
     return Family(_PREFIX + name, text, list(once.values()))
 
 

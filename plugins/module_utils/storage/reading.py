@@ -24,7 +24,7 @@ from ..cluster.proof import Unproven
 from ..cluster.watch import PAGE_SIZE
 from ..syntax import is_dns_label, is_dns_subdomain
 from . import structs
-from .document import Part
+from .document import FORBIDDEN, Part
 from .inventory import MAKERS, OPTIONAL_MAKERS, Inventory, short
 
 #: Namespaces that are listed one by one at most; of more, the whole cluster is.
@@ -365,7 +365,7 @@ def compressed(cluster: Cluster) -> None:
 def cause_of(listed: Listed, error: ClusterError) -> str:
     """Why a list is not complete, in one line."""
     if isinstance(error, Forbidden):
-        return f"the user may not list {listed.plural}: {short(str(error))}"
+        return f"{FORBIDDEN} {listed.plural}: {short(str(error))}"
     if isinstance(error, NotFound):
         return f"the cluster does not serve {listed.api_version}; are CustomResourceDefinitions missing?"
     return f"{listed.plural} cannot be read to the end: {short(str(error))}"

@@ -19,6 +19,7 @@ from .answer import (
     Document,
     age_text,
     claim_name,
+    count_of,
     counted,
     in_trouble,
     incomplete_parts,
@@ -46,8 +47,7 @@ _CONFIRMED = {True: "yes", False: "no", None: "-"}
 
 def storage_lines(document: Document, *, files: Mapping[str, str] | None = None) -> list[Line]:
     """The whole table. `files` are the paths that were written, by what they are."""
-    summary = document["summary"]
-    counts = [things(summary[name], name[:-1]) for name in ("claims", "volumes", "snapshots")]
+    counts = [count_of(document, noun) for noun in ("claim", "volume", "snapshot")]
     lines = [heading(f"storage: {', '.join(counts)}")]
     problems = problems_of(document)
     told = [text for name, text in problems.items() if name != INCOMPLETE]
@@ -87,7 +87,9 @@ def _used(document: Document) -> list[Line]:
     known = len({(row["namespace"], row["name"]) for row in document["usage"] if row["used_bytes"] is not None})
     if summary["used_bytes"] is None:
         why = unmeasured(document)
-        text = f"no data{f' ({why})' if why else ''}; {text_of(summary['capacity_bytes'], 'bytes')} are claimed"
+        text = f"no data ({why})" if why else "no data"
+        if summary["claims"]:
+            text += f"; {text_of(summary['capacity_bytes'], 'bytes')} are claimed"
     else:
         used, capacity = (text_of(summary[name], "bytes") for name in ("used_bytes", "capacity_bytes"))
         text = f"{used}, by the {things(known, 'claim')} that are measured; {capacity} are claimed"

@@ -140,14 +140,25 @@ def _figures(document: Document) -> list[Figure]:
             detail=f"by {things(len(measured), 'claim')} that are measured" if measured else "",
             tone=FAINT if summary["used_bytes"] is None else PLAIN,
         ),
-        Figure(name="Claims", value=count(summary["claims"]), detail=size(summary["capacity_bytes"])),
-        Figure(name="Volumes", value=count(summary["volumes"]), detail=things(summary["attachments"], "attachment")),
-        Figure(name="Snapshots", value=count(summary["snapshots"]), detail=things(summary["contents"], "content")),
+        _amount(document, "claims", size(summary["capacity_bytes"])),
+        _amount(document, "volumes", things(summary["attachments"], "attachment")),
+        _amount(document, "snapshots", things(summary["contents"], "content")),
         _parts(document),
     ]
     if document["box"]:
         figures.append(_box(document["box"]))
     return figures
+
+
+def _amount(document: Document, name: str, detail: str) -> Figure:
+    """How many there are; of what was not read whole, at least so many, or nobody knows."""
+    found, part = document["summary"][name], document["parts"].get(name)
+    title = name.capitalize()
+    if part is None or part["complete"]:
+        return Figure(name=title, value=count(found), detail=detail)
+    if found:
+        return Figure(name=title, value=f"{count(found)} or more", detail="not all was read", tone=WARN)
+    return Figure(name=title, value=NO_DATA, detail="could not be read", tone=FAINT)
 
 
 def _over(document: Document, critical: int) -> str:

@@ -49,6 +49,23 @@ def test_parts_with_the_same_cause_are_told_once() -> None:
     assert answer.incomplete_parts(document) == {"snapshots, contents": missing, "pods": "403"}
 
 
+def test_all_that_may_not_be_listed_is_one_row() -> None:
+    parts = {
+        name: example.part(0, cause=f"the user may not list {name}: {name} is forbidden: User jane cannot list {name}")
+        for name in ("claims", "volumes", "pods")
+    }
+    document = example.document(parts=parts)
+    assert answer.incomplete_parts(document) == {
+        "claims, volumes, pods": (
+            "the user may not list these; of claims: claims is forbidden: User jane cannot list claims"
+        )
+    }
+    assert answer.count_of(document, "claim") == "claims not known"
+    assert answer.count_of(document, "snapshot") == "0 snapshots"
+    some = example.document(usages=[example.usage()], parts=parts)
+    assert answer.count_of(some, "claim") == "at least 1 claim"
+
+
 def test_why_most_claims_have_no_figure() -> None:
     assert answer.unmeasured(example.tidy()) == ""
     silent = [
