@@ -1,28 +1,18 @@
-"""What ten thousand objects may not cost: texts of the whole, copies of names and pages, modules nobody needs."""
+"""Records: what ten thousand of them may not cost."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.decoding import decoder
-from ansible_collections.kubestress.core.plugins.module_utils.storage.document import Report, Usage
 from ansible_collections.kubestress.core.plugins.module_utils.storage.inventory import Inventory
-from ansible_collections.kubestress.core.plugins.module_utils.storage.reading import LISTS, bounded
+from ansible_collections.kubestress.core.plugins.module_utils.storage.reading import LISTS
 from helpers.storage import Objects
 
 ROOM = "ansible_collections.kubestress.core.plugins.module_utils"
-
-
-def test_a_report_has_a_short_text() -> None:
-    """asyncio.run makes one of what it returns."""
-    rows = [Usage(namespace="ns", name=f"c{number}") for number in range(1000)]
-    assert len(repr(Report(started="now", usage=rows))) < 200
 
 
 @pytest.mark.parametrize("order", [("volumes", "claims"), ("claims", "volumes")])
@@ -47,18 +37,6 @@ def test_a_claim_of_the_same_name_is_not_that_of_the_volume() -> None:
     inventory = objects.inventory()
     assert inventory.claims["ns/c"].uid == "uid-c"
     assert inventory.volumes["pv-c"].claim_uid == "uid-of-one-before"
-
-
-async def test_one_page_after_the_other_is_read_into_the_same_memory() -> None:
-    async def pieces(*found: bytes) -> AsyncIterator[bytes]:
-        for piece in found:
-            yield piece
-
-    held, cluster = bytearray(), cast(Cluster, SimpleNamespace(connection=None))
-    for parts in ((b"a" * 1000, b"b" * 500), (b"c",), (), (b"d" * 3000, b"", b"e")):
-        body = await bounded(cluster, held, pieces(*parts))
-        assert body == b"".join(parts)
-        assert cast(Any, body) is held
 
 
 def test_a_scan_loads_nothing_of_what_only_runs_need() -> None:
