@@ -29,8 +29,8 @@ PATHS = {
     "contents": "/apis/snapshot.storage.k8s.io/v1/volumesnapshotcontents",
 }
 _TOKEN = re.compile(rb'"continue":"([^"]+)"')
-#: The metadata of a page come before its items.
-_HEAD_BYTES = 2048
+#: The metadata of a page come before its items, or behind them where the kind is a CustomResourceDefinition's.
+_METADATA_BYTES = 2048
 
 
 class ListingFailedError(Exception):
@@ -95,6 +95,7 @@ class _Clock:
 
 
 async def _ours(listing: Listing) -> dict[str, Any]:
+    from ansible_collections.kubestress.core.plugins.module_utils.cluster.transport import import_aiohttp
     from ansible_collections.kubestress.core.plugins.module_utils.machine.interpreter import (
         rare_garbage_collection,
         return_large_blocks,
@@ -102,6 +103,7 @@ async def _ours(listing: Listing) -> dict[str, Any]:
     from ansible_collections.kubestress.core.plugins.module_utils.storage.options import Options
     from ansible_collections.kubestress.core.plugins.module_utils.storage.storage_info import scan_cluster
 
+    import_aiohttp()  # before the clock starts, as the others do
     return_large_blocks()
     parts = {"claims", "volumes"} | ({"snapshots"} if "snapshots" in listing.kinds else set())
     connection = {"host": listing.server, "api_key": listing.token, "ca_cert": listing.ca_file}
@@ -136,7 +138,7 @@ async def _bare(listing: Listing) -> dict[str, Any]:
                 file = f"{kind}-{number}.json"
                 (Path(listing.folder) / file).write_bytes(body)
                 index[f"{PATHS[kind]} {query.get('continue', '')}"] = file
-            found = _TOKEN.search(body, 0, _HEAD_BYTES)
+            found = _TOKEN.search(body, 0, _METADATA_BYTES) or _TOKEN.search(body, max(0, len(body) - _METADATA_BYTES))
             if found is None:
                 return
             query["continue"], number = found[1].decode(), number + 1

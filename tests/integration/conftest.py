@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from helpers import browser as browsers
+from helpers.collection import CHECKOUT
 from playwright.sync_api import Browser, sync_playwright
+
+_SNAPSHOT_KINDS = sorted((CHECKOUT / "roles" / "local_cluster" / "files" / "crds").glob("*.json"))
 
 
 # Not for the session: its event loop would be in the way of other tests' own.
@@ -20,3 +25,18 @@ def chromium() -> Iterator[Browser]:
         browser = driver.chromium.launch(executable_path=path)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def snapshot_kinds(kubectl: Any) -> Iterator[None]:
+    """The kinds of external-snapshotter, for one test."""
+    there = {item["metadata"]["name"] for item in kubectl("get", "customresourcedefinitions")["items"]}
+    names = [json.loads(file.read_text())["metadata"]["name"] for file in _SNAPSHOT_KINDS]
+    missing = [file for file, name in zip(_SNAPSHOT_KINDS, names, strict=True) if name not in there]
+    for file in missing:
+        kubectl("create", "-f", str(file))
+    for name in names:
+        kubectl("wait", "--for=condition=Established", f"customresourcedefinition/{name}", "--timeout=30s")
+    yield
+    for file in missing:
+        kubectl("delete", "-f", str(file))

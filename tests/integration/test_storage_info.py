@@ -83,6 +83,11 @@ class Place:
         for name in names:
             self.until(CLAIM, name, "Bound")
 
+    def attached(self, volume: str) -> None:
+        """A volume that is attached to a node."""
+        spec = {"attacher": DRIVER, "nodeName": "some-node", "source": {"persistentVolumeName": volume}}
+        self.create("storage.k8s.io/v1", "VolumeAttachment", f"{volume}-a", spec=spec)
+
     def phase(self, kind: str, name: str) -> str:
         """Its phase; "" if it is gone."""
         found = self.kubectl("get", kind, "-n", self.name, f"--field-selector=metadata.name={name}")["items"]
@@ -103,8 +108,10 @@ class Place:
         spec |= {"nodeName": node} if node else {}
         self.create("v1", "Pod", name, spec=spec, status={"phase": phase} if phase else None)
 
-    def maker(self, api_version: str, kind: str, name: str, claim: str, **spec: Any) -> None:
-        """Something with a pod template that names a claim."""
+    def maker(
+        self, api_version: str, kind: str, name: str, claim: str, of_pods: dict[str, Any] | None = None, **spec: Any
+    ) -> None:
+        """Something with a pod template that names a claim; `of_pods`: more of its pods' spec."""
         labels = {"app": name}
         template = {
             "metadata": {"labels": labels},
@@ -113,6 +120,7 @@ class Place:
                 "restartPolicy": "Never" if kind == "CronJob" else "Always",
                 "containers": [{"name": "c", "image": "none"}],
                 "volumes": [of_claim(claim)] if claim else [],
+                **(of_pods or {}),
             },
         }
         if kind == "CronJob":
@@ -137,19 +145,13 @@ def place(kubectl: Any) -> Iterator[Place]:
         yield found
     finally:
         free = json.dumps({"metadata": {"finalizers": None}})
+        kubectl("delete", "storageclasses", "-l", f"{LABEL}={name}", "--ignore-not-found")
         for kind in ("volumeattachments", "pods", "persistentvolumeclaims", "persistentvolumes"):
             for obj in kubectl("get", kind, "-A", "-l", f"{LABEL}={name}")["items"]:
                 where = ("-n", obj["metadata"]["namespace"]) if "namespace" in obj["metadata"] else ()
                 kubectl("patch", kind, obj["metadata"]["name"], *where, "--type=merge", "-p", free)
             kubectl("delete", kind, "-A", "-l", f"{LABEL}={name}", "--wait=false", "--ignore-not-found")
         kubectl("delete", "namespace", name, "--wait=false")
-
-
-@pytest.fixture
-def snapshot_kinds(kubectl: Any) -> Iterator[None]:
-    """The kinds of external-snapshotter, for one test."""
-    with installed(kubectl):
-        yield
 
 
 def of_namespace(answer: dict[str, Any], place: Place) -> dict[tuple[str, str], str]:
@@ -176,9 +178,7 @@ def _claims(place: Place) -> dict[tuple[str, str], str]:
     place.maker("apps/v1", "Deployment", "zero", "by-zero", replicas=0)
     template = {"metadata": {"name": "data"}, "spec": ORDINARY}
     place.maker("apps/v1", "StatefulSet", "db", "", replicas=0, serviceName="db", volumeClaimTemplates=[template])
-    source = {"persistentVolumeName": f"{place.name}-attached"}
-    spec = {"attacher": DRIVER, "nodeName": "some-node", "source": source}
-    place.create("storage.k8s.io/v1", "VolumeAttachment", f"{place.name}-a", spec=spec)
+    place.attached(f"{place.name}-attached")
     ephemeral = {"name": "x", "ephemeral": {"volumeClaimTemplate": {"spec": ORDINARY}}}
     # The one claim is made for its pod; the other was there before, and its pod may not use it.
     place.volume("p-x")
@@ -199,6 +199,48 @@ def _claims(place: Place) -> dict[tuple[str, str], str]:
     }
 
 
+def _claims_of_makers(place: Place) -> dict[tuple[str, str], str]:
+    """Claims that only templates name: some will make pods again, some are at rest."""
+    at_rest = {
+        "by-rs": ("apps/v1", "ReplicaSet", {"replicas": 0}),
+        "by-set": ("apps/v1", "StatefulSet", {"replicas": 0, "serviceName": "by-set"}),
+        "by-cron-at-rest": ("batch/v1", "CronJob", {"schedule": "0 0 1 1 *", "suspend": True}),
+    }
+    # Nothing makes pods of them now, and nobody has put them to rest.
+    referenced = {
+        "by-ds": ("apps/v1", "DaemonSet", {}),
+        "by-paused": ("apps/v1", "Deployment", {"replicas": 1, "paused": True}),
+    }
+    place.bound(*at_rest, *referenced, "by-job", "failed", "failed-and-used")
+    for name, (version, kind, spec) in (at_rest | referenced).items():
+        selector = {"nodeSelector": {"no": "such-node"}} if kind == "DaemonSet" else {}
+        place.maker(version, kind, name, name, selector, **spec)
+    job = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "none"}], "volumes": [of_claim("by-job")]}
+    place.create("batch/v1", "Job", "by-job", spec={"suspend": True, "template": {"spec": job}})
+    for name in ("failed", "failed-and-used"):
+        place.pod(f"{name}-pod", of_claim(name), phase="Failed")
+    place.pod("waits", of_claim("failed-and-used"))
+    return {
+        **dict.fromkeys(((CLAIM, name) for name in (*at_rest, "by-job")), "scaled_to_zero"),
+        (CLAIM, "failed"): "completed_only",
+    }
+
+
+def _claims_without_volumes(place: Place) -> dict[tuple[str, str], str]:
+    late = f"{place.name}-late"
+    binding = {"provisioner": DRIVER, "volumeBindingMode": "WaitForFirstConsumer"}
+    place.create("storage.k8s.io/v1", "StorageClass", late, **binding)
+    place.create("v1", CLAIM, "waiting", spec=ORDINARY | {"storageClassName": late})
+    place.create("v1", CLAIM, "wanted", spec=ORDINARY | {"storageClassName": late})
+    place.pod("wants", of_claim("wanted"))
+    place.bound("lost")
+    full = f"{place.name}-lost"
+    place.kubectl("delete", VOLUME, full, "--wait=false")
+    place.kubectl("patch", VOLUME, full, "--type=merge", "-p", json.dumps({"metadata": {"finalizers": None}}))
+    place.until(CLAIM, "lost", "Lost")
+    return {(CLAIM, "waiting"): "waiting", (CLAIM, "wanted"): "pending", (CLAIM, "lost"): "lost"}
+
+
 def _volumes(place: Place) -> dict[tuple[str, str], str]:
     # The controller deletes folders below /tmp only.
     undeletable = {"csi": None, "hostPath": {"path": "/nowhere"}}
@@ -206,6 +248,9 @@ def _volumes(place: Place) -> dict[tuple[str, str], str]:
         "stuck": ("Delete", {}),
         "kept": ("Retain", {}),
         "no-plugin": ("Delete", undeletable | {"annotated": False}),
+        "held": ("Delete", {}),
+        "again": ("Delete", {}),
+        "going-pv": ("Retain", {}),
     }
     for name, (policy, options) in released.items():
         full = place.volume(name, policy=policy, **options)
@@ -213,12 +258,23 @@ def _volumes(place: Place) -> dict[tuple[str, str], str]:
         place.until(CLAIM, name, "Bound")
         place.kubectl("delete", CLAIM, name, "-n", place.name)
     place.volume("", name="spare", storageClassName="of-nobody")
-    place.until(VOLUME, f"{place.name}-stuck", "Released")
-    place.until(VOLUME, f"{place.name}-kept", "Released")
+    for name in ("stuck", "kept", "held", "again", "going-pv"):
+        place.until(VOLUME, f"{place.name}-{name}", "Released")
+    place.attached(f"{place.name}-held")
+    # Another claim of the same name is not the one that the volume had.
+    place.create("v1", CLAIM, "again", spec={**ORDINARY, "volumeName": place.volume("again", name="new")})
+    place.until(CLAIM, "again", "Bound")
+    place.pod("uses-again", of_claim("again"))
+    hold = json.dumps({"metadata": {"finalizers": ["example.com/hold"]}})
+    place.kubectl("patch", VOLUME, f"{place.name}-going-pv", "--type=merge", "-p", hold)
+    place.kubectl("delete", VOLUME, f"{place.name}-going-pv", "--wait=false")
     place.until(VOLUME, f"{place.name}-no-plugin", "Failed")
     place.until(VOLUME, f"{place.name}-spare", "Available")
     return {
         (VOLUME, "stuck"): "orphan",
+        (VOLUME, "again"): "orphan",
+        (VOLUME, "held"): "attached",
+        (VOLUME, "going-pv"): "terminating",
         (VOLUME, "kept"): "retained",
         (VOLUME, "no-plugin"): "failed",
         (VOLUME, "spare"): "available",
@@ -226,13 +282,14 @@ def _volumes(place: Place) -> dict[tuple[str, str], str]:
 
 
 def _snapshots(place: Place) -> dict[tuple[str, str], str]:
-    def snapshot(name: str, content: str, **status: Any) -> dict[str, Any]:
+    def snapshot(name: str, content: str, *, of: str = "left", hold: bool = False, **status: Any) -> dict[str, Any]:
         """One that is ready, unless it says otherwise."""
         whole = {"boundVolumeSnapshotContentName": f"{place.name}-{content}", "readyToUse": True} | status
-        spec = {"source": {"persistentVolumeClaimName": "left"}}
-        return place.create(SNAPSHOTS, SNAPSHOT, name, spec=spec, status=whole)
+        spec = {"source": {"persistentVolumeClaimName": of}}
+        metadata = {"finalizers": ["example.com/hold"]} if hold else {}
+        return place.create(SNAPSHOTS, SNAPSHOT, name, metadata=metadata, spec=spec, status=whole)
 
-    def content(name: str, of: str, uid: str | None, policy: str = "Delete") -> None:
+    def content(name: str, of: str, uid: str | None, policy: str = "Delete", **status: Any) -> None:
         reference = {"namespace": place.name, "name": of, **({"uid": uid} if uid else {})}
         spec = {
             "deletionPolicy": policy,
@@ -240,11 +297,12 @@ def _snapshots(place: Place) -> dict[tuple[str, str], str]:
             "source": {"snapshotHandle": "handle"},
             "volumeSnapshotRef": reference,
         }
-        status = {"readyToUse": True, "restoreSize": 2**30, "snapshotHandle": "handle"}
-        place.create(SNAPSHOTS, CONTENT, f"{place.name}-{name}", spec=spec, status=status)
+        whole = {"readyToUse": True, "restoreSize": 2**30, "snapshotHandle": "handle"} | status
+        place.create(SNAPSHOTS, CONTENT, f"{place.name}-{name}", spec=spec, status=whole)
 
-    for name in ("whole", "taken"):
-        content(name, name, snapshot(name, name)["metadata"]["uid"])
+    uids = {name: snapshot(name, name)["metadata"]["uid"] for name in ("whole", "taken")}
+    for name, uid in uids.items():
+        content(name, name, uid)
     snapshot("without", "nothing")
     snapshot("anothers", "taken")
     made = snapshot("broken", "broken", readyToUse=False, error={"message": "no <b>space</b>\nleft"})
@@ -252,7 +310,25 @@ def _snapshots(place: Place) -> dict[tuple[str, str], str]:
     content("left-over", "gone", "11111111-1111-4111-8111-111111111111")
     content("kept", "gone", "11111111-1111-4111-8111-111111111111", "Retain")
     content("prepared", "later", None)
+    for name, of, taken in (("backup", "no-such-claim", None), ("ancient", "left", "2020-01-01T00:00:00Z")):
+        made = snapshot(name, name, of=of, creationTime=taken)
+        content(name, name, made["metadata"]["uid"])
+    made = snapshot("unfinished", "unfinished", readyToUse=False)
+    content("unfinished", "unfinished", made["metadata"]["uid"], readyToUse=False)
+    # A claim that belongs to an object of a kind that only a CustomResourceDefinition knows, as KubeVirt's do.
+    owner = {"apiVersion": SNAPSHOTS, "kind": SNAPSHOT, "name": "whole", "uid": uids["whole"]}
+    place.bound("of-a-custom-kind", ownerReferences=[owner])
+    made = snapshot("wrong", "wrong")
+    content("wrong", "wrong", made["metadata"]["uid"], error={"message": "the box is away"})
+    snapshot("going-s", "nothing", hold=True)
+    place.kubectl("delete", SNAPSHOT, "going-s", "-n", place.name, "--wait=false")
     return {
+        (SNAPSHOT, "backup"): "source_gone",
+        (SNAPSHOT, "ancient"): "old",
+        (SNAPSHOT, "unfinished"): "not_ready",
+        (CONTENT, "unfinished"): "not_ready",
+        (CONTENT, "wrong"): "error",
+        (SNAPSHOT, "going-s"): "terminating",
         (SNAPSHOT, "without"): "orphan",
         (SNAPSHOT, "anothers"): "orphan",
         (SNAPSHOT, "broken"): "error",
@@ -306,7 +382,8 @@ def _no_accounts_left(kubectl: Any) -> Iterator[None]:
 
 
 def test_every_state_of_real_objects(ask: Ask, place: Place, snapshot_kinds: None, account: Callable[..., str]) -> None:
-    expected = _claims(place) | _volumes(place) | _snapshots(place)
+    expected = _claims(place) | _claims_of_makers(place) | _claims_without_volumes(place)
+    expected |= _volumes(place) | _snapshots(place)
     rc, answer = ask(min_age="0", top=1000, parts=["claims", "volumes", "snapshots", "attachments"])
     assert rc == 0, answer
     assert of_namespace(answer, place) == expected

@@ -64,7 +64,7 @@ async def _one(
         if time.monotonic() - began > _BUDGET_SECONDS:
             fill.causes[node] = f"not asked, because the others took {_BUDGET_SECONDS:g} s"
             return
-        answer = await proxy.read(node, SUMMARY, read=partial(bounded, cluster))
+        answer = await proxy.read(node, SUMMARY, read=partial(bounded, cluster, bytearray()))
     if answer.body is None:
         fill.causes[node] = short(answer.cause)
         return

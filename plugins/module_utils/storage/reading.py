@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from ..cluster.client import Cluster
 from ..cluster.decoding import decoder
@@ -265,7 +265,7 @@ class Reader:
             if not is_dns_subdomain(name) or (listed.namespaced and not is_dns_label(namespace)):
                 return  # what somebody has written into a reference, and no object can be called
             query = {"fieldSelector": f"metadata.name={name}", "limit": "1"}
-            items = (await self._get(listed.path(namespace), query, decode)).items or []
+            items = (await self._get(listed.path(namespace), query, decode, bytearray())).items or []
             part.objects += len(items)
             listed.take(self.inventory, items)
 
@@ -277,11 +277,11 @@ class Reader:
     async def _pages(self, listed: Listed, part: Part, namespace: str) -> AsyncIterator[list[Any]]:
         """The items of each page, from the beginning again where the server has forgotten the list."""
         path, decode = listed.path(namespace), _page_decoder(listed)
-        beginnings, size, before = 1, PAGE_SIZE, part.objects
+        beginnings, size, before, held = 1, PAGE_SIZE, part.objects, bytearray()
         query = {"limit": str(size)}
         while True:
             try:
-                page = await self._get(path, query, decode)
+                page = await self._get(path, query, decode, held)
             except TooLong:
                 if size == 1:
                     raise
@@ -316,8 +316,8 @@ class Reader:
         for key in [key for key in records if not namespace or key.startswith(f"{namespace}/")]:
             del records[key]
 
-    async def _get(self, path: str, query: Mapping[str, str], decode: Callable[[bytes], Any]) -> Any:
-        return await self._cluster.get(path, query=query, decode=decode, read=partial(bounded, self._cluster))
+    async def _get(self, path: str, query: Mapping[str, str], decode: Callable[[bytes], Any], held: bytearray) -> Any:
+        return await self._cluster.get(path, query=query, decode=decode, read=partial(bounded, self._cluster, held))
 
 
 def _page_decoder(listed: Listed) -> Callable[[bytes], Any]:
@@ -332,19 +332,24 @@ def _page_decoder(listed: Listed) -> Callable[[bytes], Any]:
     return decoded
 
 
-async def bounded(cluster: Cluster, pieces: AsyncIterator[bytes]) -> bytes | bytearray:
-    """The body, up to a bound. Where it comes slowly, further answers are asked for in compressed form."""
-    # Grown in place: pieces that are joined in the end would take twice the memory.
-    found, began = bytearray(), 0.0
+async def bounded(cluster: Cluster, held: bytearray, pieces: AsyncIterator[bytes]) -> bytes:
+    """The body, up to a bound, in the memory of `held`, which may be that of the page before.
+
+    New memory for each page would take as long as decoding it: the system clears it, and maps it piece by piece.
+    Where the body comes slowly, further answers are asked for in compressed form.
+    """
+    size, began = 0, 0.0
     async for piece in pieces:
         began = began or time.monotonic()
-        found += piece
-        if len(found) > _MAX_PAGE_BYTES:
+        held[size : size + len(piece)] = piece
+        size += len(piece)
+        if size > _MAX_PAGE_BYTES:
             raise TooLong(f"an answer is longer than {_MAX_PAGE_BYTES // 2**20} MiB")
-    size = len(found)
+    del held[size:]
     if size > _TELLING_BYTES and size < _SLOW_BYTES_PER_SECOND * (time.monotonic() - began):
         compressed(cluster)
-    return found
+    # All that is done with a body can be done with a bytearray.
+    return cast(bytes, held)
 
 
 def uncompressed(cluster: Cluster) -> None:

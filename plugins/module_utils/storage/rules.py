@@ -72,6 +72,10 @@ class Verdict:
     changes_in: float | None = None
 
 
+#: Of most objects; making one anew takes as long as judging.
+_IN_USE, _REFERENCED, _READY = Verdict(IN_USE), Verdict(REFERENCED), Verdict(READY)
+
+
 @dataclass
 class Judged:
     """`states` counts all objects by kind and state."""
@@ -144,13 +148,13 @@ class Rules:
     def _needed(self, claim: Claim, uses: int) -> Verdict | None:
         """Why somebody needs the claim now."""
         if uses & USED_BY_POD:
-            return Verdict(IN_USE)
+            return _IN_USE
         if any(finalizer in claim.finalizers for finalizer in _SOURCE_FINALIZERS):
             return Verdict(IN_USE, "source_of_copy")
         if claim.unused is not None and claim.unused[0] == "False":
             return Verdict(IN_USE, "condition_unused_false")
         if uses & USED_BY_TEMPLATE:
-            return Verdict(REFERENCED)
+            return _REFERENCED
         node = self._all.attached.get(claim.volume) if claim.volume else None
         if node is not None:
             return Verdict("attached", "volume_attached", (f"its volume is attached to node {node}",))
@@ -190,7 +194,7 @@ class Rules:
         if volume.phase == "Failed":
             return Verdict("failed", "reclaim_failed", (volume.message or "its reclaim failed",), volume.changed)
         if volume.claim_uid and volume.claim_uid in self._claim_uids:
-            return Verdict(IN_USE)
+            return _IN_USE
         if not volume.claim_uid:
             reserved = f"reserved for claim {volume.claim}" if volume.claim else "no claim has it"
             state = "pending" if volume.phase == "Pending" else "available"
@@ -269,19 +273,23 @@ class Rules:
             return Verdict("retained", "policy_retain", (*evidence, f"policy {content.policy or 'unknown'}"))
         if content.error:
             return Verdict("error", "snapshot_error", (f"error: {content.error}",))
-        return Verdict(READY) if content.ready else Verdict("not_ready", "not_ready", ("it is not ready to use",))
+        return _READY if content.ready else Verdict("not_ready", "not_ready", ("it is not ready to use",))
 
     # -- for all -----------------------------------------------------------------------------------------------------
 
     def verdict(self, kind: str, record: Record) -> Verdict:
         """The state of an object of any kind."""
+        return self.judge_of(kind)(record)
+
+    def judge_of(self, kind: str) -> Callable[[Any], Verdict]:
+        """What tells the state of the objects of a kind."""
         judges: dict[str, Callable[[Any], Verdict]] = {
             CLAIM: self.claim,
             VOLUME: self.volume,
             SNAPSHOT: self.snapshot,
             CONTENT: self.content,
         }
-        return judges[kind](record)
+        return judges[kind]
 
     def finding(self, kind: str, record: Record, verdict: Verdict, *, confirmed: bool | None = None) -> Finding | None:
         """The finding of a verdict; None for an object that is as it should be."""
@@ -348,10 +356,12 @@ def judge(rules: Rules, records: Mapping[str, Mapping[str, Record]]) -> Judged:
     judged = Judged()
     for kind, of_kind in records.items():
         states = judged.states[kind] = Counter()
+        verdict_of = rules.judge_of(kind)
         for record in of_kind.values():
-            verdict = rules.verdict(kind, record)
+            verdict = verdict_of(record)
             states[verdict.state] += 1
-            finding = rules.finding(kind, record, verdict)
-            if finding is not None:
-                judged.findings.append(finding)
+            if verdict.state not in _QUIET:
+                finding = rules.finding(kind, record, verdict)
+                if finding is not None:
+                    judged.findings.append(finding)
     return judged

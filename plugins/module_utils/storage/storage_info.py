@@ -35,8 +35,10 @@ from .selection import Selection, labelled, lists_of
 from .totals import MANY_SNAPSHOTS, totals, with_many_snapshots
 from .usage import Levels, usage_of
 
-#: Seconds for which one page is retried, and requests at once.
-_PAGE_SECONDS, _AT_ONCE = 30.0, 32
+#: Seconds for which one page is retried.
+_PAGE_SECONDS = 30.0
+#: Requests at once. A few keep the way full, and each connection takes memory and a handshake.
+_AT_ONCE = 8
 KINDS_OF_PART = {CLAIMS: (CLAIM,), VOLUMES: (VOLUME,), SNAPSHOTS: (SNAPSHOT, CONTENT)}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from .document import Total, Usage
 from .findings import CLAIM, DATASET, ORPHAN, SNAPSHOT, ZFS_SNAPSHOT, Finding
-from .inventory import Inventory
+from .inventory import Inventory, Snapshot
 from .rules import Record, Rules, records_of
 from .second_look import key_of
 from .selection import Selection
@@ -61,8 +61,8 @@ def with_many_snapshots(rules: Rules, inventory: Inventory, selection: Selection
     """A finding for each claim of which there are more snapshots than the threshold allows."""
     made_of = Counter(
         f"{snapshot.namespace}/{snapshot.source}"
-        for key, snapshot in inventory.snapshots.items()
-        if snapshot.source and selection.takes(SNAPSHOT, key, snapshot)
+        for snapshot in selection.records(SNAPSHOT).values()
+        if isinstance(snapshot, Snapshot) and snapshot.source
     )
     found = []
     for key, number in made_of.items():

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import Unauthorized
 from ansible_collections.kubestress.core.plugins.module_utils.storage import reading
 from ansible_collections.kubestress.core.plugins.module_utils.storage.inventory import Inventory
@@ -276,3 +278,15 @@ async def test_answers_are_not_compressed_unless_the_way_is_slow(monkeypatch: py
     first, second = await once()
     assert first == "identity"
     assert "gzip" in second
+
+
+async def test_one_page_after_the_other_is_read_into_the_same_memory() -> None:
+    async def pieces(*found: bytes) -> AsyncIterator[bytes]:
+        for piece in found:
+            yield piece
+
+    held, cluster = bytearray(), cast(Cluster, SimpleNamespace(connection=None))
+    for parts in ((b"a" * 1000, b"b" * 500), (b"c",), (), (b"d" * 3000, b"", b"e")):
+        body = await reading.bounded(cluster, held, pieces(*parts))
+        assert body == b"".join(parts)
+        assert cast(Any, body) is held
