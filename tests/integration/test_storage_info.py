@@ -13,8 +13,8 @@ import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.storage import storage_info
 from ansible_collections.kubestress.core.plugins.module_utils.storage.options import Options
 from helpers import fake_kubelets
-from helpers.collection import CHECKOUT
 from helpers.one_task import returned
+from helpers.snapshot_kinds import installed
 from helpers.waiting import until
 
 Ask = Callable[..., tuple[int, dict[str, Any]]]
@@ -25,7 +25,6 @@ CLAIM, VOLUME, SNAPSHOT, CONTENT = (
     "VolumeSnapshotContent",
 )
 DRIVER = "csi.test.example.com"
-CRDS = sorted((CHECKOUT / "roles" / "local_cluster" / "files" / "crds").glob("*.json"))
 SNAPSHOTS = "snapshot.storage.k8s.io/v1"
 LABEL = "kubestress.test/storage"
 ORDINARY = {"storageClassName": "", "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
@@ -149,16 +148,8 @@ def place(kubectl: Any) -> Iterator[Place]:
 @pytest.fixture
 def snapshot_kinds(kubectl: Any) -> Iterator[None]:
     """The kinds of external-snapshotter, for one test."""
-    there = {item["metadata"]["name"] for item in kubectl("get", "customresourcedefinitions")["items"]}
-    names = [json.loads(file.read_text())["metadata"]["name"] for file in CRDS]
-    missing = [file for file, name in zip(CRDS, names, strict=True) if name not in there]
-    for file in missing:
-        kubectl("create", "-f", str(file))
-    for name in names:
-        kubectl("wait", "--for=condition=Established", f"customresourcedefinition/{name}", "--timeout=30s")
-    yield
-    for file in missing:
-        kubectl("delete", "-f", str(file))
+    with installed(kubectl):
+        yield
 
 
 def of_namespace(answer: dict[str, Any], place: Place) -> dict[tuple[str, str], str]:
