@@ -76,7 +76,9 @@ def budget(
     )
 
 
-def budget(name: str, state: State, *told: str, reason: str = "SufficientPods", message: str = "", **counts: int) -> Case:
+def budget(
+    name: str, state: State, *told: str, reason: str = "SufficientPods", message: str = "", **counts: int
+) -> Case:
     allowed = cond("DisruptionAllowed", "True" if reason == "SufficientPods" else "False", reason, message)
     status = {"observedGeneration": 1, "conditions": [allowed], **counts}
     return Case(

@@ -395,6 +395,26 @@ async def test_a_part_of_the_box_that_is_refused_makes_no_orphans(site: Callable
     }.get(refused, set())
 
 
+@pytest.mark.parametrize(
+    ("refused", "known"),
+    [
+        ("volumes", set()),
+        ("contents", {("Dataset", "orphan", "no_volume"), ("PersistentVolume", "orphan", "backend_missing")}),
+    ],
+)
+async def test_lists_of_the_cluster_that_are_refused_make_no_orphans_of_the_box(
+    site: Callable[..., Site], refused: str, known: set[State]
+) -> None:
+    here = site()
+    leftovers(here)
+    server = StorageServer(here.objects())
+    server.instead[refused] = answering(lambda: status(403, reason="Forbidden", message="not for you"))
+    result = await here.scan(server)
+    assert {row for row in found(result).values() if row[1] == "orphan" and row[0] != "VolumeSnapshotContent"} == known
+    assert result["parts"]["backend"]["complete"] is True
+    assert result["parts"][refused]["complete"] is False
+
+
 def test_plaintext_is_refused_before_the_key_is_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.2)
