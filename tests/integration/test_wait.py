@@ -15,7 +15,6 @@ PATIENCE_SECONDS = 120
 DEPLOYMENT = {"api_version": "apps/v1", "kind": "Deployment"}
 JOB = {"api_version": "batch/v1", "kind": "Job"}
 BUDGET = {"api_version": "policy/v1", "kind": "PodDisruptionBudget"}
-BUDGET = {"api_version": "policy/v1", "kind": "PodDisruptionBudget"}
 CONFIG_MAP = {"api_version": "v1", "kind": "ConfigMap"}
 
 
@@ -93,17 +92,6 @@ def test_until_a_disruption_budget_is_met(wait: Any, create: Any, namespace: str
     rc, answer = wait(kinds=[BUDGET], namespaces=[namespace])
     assert rc == 0, answer
     assert answer["objects"]["PodDisruptionBudget"]["ready"] == 1
-
-
-def test_until_a_disruption_budget_is_met(wait: Any, create: Any, namespace: str) -> None:
-    budget = {"minAvailable": 2, "selector": {"matchLabels": {"app": namespace}}}
-    create("policy/v1", "PodDisruptionBudget", "web", spec=budget)
-    rc, answer = wait(kinds=[BUDGET], namespaces=[namespace], wait_timeout=2)
-    assert rc != 0
-    assert "0 of 2 pods healthy; its selector matches no pod" in answer["msg"]
-    create("apps/v1", "Deployment", "web", spec=a_deployment(namespace))
-    rc, answer = wait(kinds=[BUDGET], namespaces=[namespace])
-    assert rc == 0, answer
 
 
 def test_a_failed_job_ends_the_wait_at_once(wait: Any, create: Any, namespace: str) -> None:

@@ -200,23 +200,6 @@ def pod_disruption_budget(obj: Mapping[str, Any]) -> Readiness:
     return waiting(counted if status.get("expectedPods") else f"{counted}; its selector matches no pod")
 
 
-def pod_disruption_budget(obj: Mapping[str, Any]) -> Readiness:
-    """As many pods are healthy as the budget requires; whether one more may be evicted does not matter."""
-    allowed = condition(obj, "DisruptionAllowed")
-    # A controller that cannot count the pods does not update observedGeneration either.
-    if allowed is not None and allowed.get("reason") == "SyncFailed":
-        return waiting(f"its pods cannot be counted: {why(allowed)}")
-    behind = unseen_generation(obj)
-    if behind is not None:
-        return behind
-    status = status_of(obj)
-    healthy, required = status.get("currentHealthy") or 0, status.get("desiredHealthy") or 0
-    if healthy >= required:
-        return READY
-    counted = f"{healthy} of {required} pods healthy"
-    return waiting(counted if status.get("expectedPods") else f"{counted}; its selector matches no pod")
-
-
 def custom_resource_definition(obj: Mapping[str, Any]) -> Readiness:
     """Condition Established; names that another definition holds are never accepted."""
     if is_true(obj, "Established"):

@@ -46,7 +46,6 @@ _PREDICATES: dict[tuple[str, str], Predicate] = {
     ("snapshot.storage.k8s.io", "VolumeSnapshotContent"): volumes.volume_snapshot_content,
     ("", "Node"): kinds.node,
     ("policy", "PodDisruptionBudget"): kinds.pod_disruption_budget,
-    ("policy", "PodDisruptionBudget"): kinds.pod_disruption_budget,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): kinds.custom_resource_definition,
     ("apiregistration.k8s.io", "APIService"): kinds.api_service,
 }

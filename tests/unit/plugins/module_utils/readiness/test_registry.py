@@ -76,16 +76,6 @@ def budget(
     )
 
 
-def budget(
-    name: str, state: State, *told: str, reason: str = "SufficientPods", message: str = "", **counts: int
-) -> Case:
-    allowed = cond("DisruptionAllowed", "True" if reason == "SufficientPods" else "False", reason, message)
-    status = {"observedGeneration": 1, "conditions": [allowed], **counts}
-    return Case(
-        name, "PodDisruptionBudget", state, told, status=status, metadata={"generation": 1}, api_version="policy/v1"
-    )
-
-
 DEADLINE = cond("Progressing", "False", "ProgressDeadlineExceeded", 'ReplicaSet "x" has timed out progressing.')
 QUOTA = cond("ReplicaFailure", "True", "FailedCreate", 'pods "x" is forbidden: exceeded quota: q, requested: pods=1')
 POLICY = cond("ReplicaFailure", "True", "FailedCreate", 'pods "x" is forbidden: violates PodSecurity "restricted"')
