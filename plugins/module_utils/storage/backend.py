@@ -187,10 +187,8 @@ class Backend:
             if cluster.connection.host == self._own_host:
                 raise ModuleFailed(f"other_clusters: {other.name} is the scanned cluster itself, {self._own_host}")
             await Reader(cluster, Wanted(lists=LISTS), inventory).read()
-        except ClusterError as error:
-            found.failed(other.name, short(str(error)))
-        except ExceptionGroup as group:
-            found.failed(other.name, short(str(first_of(group))))
+        except Exception as error:
+            found.failed(other.name, short(str(cluster_error(error))))
         else:
             found.add(other.name, inventory)
 
@@ -221,11 +219,10 @@ async def backend_of(options: Options) -> AsyncIterator[Backend | None]:
         yield backend
 
 
-def first_of(group: ExceptionGroup[Exception]) -> ClusterError:
-    """The first error of a group. Raises it if it is none of a cluster."""
-    first = group.exceptions[0]
-    if isinstance(first, ExceptionGroup):
-        return first_of(first)
-    if not isinstance(first, ClusterError):
-        raise first
-    return first
+def cluster_error(error: Exception) -> ClusterError:
+    """The error, or of a group the first one. Raises it if it is none of a cluster."""
+    if isinstance(error, ExceptionGroup):
+        return cluster_error(error.exceptions[0])
+    if not isinstance(error, ClusterError):
+        raise error
+    return error

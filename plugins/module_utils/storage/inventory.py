@@ -227,7 +227,7 @@ class Inventory:
                 meta.deletion_timestamp,
                 _several(meta.finalizers),
                 short(status.message or status.reason) if status is not None else "",
-                spec.csi.volume_handle if spec.csi is not None and self.keeps_handles else "",
+                _handle(spec) if self.keeps_handles else "",
                 spec.csi.volume_attributes if spec.csi is not None and self.keeps_handles else None,
             )
 
@@ -358,6 +358,15 @@ class Inventory:
         of_namespace = self.set_templates.get(claim.namespace)
         beginning, _dash, ordinal = claim.name.rpartition("-")
         return of_namespace.get(beginning) if of_namespace and ordinal.isdecimal() else None
+
+
+def _handle(spec: structs.VolumeSpec) -> str:
+    """What a box may know a volume by: its handle, or of one without a driver the end of its path or target."""
+    if spec.csi is not None:
+        return spec.csi.volume_handle
+    if spec.nfs is not None:
+        return spec.nfs.path.rstrip("/").rpartition("/")[2]
+    return spec.iscsi.iqn.rpartition(":")[2] if spec.iscsi is not None else ""
 
 
 def _rest_of(kind: str, item: structs.WorkloadObject) -> int:

@@ -59,8 +59,8 @@ def _scan(document: Document) -> Iterator[Family]:
     ended = epoch_seconds(document["finished"])
     yield _one("last_success_timestamp_seconds", "When the newest scan that came to its end ended.", ended)
     parts = {name: part["complete"] for name, part in document["parts"].items()}
-    if document["box"]:
-        parts.setdefault("box", document["box"]["complete"])
+    if document["box"] and "backend" not in parts:
+        parts["box"] = document["box"]["complete"]
     complete = (Sample({"part": name}, int(read)) for name, read in parts.items())
     yield _gauge("scan_complete", "1 if the part was read to its end, 0 if not.", complete)
 

@@ -10,9 +10,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..cluster.arguments import auth_options
+from ansible.module_utils.common.validation import check_type_dict
+
+from ..cluster.arguments import CONNECTION_ARGUMENTS, auth_options
 from ..errors import ModuleFailed
 from ..syntax import DNS_LABEL_RULE, DURATION_RULE, duration_seconds, is_dns_label, is_dns_subdomain
+from ..truenas.arguments import BOX_ARGUMENTS
 from ..truenas.errors import BadOption, plain
 from ..truenas.options import BoxOptions, box_options
 
@@ -154,6 +157,26 @@ def _box(params: Mapping[str, Any]) -> BoxOptions | None:
             "truenas.volume_parents: none is named; give the driver's datasetParentName, such as tank/k8s/v"
         )
     return box
+
+
+def unknown_suboption(given: Mapping[str, Any]) -> str | None:
+    """What is said of a name that `truenas` or `other_clusters` does not know; None if all are known.
+
+    Ansible's own message comes with everything that was given, and a mistyped name is none that it hides.
+    """
+    names = {"truenas": BOX_ARGUMENTS, "other_clusters": CONNECTION_ARGUMENTS}
+    for option, arguments in names.items():
+        known = {*arguments, *(alias for spec in arguments.values() for alias in spec.get("aliases", ()))}
+        value = given.get(option)
+        for entry in value if isinstance(value, list) else [value]:
+            try:
+                unknown = set(check_type_dict(entry)) - known if entry else set()
+            except TypeError:
+                return f"{option}: its value is not names with values (a dictionary, or its JSON)"
+            if unknown:
+                said = _shown(plain(min(unknown, key=str)))
+                return f"{option}: {said} is no option of it; allowed are {', '.join(arguments)}"
+    return None
 
 
 def _other_clusters(params: Mapping[str, Any], box: BoxOptions | None) -> tuple[OtherCluster, ...]:

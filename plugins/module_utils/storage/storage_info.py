@@ -13,7 +13,7 @@ from typing import Any
 
 from ..cluster.arguments import auth_options
 from ..cluster.client import Cluster, RetryPolicy
-from ..cluster.errors import ClusterError, Forbidden
+from ..cluster.errors import Forbidden
 from ..cluster.proof import document_of
 from ..errors import ModuleFailed
 from ..machine.interpreter import rare_garbage_collection
@@ -21,7 +21,7 @@ from ..measure.recorder import now_rfc3339
 from ..text import text_of
 from ..truenas.matching import Comparison
 from . import files
-from .backend import Backend, backend_of, first_of
+from .backend import Backend, backend_of, cluster_error
 from .box_findings import add_findings, usage_of_box
 from .document import OK, Report, Usage, document, plain
 from .findings import CLAIM, CONTENT, SNAPSHOT, VOLUME, Finding
@@ -48,10 +48,8 @@ def run_module(params: Mapping[str, Any], *, check_mode: bool = False) -> dict[s
     try:
         with rare_garbage_collection():
             report = asyncio.run(scan_cluster(auth_options(dict(params)), options))
-    except ClusterError as error:
-        raise ModuleFailed(str(error)) from error
-    except ExceptionGroup as group:
-        raise ModuleFailed(str(first_of(group))) from group
+    except Exception as error:
+        raise ModuleFailed(str(cluster_error(error))) from error
     whole = document(report)
     written = files.write(whole, options.dest, options.formats, only_say=check_mode) if options.dest else []
     result = returned(whole, options.top) | {"files": written}

@@ -141,6 +141,18 @@ class CsiSource(Struct, gc=False, rename="camel"):
     volume_attributes: dict[str, str] | None = None
 
 
+class NfsSource(Struct, gc=False):
+    """Of a volume that no driver mounts, but the kubelet itself."""
+
+    path: str = ""
+
+
+class IscsiSource(Struct, gc=False):
+    """The same, of iSCSI."""
+
+    iqn: str = ""
+
+
 class VolumeSpec(Struct, gc=False, rename="camel"):
     """Of a PersistentVolume."""
 
@@ -149,6 +161,8 @@ class VolumeSpec(Struct, gc=False, rename="camel"):
     persistent_volume_reclaim_policy: str = ""
     storage_class_name: str | None = None
     csi: CsiSource | None = None
+    nfs: NfsSource | None = None
+    iscsi: IscsiSource | None = None
 
 
 class VolumeStatus(Struct, gc=False, rename="camel"):

@@ -151,7 +151,7 @@ class BoxSide:
                 created=dataset.created,
                 size=dataset.used_bytes,
                 evidence=(evidence, "democratic-csi has made it, and finished it", what),
-                unknown=cause or self._sides.unknown_datasets or self._nothing,
+                unknown=cause or self._sides.unknown_instance(maker) or self._sides.unknown_datasets or self._nothing,
             )
 
     def _no_orphan(self, dataset: Dataset, state: str, reason: str, why: str) -> Row:
@@ -179,7 +179,8 @@ class BoxSide:
             yield self._kept(snapshot, FOREIGN, "other_instance", why)
         elif own:
             evidence = f"no VolumeSnapshotContent {self._of()} has the snapshotHandle {handle}"
-            yield self._unheld(snapshot, "no_content", evidence, self._options.contents_cause)
+            cause = self._options.contents_cause or (self._sides.unknown_instance(of) if of is not None else None)
+            yield self._unheld(snapshot, "no_content", evidence, cause)
         elif name is None and _CSI_SNAPSHOT.fullmatch(snapshot.name):
             why = "it has the name of a CSI snapshot, but not the properties of one"
             yield self._kept(snapshot, UNKNOWN, "no_properties", why)

@@ -95,8 +95,8 @@ def _claims(document: Document) -> Section:
             "Namespace",
         ),
         rows=[_claim(row) for row in document["usage"]],
-        note="Figures of kubelets are of volumes that a pod has mounted. Where several claims share a filesystem, each "
-        "row has the figures of all of it.",
+        note="Figures of kubelets are of volumes that a pod has mounted, those of zfs of what a dataset uses itself. "
+        "Where several claims share a filesystem, each row has the figures of all of it.",
         empty="No claim's use was asked for.",
         choices=("Namespace", "StorageClass", "Level", "Driver"),
     )
@@ -154,7 +154,7 @@ def _box(box: Document) -> Section:
         ("Read by", words(box["transport"])),
         ("Volumes", figure(box["volumes"])),
         ("Snapshots", figure(box["snapshots"])),
-        ("Matched with volumes of a cluster", figure(box["matched"])),
+        ("Matched with objects of a cluster", figure(box["matched"])),
     ]
     table = Table(
         id="box-table",

@@ -395,6 +395,26 @@ async def test_a_part_of_the_box_that_is_refused_makes_no_orphans(site: Callable
     }.get(refused, set())
 
 
+@pytest.mark.parametrize(
+    ("refused", "known"),
+    [
+        ("volumes", set()),
+        ("contents", {("Dataset", "orphan", "no_volume"), ("PersistentVolume", "orphan", "backend_missing")}),
+    ],
+)
+async def test_lists_of_the_cluster_that_are_refused_make_no_orphans_of_the_box(
+    site: Callable[..., Site], refused: str, known: set[State]
+) -> None:
+    here = site()
+    leftovers(here)
+    server = StorageServer(here.objects())
+    server.instead[refused] = answering(lambda: status(403, reason="Forbidden", message="not for you"))
+    result = await here.scan(server)
+    assert {row for row in found(result).values() if row[1] == "orphan" and row[0] != "VolumeSnapshotContent"} == known
+    assert result["parts"]["backend"]["complete"] is True
+    assert result["parts"][refused]["complete"] is False
+
+
 def test_plaintext_is_refused_before_the_key_is_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.2)
@@ -514,6 +534,24 @@ async def test_one_finding_for_what_both_find(site: Callable[..., Site]) -> None
     assert total["orphans"] == 3
 
 
+@pytest.mark.parametrize("kind", ["nfs", "iscsi"])
+async def test_a_volume_without_a_driver_keeps_its_dataset(site: Callable[..., Site], kind: str) -> None:
+    """Somebody has mounted a volume of the driver by hand, and removed the driver's own."""
+    here = site()
+    driver = Driver(here.zfs, here.box.shares, kind=kind, name=f"csi.{kind}")
+    volume = driver.provision()
+    assert list(found(await here.scan())) == [driver.path_of(volume)]
+    server = StorageServer(here.objects())
+    server.objects.volume("by-hand", claim="ns/c", policy="Retain")
+    spec = server.objects.lists["volumes"][-1]["spec"]
+    del spec["csi"]
+    if kind == "nfs":
+        spec["nfs"] = {"server": driver.server, "path": volume.attributes["share"]}
+    else:
+        spec["iscsi"] = {"targetPortal": driver.server, "iqn": volume.attributes["iqn"], "lun": 0}
+    assert [row for row in found(await here.scan(server)) if row != "by-hand"] == []
+
+
 async def test_the_box_alone(site: Callable[..., Site]) -> None:
     here = site()
     expected = leftovers(here)
@@ -556,7 +594,11 @@ async def test_usage_of_the_box_beside_that_of_kubelets(site: Callable[..., Site
     here.zfs.nodes[here.driver.path_of(unbounded)].quota = 0
     here.zfs.nodes[blocks.path_of(zvol)].used = 250
     server = StorageServer(here.objects())
-    told = {"name": "data", "pvcRef": {"name": f"c-{here.volume.name}", "namespace": "ns"}, "time": since(hours=0.1)}
+    told: dict[str, Any] = {
+        "name": "data",
+        "pvcRef": {"name": f"c-{here.volume.name}", "namespace": "ns"},
+        "time": since(hours=0.1),
+    }
     told |= {"capacityBytes": 2**30, "usedBytes": 2**29, "availableBytes": 2**29}
     pods = [{"podRef": {"name": "p", "namespace": "ns", "uid": "u"}, "volume": [told]}]
     server.instead["kubelet/node-1"] = answering(lambda: web.json_response({"node": {}, "pods": pods}))

@@ -195,6 +195,23 @@ def test_another_instance_of_the_driver_is_foreign(world: World) -> None:
     assert world.found()[f"{PARENT}/{volume.volume_handle}"] == ("Dataset", "orphan", "no_volume")
 
 
+def test_without_volumes_nobody_knows_whose_instance_it_is(world: World) -> None:
+    """Only contents are left of ours, or readable, and a snapshot of another instance is not ours to judge."""
+    blue = Driver(world.zfs, world.shares, instance="blue")
+    snapshot, mine = blue.snapshot(blue.provision()), world.driver.snapshot(world.volume)
+    world.driver.forget(mine)
+    names = {f"{PARENT}/{snapshot.handle}", f"{PARENT}/{mine.handle}"}
+    world.driver.volumes.clear()
+    states = {name: row[1] for name, row in world.found().items() if name in names}
+    assert states == {f"{PARENT}/{snapshot.handle}": "unknown", f"{PARENT}/{mine.handle}": "orphan"}
+    world.settings["volumes_cause"] = "volumes: forbidden"
+    states = {name: row[1] for name, row in world.found().items() if name in names}
+    assert states == dict.fromkeys(names, "unknown")
+    world.settings["instance_id"] = "blue"
+    states = {name: row[1] for name, row in world.found().items() if name in names}
+    assert states == {f"{PARENT}/{snapshot.handle}": "orphan", f"{PARENT}/{mine.handle}": "foreign"}
+
+
 def test_a_detached_snapshot_is_of_the_instance_of_its_volume(world: World) -> None:
     blue = Driver(world.zfs, world.shares, instance="blue", name="csi.blue")
     world.others.append(blue)
