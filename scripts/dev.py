@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -181,6 +182,12 @@ def sanity(extra: list[str]) -> None:
 
 def molecule(extra: list[str]) -> None:
     """Run every molecule scenario against one control plane."""
+    # What an earlier call has prepared was on a cluster that is gone; molecule would not prepare it again.
+    reset = subprocess.run(
+        ["molecule", "reset", "--all", "--no-report"], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+    if reset.returncode != 0:
+        raise TargetFailedError(f"molecule reset exited with {reset.returncode}: {reset.stderr.strip()}")
     with test_cluster():
         kubeconfig = {"K8S_AUTH_KUBECONFIG": os.environ[control_plane.TEST_KUBECONFIG]}
         run("molecule", "test", *(extra or ["--all", "--workers", MOLECULE_WORKERS]), env=kubeconfig)
