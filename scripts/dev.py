@@ -6,8 +6,8 @@ import argparse
 import json
 import os
 import shutil
-import subprocess
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
