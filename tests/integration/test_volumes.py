@@ -210,4 +210,4 @@ def test_snapshots_without_their_definitions_are_refused_before_anything_is_made
         pytest.skip("this cluster serves snapshots")
     done = load(volumes_per_namespace=1, volumes_storage_class=storage(volumes=1), volumes_snapshots_per_volume=1)
     assert done["failed"]
-    assert "does not serve snapshot.storage.k8s.io/v1" in done["msg"]
+    assert "does not serve snapshot.storage.k8s.io/v1; is its CustomResourceDefinition missing?" in done["msg"]
