@@ -94,6 +94,8 @@ def _over(document: Document) -> str:
     named = [f"{name} {percent:.0f} %" for name, percent in list(fullest.items())[:_NAMED]]
     old = document["summary"]["states"].get("VolumeSnapshot", {}).get("old", 0)
     named += [things(old, "old snapshot")] if old else []
+    many = [claim_name(one) for one in document["findings"] if one["state"] == "many_snapshots"]
+    named += [f"many snapshots of {name}" for name in many[:_NAMED]]
     named += [f"pool {plain(one['name'])} {pool_text(one)}" for one in pools[:_NAMED]]
     counts = [f"{number:,} over a threshold"] if number else []
     counts += [f"{things(len(pools), 'pool')} in trouble"] if pools else []
@@ -101,9 +103,11 @@ def _over(document: Document) -> str:
 
 
 def count_of(document: Document, noun: str) -> str:
-    """How many "claim"s, "volume"s or "snapshot"s there are, as far as they were read."""
+    """How many "claim"s, "volume"s or "snapshot"s there are, as far as they were read; "" if nobody asked for them."""
     number, part = document["summary"][f"{noun}s"], document["parts"].get(f"{noun}s")
-    if part is None or part["complete"]:
+    if part is None:
+        return ""
+    if part["complete"]:
         return things(number, noun)
     return f"at least {things(number, noun)}" if number else f"{noun}s not known"
 

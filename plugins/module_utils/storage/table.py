@@ -48,7 +48,7 @@ _CONFIRMED = {True: "yes", False: "no", None: "-"}
 def storage_lines(document: Document, *, files: Mapping[str, str] | None = None) -> list[Line]:
     """The whole table. `files` are the paths that were written, by what they are."""
     counts = [count_of(document, noun) for noun in ("claim", "volume", "snapshot")]
-    lines = [heading(f"storage: {', '.join(counts)}")]
+    lines = [heading(f"storage: {', '.join(filter(None, counts))}")]
     problems = problems_of(document)
     told = [text for name, text in problems.items() if name != INCOMPLETE]
     # Of what was not read, nobody knows whether anything is left over.

@@ -154,7 +154,9 @@ def _amount(document: Document, name: str, detail: str) -> Figure:
     """How many there are; of what was not read whole, at least so many, or nobody knows."""
     found, part = document["summary"][name], document["parts"].get(name)
     title = name.capitalize()
-    if part is None or part["complete"]:
+    if part is None:
+        return Figure(name=title, value=NO_DATA, detail="not asked for", tone=FAINT)
+    if part["complete"]:
         return Figure(name=title, value=count(found), detail=detail)
     if found:
         return Figure(name=title, value=f"{count(found)} or more", detail="not all was read", tone=WARN)

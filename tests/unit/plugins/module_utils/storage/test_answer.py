@@ -34,6 +34,18 @@ def test_old_snapshots_are_over_a_threshold() -> None:
     assert answer.problems_of(document) == {"over_threshold": "3 over a threshold (3 old snapshots)"}
 
 
+def test_claims_with_many_snapshots_are_named() -> None:
+    document = example.document([example.finding(state="many_snapshots", reason="snapshots_per_volume")])
+    document["summary"]["over_threshold"] = 1
+    assert answer.problems_of(document) == {"over_threshold": "1 over a threshold (many snapshots of shop/data-0)"}
+
+
+def test_what_was_not_asked_for_is_not_counted() -> None:
+    document = example.tidy()
+    del document["parts"]["volumes"]
+    assert (answer.count_of(document, "claim"), answer.count_of(document, "volume")) == ("2 claims", "")
+
+
 def test_box_that_was_not_read_is_told_once() -> None:
     box = example.box(complete=False, cause="login refused: EXPIRED")
     alone = example.document(box=box)
