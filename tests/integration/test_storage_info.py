@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.storage import storage_info
+from ansible_collections.kubestress.core.plugins.module_utils.storage.inventory import Inventory
 from ansible_collections.kubestress.core.plugins.module_utils.storage.options import Options
+from ansible_collections.kubestress.core.plugins.module_utils.storage.reading import LISTS
 from helpers import fake_kubelets
 from helpers.one_task import returned
 from helpers.waiting import until
@@ -449,6 +451,26 @@ async def test_a_pod_that_is_created_during_the_scan(
     )
     report = await storage_info.scan_cluster({"kubeconfig": str(kubeconfig)}, options)
     assert [finding.name for finding in report.orphans] == ([] if confirm else ["left"])
+
+
+@pytest.mark.parametrize("after", ["volumes", "claims"])
+async def test_a_volume_that_is_provisioned_during_the_scan(
+    place: Place, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    """Half of the pair is in none of the lists that were read before: no half is a finding, even at the first look."""
+    listed = LISTS[after]
+
+    def taken(inventory: Inventory, items: Any) -> None:
+        if place.phase(CLAIM, "fresh") == "":
+            place.bound("fresh")
+            place.pod("of-fresh", of_claim("fresh"))
+        listed.take(inventory, items)
+
+    monkeypatch.setitem(LISTS, after, replace(listed, take=taken))
+    options = Options(min_age_seconds=0, parts=frozenset({"claims", "volumes", "attachments"}), confirm=False)
+    report = await storage_info.scan_cluster({"kubeconfig": str(kubeconfig)}, options)
+    assert place.phase(CLAIM, "fresh") == "Bound"
+    assert [row.name for row in report.findings if row.namespace == place.name or place.name in row.name] == []
 
 
 def test_kubelets_that_do_not_answer(ask: Ask, place: Place, kubectl: Any, tmp_path: Path) -> None:
