@@ -14,9 +14,9 @@ SNAPSHOT, CONTENT = "VolumeSnapshot", "VolumeSnapshotContent"
 DRIVER = "csi.mixed.example.com"
 LABEL = "kubestress.test/mixed"
 #: Of what is in order: groups of objects that belong together.
-USED, PODS_EACH, BY_CRON, BY_SET, OWNED, SNAPSHOTS = 800, 3, 150, 150, 150, 900
+USED, PODS_EACH, BY_CRON, BY_SET, OWNED, SNAPSHOTS = 400, 15, 100, 100, 100, 300
 #: Of what only looks left over.
-RELEASED, SPARE, KEPT_CONTENTS, PREPARED = 500, 548, 1300, 500
+RELEASED, SPARE, KEPT_CONTENTS, PREPARED = 400, 398, 500, 300
 #: Of what nobody needs.
 LEFT_CLAIMS, STUCK_VOLUMES, LEFT_SNAPSHOTS, LEFT_CONTENTS = 100, 40, 30, 30
 _NOBODY = "11111111-1111-4111-8111-111111111111"
@@ -86,19 +86,15 @@ class Mixed:
     # -- what belongs together -----------------------------------------------------------------------------------------
 
     async def _pair(self, name: str, **metadata: Any) -> None:
-        """A claim and its volume, bound as the controller does it."""
-        annotations = {"pv.kubernetes.io/bind-completed": "yes", "pv.kubernetes.io/bound-by-controller": "yes"}
+        """A claim and its volume; the controller binds them."""
         spec = {
             "accessModes": ["ReadWriteOnce"],
             "resources": {"requests": _SIZE},
             "storageClassName": "",
             "volumeName": f"{self._namespace}-{name}",
         }
-        claim = {"metadata": {"name": name, "annotations": annotations, **metadata}, "spec": spec}
-        stored = await self._post("/api/v1", "persistentvolumeclaims", claim)
-        await self._volume(name, name, stored["metadata"]["uid"])
-        bound = {"phase": "Bound", "accessModes": ["ReadWriteOnce"], "capacity": _SIZE}
-        await self._status("/api/v1", "persistentvolumeclaims", name, bound)
+        await self._volume(name, name)
+        await self._post("/api/v1", "persistentvolumeclaims", {"metadata": {"name": name, **metadata}, "spec": spec})
 
     async def _used(self, name: str) -> None:
         await self._pair(name)
@@ -131,7 +127,8 @@ class Mixed:
 
     async def _volume(self, name: str, claim: str = "", uid: str = "", policy: str = "Delete") -> None:
         full = f"{self._namespace}-{name}"
-        reference = {"apiVersion": "v1", "kind": CLAIM, "namespace": self._namespace, "name": claim, "uid": uid}
+        reference = {"apiVersion": "v1", "kind": CLAIM, "namespace": self._namespace, "name": claim}
+        reference |= {"uid": uid} if uid else {}
         spec = {
             "capacity": _SIZE,
             "accessModes": ["ReadWriteOnce"],

@@ -181,9 +181,12 @@ class Rules:
         if claim.unused is not None:
             evidence.append(f"condition Unused is {claim.unused[0]} since {claim.unused[1] or 'an unknown time'}")
             since = _later(claim.created, claim.unused[1])
-        if "attachments" not in self._all.parts:
-            evidence.append("whether its volume is attached was not asked for")
+        evidence += self._unasked()
         return self._orphan("unused", evidence, since=since, needs=_USERS)
+
+    def _unasked(self) -> list[str]:
+        """What a verdict would have needed that was not asked for."""
+        return [] if "attachments" in self._all.parts else ["whether its volume is attached was not asked for"]
 
     # -- volumes -----------------------------------------------------------------------------------------------------
 
@@ -218,6 +221,7 @@ class Rules:
         evidence.append(f"phase {volume.phase} since {volume.changed or 'an unknown time'}")
         if volume.message:
             evidence.append(volume.message)
+        evidence += self._unasked()
         # Not since it was made: it became one when its claim went, and its reclaim may just be going on.
         since = _later(volume.created, volume.changed)
         return self._orphan("stuck_reclaim", evidence, since=since, needs=("claims", "attachments"))

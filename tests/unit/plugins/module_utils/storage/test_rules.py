@@ -452,3 +452,13 @@ def test_a_list_that_was_not_asked_for_says_so() -> None:
     verdict = Rules(inventory, LIMITS).claim(inventory.claims["ns/x"])
     assert verdict.state == ORPHAN
     assert "attached was not asked for" in verdict.evidence[-1]
+
+
+def test_a_volume_says_that_attachments_were_not_asked_for() -> None:
+    objects = Objects()
+    objects.volume("x", claim="ns/c", claim_uid="u", phase="Released")
+    inventory = objects.inventory()
+    del inventory.parts["attachments"]
+    verdict = Rules(inventory, LIMITS).volume(inventory.volumes["x"])
+    assert verdict.state == ORPHAN
+    assert "attached was not asked for" in verdict.evidence[-1]
