@@ -205,16 +205,21 @@ class Lists:
         for follower in self._followers:
             before = [self._by_name[name] for name in follower.listed.after if name in self._by_name]
             self._tasks.append(asyncio.create_task(follower.follow(before), name=follower.listed.name))
-        reading = asyncio.gather(*(follower.synced.wait() for follower in self._followers))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_FIRST_SECONDS):
-                await asyncio.wait({reading, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
-        reading.cancel()
+        reading = asyncio.create_task(self._all_synced())
+        try:
+            everything: set[asyncio.Task[None]] = {reading, *self._tasks}
+            await asyncio.wait(everything, timeout=_FIRST_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            reading.cancel()
         self.look()
         for follower in self._followers:
             failure = follower.failure
             if failure is not None and failure.status == 400 and follower.selector:
                 raise ModuleFailed(f"label_selector: {follower.selector!r}: {failure}") from failure
+
+    async def _all_synced(self) -> None:
+        for follower in self._followers:
+            await follower.synced.wait()
 
     def look(self, *, patience_seconds: float = BLIND_SECONDS) -> list[str]:
         """Bring the parts up to date. Returns the names of those that tell more, less or otherwise than before.
