@@ -6,19 +6,32 @@ import asyncio
 import json
 import os
 import signal
+import socket
+import urllib.request
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+import pytest
+from aiohttp import web
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
+from ansible_collections.kubestress.core.plugins.module_utils.machine.process import Process
 from ansible_collections.kubestress.core.plugins.module_utils.storage import storage_info
 from ansible_collections.kubestress.core.plugins.module_utils.storage.document import document, plain
+from ansible_collections.kubestress.core.plugins.module_utils.storage_watch import watching as watching_module
 from ansible_collections.kubestress.core.plugins.module_utils.storage_watch.options import checked_watch
+from ansible_collections.kubestress.core.plugins.module_utils.storage_watch.storage_watch import run_module
 from ansible_collections.kubestress.core.plugins.module_utils.storage_watch.watching import watch
 from ansible_collections.kubestress.core.plugins.modules.storage_watch import ARGUMENTS
 from helpers.collection import CHECKOUT
+from helpers.control_plane import free_ports
+from helpers.counting_proxy import counting_proxy
+from helpers.faults import Call, Fault, status
+from helpers.one_task import returned
 from helpers.storage_place import (
     CLAIM,
     Place,
@@ -27,6 +40,7 @@ from helpers.storage_place import (
     snapshots_of_every_state,
     volumes_of_every_state,
 )
+from helpers.waiting import until
 from jsonschema import Draft202012Validator
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
@@ -171,3 +185,268 @@ async def test_it_says_what_a_scan_would(kubeconfig: Path, place: Place, snapsho
     samples = watched.metrics()["kubestress_storage_orphans"]
     orphans = sum(sample.value for sample in samples)
     assert orphans == sum(fresh["summary"]["orphans"].values())
+
+
+class Interruptions(Fault):
+    """Cuts all connections while it is `down`, forgets versions on demand, and takes one token at a time."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__()
+        self.token = token
+        self.down = False
+        self.forgotten: set[str] = set()
+        self.forgets = False
+        self.refused: Counter[int] = Counter()
+
+    def _refusal(self, request: web.Request) -> web.Response | None:
+        if self.down:
+            self.refused[503] += 1
+            return status(503, "ServiceUnavailable", "not now")
+        if request.headers.get("Authorization") != f"Bearer {self.token}":
+            self.refused[401] += 1
+            return status(401, "Unauthorized", "Unauthorized")
+        return None
+
+    async def answer(self, call: Call) -> web.Response:
+        return self._refusal(call.request) or await call.forward()
+
+    def refuses_watch(self, request: web.Request) -> web.Response | None:
+        refusal = self._refusal(request)
+        if refusal is None and self.forgets and request.path not in self.forgotten:
+            self.forgotten.add(request.path)
+            self.refused[410] += 1
+            return status(410, "Expired", "too old resource version")
+        return refusal
+
+    async def lines(self, request: web.Request, lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        following = asyncio.ensure_future(anext(lines))
+        try:
+            while not self.down:
+                await asyncio.wait({following}, timeout=0.05)
+                if following.done():
+                    yield following.result()
+                    following = asyncio.ensure_future(anext(lines))
+            raise aiohttp.ClientConnectionError
+        except StopAsyncIteration:
+            return
+        finally:
+            following.cancel()
+
+
+def with_token(folder: Path, url: str, token: str) -> dict[str, Any]:
+    """Write a kubeconfig whose token is in a file of its own; return the connection's options."""
+    (folder / "token").write_text(token)
+    user = {"name": "u", "user": {"tokenFile": str(folder / "token")}}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": url}}],
+        "users": [user],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    (folder / "kubeconfig").write_text(json.dumps(config))
+    return {"kubeconfig": str(folder / "kubeconfig")}
+
+
+async def test_it_says_what_a_scan_would_after_all_that_can_happen_to_a_connection(
+    kubeconfig: Path, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"namespaces": [place.name], "parts": ["claims", "volumes", "attachments"]}
+    options = options_of(tmp_path, **given)
+    await asyncio.to_thread(place.bound, "left", "goes", "late")
+    fault = Interruptions("first")
+    with counting_proxy(kubeconfig, fault) as proxy:
+        async with watching(tmp_path, with_token(tmp_path, proxy.url, "first"), **given) as (watched, task):
+            orphans = {(CLAIM, name): "orphan" for name in ("left", "goes", "late")}
+            assert orphans.items() <= watched.standing().items()
+
+            # A cut connection: nothing is judged meanwhile, and nothing that happened is missed.
+            before = len(watched.of("finding"))
+            fault.down = True
+            await watched.until(lambda: fault.refused[503] >= 14)
+            await asyncio.to_thread(place.pod, "late", of_claim("late"))
+            assert len(watched.of("finding")) == before
+            fault.down = False
+            await watched.until(lambda: (CLAIM, "late") not in watched.standing())
+
+            # The same with versions that the server has forgotten, and another token.
+            fault.down = True
+            fault.forgets = True
+            fault.token = "second"
+            await asyncio.to_thread(place.kubectl, "delete", CLAIM, "goes", "-n", place.name)
+            await asyncio.to_thread(place.bound, "new")
+            (tmp_path / "token").write_text("second")
+            fault.down = False
+            await watched.until(lambda: (CLAIM, "new") in watched.standing())
+            await watched.until(lambda: (CLAIM, "goes") not in watched.standing())
+            assert fault.refused[410] >= 14
+            assert fault.refused[401] >= 1
+
+            # Blind for long: nobody knows whether what was an orphan still is one.
+            monkeypatch.setattr(watching_module, "BLIND_SECONDS", 0.5)
+            fault.down = True
+            await watched.until(lambda: watched.standing().get((CLAIM, "left")) == "unknown")
+            cause = next(line["cause"] for line in watched.of("part") if line["part"] == "pods")
+            assert cause.startswith("its watch is closed since 20"), cause
+            complete = {sample.labels["part"]: sample.value for sample in metric(watched, "scan_complete")}
+            assert complete["pods"] == 0
+            fault.down = False
+            await watched.until(lambda: watched.standing().get((CLAIM, "left")) == "orphan")
+
+            await watched.until(lambda: not undecided(watched))
+            fresh = await scanned(kubeconfig, options)
+            os.kill(os.getpid(), signal.SIGTERM)
+            found = await task
+    the_same(found, fresh)
+    assert found["watch"]["breaks"] >= 28
+    # None of the tokens is told to anybody.
+    assert "second" not in (tmp_path / "events.jsonl").read_text()
+
+
+def metric(watched: Watched, name: str) -> list[Any]:
+    """Wait for nothing: the samples of one metric of the file as it is now."""
+    found: list[Any] = watched.metrics()[f"kubestress_storage_{name}"]
+    return found
+
+
+def undecided(watched: Watched) -> set[str]:
+    """The parts that are not complete, by the lines."""
+    state = {line["part"]: line["complete"] for line in watched.of("part")}
+    return {name for name, complete in state.items() if not complete}
+
+
+async def test_time_alone_brings_findings(kubeconfig: Path, place: Place, tmp_path: Path) -> None:
+    """A claim becomes old enough without an event."""
+    await asyncio.to_thread(place.bound, "ripens")
+    given = {"namespaces": [place.name], "parts": ["claims", "attachments"], "min_age": "8s"}
+    async with watching(tmp_path, {"kubeconfig": str(kubeconfig)}, **given) as (watched, _task):
+        await watched.until(lambda: watched.standing() == {(CLAIM, "ripens"): "orphan"})
+        (line,) = watched.of("finding")
+        assert line["change"] == "appeared"
+        assert line["confirmed"] is True
+        assert line["age_seconds"] >= 8
+
+
+async def test_it_ends_after_a_number_of_changes_and_after_a_time(
+    kubeconfig: Path, place: Place, tmp_path: Path
+) -> None:
+    auth, given = {"kubeconfig": str(kubeconfig)}, {"namespaces": [place.name], "parts": ["claims"]}
+    async with watching(tmp_path, auth, max_events=3, **given) as (watched, task):
+        await asyncio.to_thread(place.bound, "a", "b")
+        found = await asyncio.wait_for(task, SECONDS)
+    assert found["watch"]["reason"] == "max_events"
+    assert len(watched.of("object")) == 3
+    assert 1 <= found["summary"]["claims"] <= 2
+    async with watching(tmp_path, auth, max_seconds=1, **given) as (watched, task):
+        found = await asyncio.wait_for(task, SECONDS)
+    assert found["watch"]["reason"] == "max_seconds"
+    assert 1 <= found["watch"]["seconds"] < 30
+    # The second watch has added to the file of the first.
+    assert [line["type"] for line in watched.lines if line["type"] in ("started", "ended")] == ["started", "ended"] * 2
+
+
+async def test_what_a_label_selects_is_told(kubeconfig: Path, place: Place, tmp_path: Path) -> None:
+    await asyncio.to_thread(place.bound, "one", "other")
+    label = ("label", CLAIM, "-n", place.name, "--overwrite")
+    given = {"namespaces": [place.name], "parts": ["claims"], "label_selector": "team=a"}
+    async with watching(tmp_path, {"kubeconfig": str(kubeconfig)}, **given) as (watched, _task):
+        assert watched.standing() == {}
+        await asyncio.to_thread(place.kubectl, *label, "one", "team=a")
+        await watched.until(lambda: watched.standing() == {(CLAIM, "one"): "orphan"})
+        await asyncio.to_thread(place.kubectl, *label, "one", "team=b")
+        await watched.until(lambda: watched.standing() == {})
+
+
+@pytest.fixture
+def module(ansible_playbook: Any, tmp_path: Path) -> Iterator[Callable[..., dict[str, Any]]]:
+    """Yield a function that runs the module in a play; a process that it leaves behind ends with the test."""
+    processes = []
+
+    def run(*arguments: str, **options: Any) -> dict[str, Any]:
+        _rc, answer = returned(ansible_playbook, tmp_path, "kubestress.core.storage_watch", options, *arguments)
+        if answer.get("pid"):
+            processes.append(Process.of(answer["pid"]))
+        return answer
+
+    yield run
+    for process in processes:
+        if process is not None:
+            process.send(signal.SIGKILL)
+
+
+def test_a_process_of_its_own_is_started_asked_and_stopped(
+    module: Callable[..., dict[str, Any]], kubeconfig: Path, place: Place, tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    folder = tmp_path / "watch"
+    options = {
+        "dest": str(folder),
+        "kubeconfig": str(kubeconfig),
+        "namespaces": [place.name],
+        "parts": ["claims"],
+        "min_age": "0",
+        "http_port": port,
+        "metrics_interval": 0.1,
+    }
+
+    def here(*, check_mode: bool = False, **others: Any) -> dict[str, Any]:
+        return run_module(options_of(folder, **{**options, **others}), check_mode=check_mode)
+
+    before = here(check_mode=True)
+    assert (before["changed"], before["running"]) == (True, False), before
+    assert not folder.exists()
+    started = module(**options)
+    assert (started["changed"], started["running"]) == (True, True), started
+    again = here(top=100)
+    assert (again["changed"], again["pid"]) == (False, started["pid"])
+    with pytest.raises(ModuleFailed, match=r"with min_age_seconds 0.0 instead of 3600.0; stop it first"):
+        here(min_age="1h")
+    with pytest.raises(ModuleFailed, match=f"process {started['pid']} is watching into"):
+        here(state="foreground")
+
+    place.bound("left")
+    url = f"http://127.0.0.1:{port}/metrics"
+    text = until(lambda: (got := fetched(url)) and 'reason="unused"} 1.0' in got and got, seconds=SECONDS)
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    assert families["kubestress_storage_objects"].type == "gauge"
+    listening = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
+    local = [row.split()[1] for row in listening.splitlines() if row.split()[1].endswith(f":{port:04X}")]
+    assert local
+    assert all(address.startswith("0100007F:") for address in local), "only the loopback address listens"
+
+    assert here(check_mode=True, state="stopped")["changed"] is True
+    stopped = module(**options, state="stopped")
+    assert (stopped["changed"], stopped["running"], stopped["pid"]) == (True, False, None), stopped
+    assert stopped["watch"]["reason"] == "interrupted by SIGTERM"
+    assert [(row["name"], row["state"]) for row in stopped["findings"]] == [("left", "orphan")]
+    watched = Watched(folder)
+    assert watched.lines[-1]["type"] == "ended"
+    assert watched.metrics()
+    assert fetched(url) is None
+    assert Process.of(started["pid"]) is None
+    assert here(state="stopped")["changed"] is False
+
+
+def fetched(url: str) -> str | None:
+    """What is answered in the form of OpenMetrics; None where nobody does."""
+    request = urllib.request.Request(url, headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            text: str = answer.read().decode()
+    except OSError:
+        return None
+    return text
+
+
+async def test_what_only_the_cluster_or_the_host_can_refuse(kubeconfig: Path, tmp_path: Path) -> None:
+    auth, (port,) = {"kubeconfig": str(kubeconfig)}, free_ports(1)
+    with pytest.raises(ModuleFailed, match=r"label_selector: 'a in': "):
+        async with watching(tmp_path, auth, label_selector="a in"):
+            pass
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(ModuleFailed, match=f"http_port: {port} of 127.0.0.1 cannot be listened on: "),
+    ):
+        async with watching(tmp_path, auth, http_port=port):
+            pass
