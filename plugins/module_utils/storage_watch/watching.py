@@ -38,6 +38,8 @@ from .publishing import Publisher, Seen
 
 #: Seconds between two judgements at least, however many events there are.
 _ROUND_SECONDS = 1.0
+#: Seconds between two second looks at least: a pod that makes way for another leaves its claim alone for a moment only.
+_LOOK_SECONDS = 5.0
 #: Seconds between two counts of snapshots per claim, between two questions to kubelets, and after which figures are
 #: written anew although nothing has changed. Kubelets measure about once a minute.
 _COUNT_SECONDS, _USAGE_SECONDS, _SAME_SECONDS = 5.0, 60.0, 60.0
@@ -106,7 +108,7 @@ class Watching:
         self._levels: dict[str, str] = {}
         self._is_read = False
         self._is_new = True
-        self._counted = self._shown = self._kept = float("-inf")
+        self._looked = self._counted = self._shown = self._kept = float("-inf")
 
     def _follow_all(self, kinds: Collection[str]) -> None:
         scan, live = self._options.scan, self._live
@@ -254,8 +256,12 @@ class Watching:
             self._seen.rounds += 1
             changes, candidates = self._judge.judge(now)
             self._tell(changes)
-            if candidates:
+            if candidates and (is_last or time.monotonic() - self._looked >= _LOOK_SECONDS):
                 await self._look_again(candidates)
+                self._looked = time.monotonic()
+            else:
+                for one in candidates:
+                    self._live.touch(one.kind, one.key)
             self._count_snapshots(now, is_last=is_last)
         self._seen.resyncs, self._seen.breaks = self._lists.resyncs, self._lists.breaks
         self._lines.flush()
