@@ -1,6 +1,6 @@
 """An API server that tells what happens to claims: `python -m bench.storage_events FOLDER CLAIMS EVENTS`.
 
-Served like bench.stub. There are as many volumes and pods as claims. Once the client asks for nothing more, EVENTS events are
+Served like bench.stub. There are as many volumes and pods as claims. Once the client asks for nothing more, EVENTS are
 sent as fast as they are taken: mostly pods whose status changes, as in a cluster; some that are replaced, and claims
 that are expanded, or only annotated. The last event expands a claim.
 """
@@ -73,11 +73,15 @@ def pod_of(number: int, version: int, *, ready: bool = True) -> dict[str, Any]:
 def events(claims: int, count: int) -> Iterator[tuple[str, bytes]]:
     """(list, line) of each event."""
     for number in range(count):
-        what, which, version = TURN[number % len(TURN)], (number // len(TURN)) % claims, number + 10
+        what, version = TURN[number % len(TURN)], number + 10
+        passed, which = divmod(number // len(TURN), claims)
         if what == "expansion":
-            yield "persistentvolumeclaims", _line("MODIFIED", claim_of(which, version, size=2 + number % 7))
+            yield "persistentvolumeclaims", _line("MODIFIED", claim_of(which, version, size=2 + passed))
         elif what == "annotation":
-            yield "persistentvolumeclaims", _line("MODIFIED", claim_of(which, version, note=str(number)))
+            yield (
+                "persistentvolumeclaims",
+                _line("MODIFIED", claim_of(which, version, size=1 + passed, note=str(number))),
+            )
         else:
             type_ = {"gone": "DELETED", "new": "ADDED"}.get(what, "MODIFIED")
             yield "pods", _line(type_, pod_of(which, version, ready=number % 2 == 0))

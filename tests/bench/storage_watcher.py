@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
+import signal
 import sys
 import time
 from pathlib import Path
@@ -11,14 +14,15 @@ from typing import Any
 
 _SAMPLE_SECONDS = 0.2
 _PAGE_BYTES = 4096
+_EVENTS = re.compile(r"^kubestress_storage_watch_events (\d+)$", re.MULTILINE)
 
 
 def _rss_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
 
 
-async def _watched(options: dict[str, Any], auth: dict[str, Any]) -> dict[str, Any]:
-    """Peak memory of each tenth of the events, and processor time from the first judgement on."""
+async def _watched(options: dict[str, Any], auth: dict[str, Any], events: int) -> dict[str, Any]:
+    """Samples of the memory, and processor time from the first judgement to the end, once all events were seen."""
     from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
     from ansible_collections.kubestress.core.plugins.module_utils.storage_watch.options import checked_watch
     from ansible_collections.kubestress.core.plugins.module_utils.storage_watch.watching import watch
@@ -34,6 +38,10 @@ async def _watched(options: dict[str, Any], auth: dict[str, Any]) -> dict[str, A
         while True:
             if began:
                 samples.append((time.monotonic() - began["wall"], _rss_bytes()))
+                seen = _EVENTS.search((Path(options["dest"]) / "metrics.prom").read_text())
+                if seen is not None and int(seen[1]) >= events:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    return
             await asyncio.sleep(_SAMPLE_SECONDS)
 
     checked = ArgumentSpecValidator(ARGUMENTS).validate(options)
@@ -45,7 +53,6 @@ async def _watched(options: dict[str, Any], auth: dict[str, Any]) -> dict[str, A
         "seconds": time.monotonic() - began["wall"],
         "samples": samples or [(0.0, _rss_bytes())],
         "watch": found["watch"],
-        "claims": found["summary"]["claims"],
         "states": found["summary"]["states"],
     }
 
@@ -60,7 +67,7 @@ def main() -> None:
     return_large_blocks()
     given = json.load(sys.stdin)
     with rare_garbage_collection():
-        print(json.dumps(asyncio.run(_watched(given["options"], given["auth"]))))
+        print(json.dumps(asyncio.run(_watched(given["options"], given["auth"], given["events"]))))
 
 
 if __name__ == "__main__":

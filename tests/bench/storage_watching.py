@@ -26,7 +26,6 @@ class WatchFailedError(Exception):
 def storage_watch(sizes: Sizes) -> list[Row]:
     """One watch from its first list to the last event."""
     claims, events = sizes.watched_claims, sizes.watched_events
-    changes = events // len(TURN) * OBJECT_CHANGES
     with (
         stub_server("bench.storage_events", str(claims), str(events)) as server,
         TemporaryDirectory(prefix="kubestress-bench-") as folder,
@@ -35,14 +34,13 @@ def storage_watch(sizes: Sizes) -> list[Row]:
             "state": "foreground",
             "dest": folder,
             "parts": ["claims", "volumes"],
-            "max_events": changes,
             "max_seconds": _TIMEOUT_SECONDS,
-            "metrics_interval": 15,
+            "metrics_interval": 2,
         }
         auth = {"host": server.server, "api_key": server.token, "ca_cert": str(server.ca_file)}
         done = subprocess.run(
             [sys.executable, "-m", "bench.storage_watcher"],
-            input=json.dumps({"options": options, "auth": auth}),
+            input=json.dumps({"options": options, "auth": auth, "events": events}),
             capture_output=True,
             text=True,
             timeout=2 * _TIMEOUT_SECONDS,
@@ -54,8 +52,11 @@ def storage_watch(sizes: Sizes) -> list[Row]:
         found: dict[str, Any] = json.loads(done.stdout)
         lines = len((Path(folder) / "events.jsonl").read_text().splitlines())
     seen = found["watch"]
-    if seen["reason"] != "max_events" or found["claims"] != claims:
-        raise WatchFailedError(f"it ended by {seen['reason']} with {found['claims']} claims: {seen}")
+    changes = events // len(TURN) * OBJECT_CHANGES
+    if seen["events"] != events or seen["objects"] != {"PersistentVolumeClaim": {"modified": changes}}:
+        raise WatchFailedError(f"of {events} events with {changes} changes it saw {seen}")
+    if found["states"]["PersistentVolumeClaim"] != {"in_use": claims}:
+        raise WatchFailedError(f"every claim is used: {found['states']}")
     return _rows(found, lines, claims)
 
 
