@@ -289,8 +289,7 @@ async def test_it_says_what_a_scan_would_after_all_that_can_happen_to_a_connecti
             await watched.until(lambda: watched.standing().get((CLAIM, "left")) == "unknown")
             cause = next(line["cause"] for line in watched.of("part") if line["part"] == "pods")
             assert cause.startswith("its watch is closed since 20"), cause
-            complete = {sample.labels["part"]: sample.value for sample in metric(watched, "scan_complete")}
-            assert complete["pods"] == 0
+            await watched.until(lambda: of_parts(watched)["pods"] == 0)
             fault.down = False
             await watched.until(lambda: watched.standing().get((CLAIM, "left")) == "orphan")
 
@@ -303,10 +302,10 @@ async def test_it_says_what_a_scan_would_after_all_that_can_happen_to_a_connecti
     assert "token-" not in (tmp_path / "events.jsonl").read_text()
 
 
-def metric(watched: Watched, name: str) -> list[Any]:
-    """Wait for nothing: the samples of one metric of the file as it is now."""
-    found: list[Any] = watched.metrics()[f"kubestress_storage_{name}"]
-    return found
+def of_parts(watched: Watched) -> dict[str, float]:
+    """Whether each part is complete, by the metrics file."""
+    samples = watched.metrics()["kubestress_storage_scan_complete"]
+    return {sample.labels["part"]: sample.value for sample in samples}
 
 
 def undecided(watched: Watched) -> set[str]:
@@ -351,9 +350,9 @@ async def test_what_a_label_selects_is_told(kubeconfig: Path, place: Place, tmp_
     given = {"namespaces": [place.name], "parts": ["claims"], "label_selector": "team=a"}
     async with watching(tmp_path, {"kubeconfig": str(kubeconfig)}, **given) as (watched, _task):
         assert watched.standing() == {}
-        await asyncio.to_thread(place.kubectl, *label, "one", "team=a")
+        await asyncio.to_thread(lambda: place.kubectl(*label, "one", "team=a"))
         await watched.until(lambda: watched.standing() == {(CLAIM, "one"): "orphan"})
-        await asyncio.to_thread(place.kubectl, *label, "one", "team=b")
+        await asyncio.to_thread(lambda: place.kubectl(*label, "one", "team=b"))
         await watched.until(lambda: watched.standing() == {})
 
 

@@ -74,7 +74,7 @@ class Live:
     # -- taking events -----------------------------------------------------------------------------------------------
 
     def take(self, listed: Listed, key: str, item: Any) -> tuple[Any, Any]:
-        """An object that is there. Returns its record before and now, None and None if it has none."""
+        """An object that is there. Returns its record before and now, which is the same one if nothing has changed."""
         if listed.name in JUDGED:
             records: dict[str, Any] = getattr(self.inventory, listed.name)
             before = records.get(key)
@@ -82,8 +82,8 @@ class Live:
             after = records[key]
             if before == after:
                 records[key] = before
-            else:
-                self._record_changed(JUDGED[listed.name], key, before, after)
+                return before, before
+            self._record_changed(JUDGED[listed.name], key, before, after)
             return before, after
         if listed.name in _TABLES:
             table: dict[str, Any] = getattr(self.inventory, _TABLES[listed.name])

@@ -249,6 +249,7 @@ class Watching:
             self._lines.add("part", part=name, complete=told["complete"], cause=told["cause"])
         if parts:
             self._live.touch_all()
+            self._is_new = True
         now = self._now()
         if not self._lists.is_blind and self._judge.is_due(now):
             self._seen.rounds += 1

@@ -241,3 +241,18 @@ def test_an_orphan_is_told_when_a_second_look_has_confirmed_it_and_nothing_has_h
     assert judge_.looked(candidates, judged, NOW) == []
     assert not judge_.is_due(NOW + 1)
     assert judge_.is_due(NOW + 60)
+
+
+def test_what_the_rules_do_not_read_is_no_change() -> None:
+    live, listed = Live(), LISTS["claims"]
+    objects = Objects()
+    objects.claim("c")
+    (obj,) = objects.lists["claims"]
+    key, item = decoded("claims", obj)
+    before, after = live.take(listed, key, item)
+    assert before is None
+    live.drain()
+    _key, annotated = decoded("claims", {**obj, "metadata": {**obj["metadata"], "annotations": {"a": "b"}}})
+    assert live.take(listed, key, annotated) == (after, after)
+    assert not live.is_changed
+    assert live.inventory.claims[key] is after
