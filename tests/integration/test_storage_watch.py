@@ -448,3 +448,27 @@ async def test_what_only_the_cluster_or_the_host_can_refuse(kubeconfig: Path, tm
     ):
         async with watching(tmp_path, auth, http_port=port):
             pass
+
+
+def test_the_playbook_watches_with_all_variables_as_text(ansible_playbook: Any, place: Place, tmp_path: Path) -> None:
+    """As AWX hands them over."""
+    given = {
+        "storage_watch_max_seconds": "2",
+        "storage_watch_max_events": "0",
+        "storage_watch_metrics_interval": "0.5",
+        "storage_watch_metrics_file": str(tmp_path / "node.prom"),
+        "storage_namespaces": place.name,
+        "storage_parts": "claims,attachments",
+        "storage_min_age": "0",
+        "run_results_dir": str(tmp_path / "results"),
+    }
+    place.bound("left")
+    done = ansible_playbook("kubestress.core.storage_watch", extra_vars=given)
+    assert done.rc == 0, done.output
+    assert "until max_seconds" in done.stdout
+    assert "orphans: 1 PersistentVolumeClaim" in done.stdout
+    assert "WARNING" not in done.output
+    watched = Watched(tmp_path / "results" / "storage-watch")
+    assert watched.standing() == {(CLAIM, "left"): "orphan"}
+    assert [line["type"] for line in watched.lines] == ["started", "synced", "finding", "ended"]
+    assert 'orphans{kind="PersistentVolumeClaim",reason="unused"} 1' in (tmp_path / "node.prom").read_text()
