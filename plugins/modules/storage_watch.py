@@ -165,8 +165,8 @@ requirements:
 notes:
   - Needs C(list) and C(watch) on the kinds that it reads, in the whole cluster or in O(namespaces), and for V(usage)
     C(list) and C(watch) on C(nodes) and C(get) on C(nodes/proxy). What is missing makes a part incomplete.
-  - If processes are killed at the end of a login (C(KillUserProcesses) of systemd-logind) or with their container, as in
-    AWX, so is a watch that was started. Use V(foreground) there.
+  - If processes are killed at the end of a login (C(KillUserProcesses) of systemd-logind) or with their container, as
+    in AWX, so is a watch that was started. Use V(foreground) there.
   - A TrueNAS is not asked; M(kubestress.core.storage_info) compares with one.
 seealso:
   - module: kubestress.core.storage_info

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from helpers import browser as browsers
-from helpers.collection import CHECKOUT
+from helpers.snapshot_kinds import installed
+from helpers.storage_place import LABEL, OF_CONTROLLERS, Place
+from helpers.waiting import until
 from playwright.sync_api import Browser, sync_playwright
-
-_SNAPSHOT_KINDS = sorted((CHECKOUT / "roles" / "local_cluster" / "files" / "crds").glob("*.json"))
 
 
 # Not for the session: its event loop would be in the way of other tests' own.
@@ -28,22 +29,29 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
+def place(kubectl: Any) -> Iterator[Place]:
+    """Yield an empty namespace; everything that carries its label is removed afterwards."""
+    name = f"st-{secrets.token_hex(3)}"
+    kubectl("create", "namespace", name)
+    found = Place(kubectl, name)
+    until(lambda: kubectl("get", "serviceaccounts", "-n", name)["items"])
+    try:
+        yield found
+    finally:
+        free = json.dumps({"metadata": {"finalizers": None}})
+        kubectl("delete", "storageclasses", "-l", f"{LABEL}={name}", "--ignore-not-found")
+        for kind in ("volumeattachments", "pods", "persistentvolumeclaims", "persistentvolumes"):
+            for obj in kubectl("get", kind, "-A", "-l", f"{LABEL}={name}")["items"]:
+                # The controllers remove their own, once nobody uses the object any more.
+                if set(obj["metadata"].get("finalizers", ())) - OF_CONTROLLERS:
+                    where = ("-n", obj["metadata"]["namespace"]) if "namespace" in obj["metadata"] else ()
+                    kubectl("patch", kind, obj["metadata"]["name"], *where, "--type=merge", "-p", free)
+            kubectl("delete", kind, "-A", "-l", f"{LABEL}={name}", "--wait=false", "--ignore-not-found")
+        kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
 def snapshot_kinds(kubectl: Any) -> Iterator[None]:
     """The kinds of external-snapshotter, for one test."""
-    there = {item["metadata"]["name"] for item in kubectl("get", "customresourcedefinitions")["items"]}
-    names = [json.loads(file.read_text())["metadata"]["name"] for file in _SNAPSHOT_KINDS]
-    missing = [file for file, name in zip(_SNAPSHOT_KINDS, names, strict=True) if name not in there]
-    for file in missing:
-        kubectl("create", "-f", str(file))
-    for name in names:
-        kubectl("wait", "--for=condition=Established", f"customresourcedefinition/{name}", "--timeout=30s")
-    yield
-    free = json.dumps({"metadata": {"finalizers": None}})
-    for kind in ("volumesnapshots", "volumesnapshotcontents") if missing else ():
-        # Nobody is there who would remove them, and a kind is not gone before its objects are.
-        for obj in kubectl("get", kind, "-A")["items"]:
-            if obj["metadata"].get("finalizers"):
-                where = ("-n", obj["metadata"]["namespace"]) if "namespace" in obj["metadata"] else ()
-                kubectl("patch", kind, obj["metadata"]["name"], *where, "--type=merge", "-p", free)
-    for file in missing:
-        kubectl("delete", "-f", str(file))
+    with installed(kubectl):
+        yield

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 import time
 from collections.abc import Callable, Collection, Iterable
@@ -37,6 +38,8 @@ _FIRST_SECONDS = 60.0
 BLIND_SECONDS = 30.0
 #: Seconds after which a list that was refused is asked for again; rights may be given and kinds installed meanwhile.
 _AGAIN_SECONDS = 60.0
+#: Seconds for which a watch that was refused has to be open before it counts again.
+_TRUST_SECONDS = 2.0
 
 #: What becomes of an object: its list, event type, key and the decoded object.
 Take = Callable[[Listed, str, str, Any], None]
@@ -73,6 +76,7 @@ class Follower:
         self.is_absent = False
         self.seconds = 0.0
         self.failure: ClusterError | None = None
+        self._trusted_at = math.inf
         self.resyncs = 0
         self._breaks = 0
         self._watch: ScopedWatch | None = None
@@ -101,6 +105,9 @@ class Follower:
     def look(self, patience_seconds: float) -> None:
         """Find out whether the watch has been closed for too long, or is open again."""
         blind = self._sight.blind()
+        if blind is None and time.monotonic() >= self._trusted_at:
+            self.cause = self.failure = None
+            self._trusted_at = math.inf
         if blind is not None and self.cause is None and blind[1] >= patience_seconds:
             self.cause = f"its watch is closed since {now_rfc3339()} ({blind[2]})"
             self.failure = None
@@ -125,7 +132,7 @@ class Follower:
             await asyncio.sleep(min(_AGAIN_SECONDS, self._resync_seconds))
 
     def _failed(self, error: ClusterError) -> None:
-        self.failure = error
+        self.failure, self._trusted_at = error, math.inf
         self._sight.forget(self.listed.plural)
         self.is_absent = self.listed.optional and isinstance(error, NotFound)
         self.cause = None if self.is_absent else cause_of(self.listed, error)
@@ -164,7 +171,12 @@ class Follower:
             if event.forgets((namespace, name)):
                 self._followed.take(self.listed, "DELETED", key, None)
         self.resyncs += self.synced.is_set() and self.cause is None
-        self.cause, self.failure, self.is_absent = None, None, False
+        self.is_absent = False
+        if self.failure is None:
+            self.cause = None
+        else:
+            # Who may not watch may still list: the watch has yet to show that it is open.
+            self._trusted_at = time.monotonic() + _TRUST_SECONDS
         self.synced.set()
 
 
@@ -205,16 +217,21 @@ class Lists:
         for follower in self._followers:
             before = [self._by_name[name] for name in follower.listed.after if name in self._by_name]
             self._tasks.append(asyncio.create_task(follower.follow(before), name=follower.listed.name))
-        reading = asyncio.gather(*(follower.synced.wait() for follower in self._followers))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_FIRST_SECONDS):
-                await asyncio.wait({reading, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
-        reading.cancel()
+        reading = asyncio.create_task(self._all_synced())
+        try:
+            everything: set[asyncio.Task[None]] = {reading, *self._tasks}
+            await asyncio.wait(everything, timeout=_FIRST_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            reading.cancel()
         self.look()
         for follower in self._followers:
             failure = follower.failure
             if failure is not None and failure.status == 400 and follower.selector:
                 raise ModuleFailed(f"label_selector: {follower.selector!r}: {failure}") from failure
+
+    async def _all_synced(self) -> None:
+        for follower in self._followers:
+            await follower.synced.wait()
 
     def look(self, *, patience_seconds: float = BLIND_SECONDS) -> list[str]:
         """Bring the parts up to date. Returns the names of those that tell more, less or otherwise than before.

@@ -15,12 +15,13 @@ from typing import Any, TypeAlias
 
 from ..storage.findings import CLAIM, CONTENT, SNAPSHOT, VOLUME
 from ..storage.inventory import Claim, Content, Inventory, Snapshot, Volume
-from ..storage.reading import Listed
+from ..storage.reading import LISTS, Listed
 
 #: Lists whose objects have records that are judged.
 JUDGED = {"claims": CLAIM, "volumes": VOLUME, "snapshots": SNAPSHOT, "contents": CONTENT}
 #: Lists of which the inventory has a table by name.
 _TABLES = {"classes": "classes", "snapshot_classes": "snapshot_classes", "nodes": "nodes"}
+_ORDER = {name: number for number, name in enumerate(LISTS)}
 #: What an object may say: it uses a claim, has one for as long as it lives, has templates for some, attaches a volume.
 _USE, _EPHEMERAL, _TEMPLATE, _ATTACHED = "use", "ephemeral", "template", "attached"
 
@@ -73,7 +74,7 @@ class Live:
     # -- taking events -----------------------------------------------------------------------------------------------
 
     def take(self, listed: Listed, key: str, item: Any) -> tuple[Any, Any]:
-        """An object that is there. Returns its record before and now, None and None if it has none."""
+        """An object that is there. Returns its record before and now, which is the same one if nothing has changed."""
         if listed.name in JUDGED:
             records: dict[str, Any] = getattr(self.inventory, listed.name)
             before = records.get(key)
@@ -81,8 +82,8 @@ class Live:
             after = records[key]
             if before == after:
                 records[key] = before
-            else:
-                self._record_changed(JUDGED[listed.name], key, before, after)
+                return before, before
+            self._record_changed(JUDGED[listed.name], key, before, after)
             return before, after
         if listed.name in _TABLES:
             table: dict[str, Any] = getattr(self.inventory, _TABLES[listed.name])
@@ -233,10 +234,10 @@ class Live:
             self._conclude(topic)
 
     def _conclude(self, topic: _Topic) -> None:
-        """Write into the inventory what all say of one topic, in an order that does not depend on their events'."""
+        """Write into the inventory what all say of one topic, in the order in which a scan reads it."""
         values = [
             value
-            for name, key in sorted(self._sources.get(topic, ()))
+            for name, key in sorted(self._sources.get(topic, ()), key=_place_of)
             for said, value in self._said[name][key]
             if said == topic
         ]
@@ -273,6 +274,10 @@ class Live:
         _put(self.inventory.ephemeral, key, [pod for pod, _node in values])
         _put(self.inventory.on_node, key, [node for _pod, node in values if node is not None])
         self._changed[CLAIM].add(key)
+
+
+def _place_of(source: _Source) -> tuple[int, str]:
+    return _ORDER[source[0]], source[1]
 
 
 def _put(table: dict[str, Any], key: str, values: list[Any]) -> None:

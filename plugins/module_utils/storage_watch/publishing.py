@@ -12,6 +12,8 @@ from typing import Any
 from ..results.folder import write_text
 from ..results.openmetrics import MAX_ROWS, Family, Sample, families_text
 from ..storage import files
+from ..storage.document import OK
+from ..storage.findings import ORPHAN, SNAPSHOT
 from ..storage.openmetrics import storage_families
 from .endpoint import Endpoint
 from .options import WatchOptions
@@ -55,7 +57,8 @@ class Publisher:
 
     def figures(self, document: Mapping[str, Any], seen: Seen) -> None:
         """The metrics. Raises ResultsError."""
-        families = list(storage_families(document, per_object=self._options.metrics_per_object))
+        per_object = self._options.metrics_per_object
+        families = list(storage_families(_for_metrics(document, per_object=per_object), per_object=per_object))
         families += _own(seen)
         write_text(self._options.metrics_file, families_text(families, {}))
         if self._endpoint is not None:
@@ -64,6 +67,16 @@ class Publisher:
     def whole(self, document: Mapping[str, Any]) -> None:
         """The document. Raises ModuleFailed."""
         files.write(document, str(self._options.dest), ("json",))
+
+
+def _for_metrics(document: Mapping[str, Any], *, per_object: bool) -> Mapping[str, Any]:
+    """The document in plain types, of its long lists only the rows that become samples: others would take memory."""
+    from msgspec import to_builtins
+
+    findings = [one for one in document["findings"] if one.state == ORPHAN or (per_object and one.kind == SNAPSHOT)]
+    usage = [row for row in document["usage"] if per_object or row.level != OK]
+    found: dict[str, Any] = to_builtins({**document, "findings": findings, "usage": usage})
+    return found
 
 
 def _own(seen: Seen) -> Iterator[Family]:

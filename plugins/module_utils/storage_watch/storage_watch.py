@@ -186,7 +186,5 @@ def _answer(options: WatchOptions, found: Mapping[str, Any], *, changed: bool) -
 def _warnings(options: WatchOptions) -> list[str]:
     if not options.http_port or is_loopback(options.http_address):
         return []
-    return [
-        f"http_address: {options.http_address} is not a loopback address, so that others can read the metrics, which "
-        "have names of your cluster in them"
-    ]
+    text = "is not a loopback address, so that others can read the metrics, which have names of your cluster in them"
+    return [f"http_address: {options.http_address} {text}"]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, NotRequired, TypedDict, get_args, get_type_hints
 
 from ..cluster.decoding import decoder
@@ -59,11 +60,12 @@ def _form(page: type) -> Form:
         raise MissingLibrary([MSGSPEC], error) from error
     (items, *_none) = get_args(get_type_hints(page)["items"])
     (item,) = get_args(items)
-    decode_page, decode_line = decoder(page), decoder(_Line)
-    decode_object: Any = decoder(defstruct("Line", [("object", item)], gc=False))
+    decode_page: Callable[[bytes], Any] = decoder(page)
+    decode_line = decoder(_Line)
+    decode_object: Callable[[bytes], Any] = decoder(defstruct("Line", [("object", item)], gc=False))
 
     def page_of(body: bytes) -> dict[str, Any]:
-        found: Any = decode_page(body)
+        found = decode_page(body)
         if not found.kind.endswith("List"):
             raise Unproven("a list was asked for")
         if not found.metadata.version:

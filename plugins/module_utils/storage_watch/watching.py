@@ -18,18 +18,17 @@ from ..cluster.client import Cluster, RetryPolicy
 from ..cluster.errors import ClusterError
 from ..machine.interruptions import stop_on_signals, unless
 from ..measure.recorder import now_rfc3339
-from ..storage.document import OK, Report, Usage, document, plain
+from ..storage.document import Report, document, plain
 from ..storage.findings import CLAIM, ORPHAN
-from ..storage.kubelets import read_fill
 from ..storage.options import CLAIMS, SNAPSHOTS, USAGE, VOLUMES
 from ..storage.reading import LISTS, Listed, uncompressed
 from ..storage.rules import Judged
 from ..storage.second_look import look_again
 from ..storage.selection import Selection, lists_of
 from ..storage.storage_info import KINDS_OF_PART, conclude, groups_and_time
-from ..storage.usage import Fill, Levels, usage_of
 from .endpoint import Endpoint
-from .judging import APPEARED, CHANGED, VANISHED, Candidate, Change, Judge, only
+from .filling import Filling
+from .judging import Candidate, Change, Judge, only
 from .lines import SCHEMA, Lines
 from .lists import BLIND_SECONDS, Lists, followed_lists
 from .live import JUDGED, Live
@@ -38,9 +37,11 @@ from .publishing import Publisher, Seen
 
 #: Seconds between two judgements at least, however many events there are.
 _ROUND_SECONDS = 1.0
-#: Seconds between two counts of snapshots per claim, between two questions to kubelets, and after which figures are
-#: written anew although nothing has changed. Kubelets measure about once a minute.
-_COUNT_SECONDS, _USAGE_SECONDS, _SAME_SECONDS = 5.0, 60.0, 60.0
+#: Seconds between two second looks at least: a pod that makes way for another leaves its claim alone for a moment only.
+_LOOK_SECONDS = 5.0
+#: Seconds between two counts of snapshots per claim, and after which figures are written anew although nothing has
+#: changed.
+_COUNT_SECONDS, _SAME_SECONDS = 5.0, 60.0
 #: Seconds that kubelets have before the first figures are written, and the last second look.
 _FIRST_USAGE_SECONDS, _LAST_SECONDS = 15.0, 30.0
 #: Seconds for which one page is retried, and requests at once; as in a scan.
@@ -96,17 +97,16 @@ class Watching:
             snapshot_age_seconds=scan.snapshot_age_seconds,
             confirm=scan.confirm,
         )
+        self._filling = Filling(self._live.inventory, self._selection, scan.thresholds, self._tell_level)
         self._seen = Seen()
         self._stopped = asyncio.Event()
         self._reason = ""
         self._report = Report(started=now_rfc3339(), options=scan.told())
         self._groups: Collection[str] | None = None
         self._ahead = 0.0
-        self._fill = Fill()
-        self._levels: dict[str, str] = {}
         self._is_read = False
         self._is_new = True
-        self._counted = self._shown = self._kept = float("-inf")
+        self._looked = self._counted = self._shown = self._kept = float("-inf")
 
     def _follow_all(self, kinds: Collection[str]) -> None:
         scan, live = self._options.scan, self._live
@@ -138,7 +138,7 @@ class Watching:
                 parts = {name: dataclasses.asdict(part) for name, part in self._live.inventory.parts.items()}
                 self._lines.add("synced", parts=parts)
                 if USAGE in self._options.scan.parts:
-                    measuring = asyncio.create_task(self._measure_always())
+                    measuring = asyncio.create_task(self._filling.follow(self._cluster))
                     await asyncio.wait({measuring}, timeout=0)
                 await self._rounds(began, measuring, tell)
                 return await self._end(began)
@@ -249,13 +249,18 @@ class Watching:
             self._lines.add("part", part=name, complete=told["complete"], cause=told["cause"])
         if parts:
             self._live.touch_all()
+            self._is_new = True
         now = self._now()
         if not self._lists.is_blind and self._judge.is_due(now):
             self._seen.rounds += 1
             changes, candidates = self._judge.judge(now)
             self._tell(changes)
-            if candidates:
+            if candidates and (is_last or time.monotonic() - self._looked >= _LOOK_SECONDS):
                 await self._look_again(candidates)
+                self._looked = time.monotonic()
+            else:
+                for one in candidates:
+                    self._live.touch(one.kind, one.key)
             self._count_snapshots(now, is_last=is_last)
         self._seen.resyncs, self._seen.breaks = self._lists.resyncs, self._lists.breaks
         self._lines.flush()
@@ -297,41 +302,8 @@ class Watching:
             self._lines.add("finding", change=change.how, **dataclasses.asdict(change.finding))
         self._is_new = self._is_new or bool(changes)
 
-    # -- usage -------------------------------------------------------------------------------------------------------
-
-    async def _measure_always(self) -> None:
-        """Ask the kubelets about once a minute."""
-        live = self._live
-        while True:
-            # A copy, so that the part tells of the questions before until these are answered.
-            inventory = dataclasses.replace(live.inventory, parts=dict(live.inventory.parts))
-            with contextlib.suppress(ClusterError):
-                self._fill = await read_fill(self._cluster, inventory, self._selection.records(CLAIM))
-                live.inventory.parts["usage"] = inventory.parts["usage"]
-                self._tell_levels()
-            await asyncio.sleep(_USAGE_SECONDS)
-
-    def _usage(self) -> list[Usage]:
-        if USAGE not in self._options.scan.parts:
-            return []
-        claims = {key: self._live.inventory.claims[key] for key in self._selection.records(CLAIM)}
-        thresholds = self._options.scan.thresholds
-        levels = Levels(warning=thresholds["volume_warning"], critical=thresholds["volume_critical"])
-        return usage_of(self._live.inventory, claims, self._fill, levels)
-
-    def _tell_levels(self) -> None:
-        """A line for each claim that is nearly full now and was not before, or the other way round."""
-        rows = {f"{row.namespace}/{row.name}": row for row in self._usage() if row.level != OK}
-        for key in self._levels.keys() - rows.keys():
-            namespace, _slash, name = key.partition("/")
-            self._lines.add("usage", change=VANISHED, namespace=namespace, name=name, level=OK, used_percent=None)
-        for key, row in rows.items():
-            before = self._levels.get(key)
-            if before != row.level:
-                how = APPEARED if before is None else CHANGED
-                told = {"level": row.level, "used_percent": row.used_percent}
-                self._lines.add("usage", change=how, namespace=row.namespace, name=row.name, **told)
-        self._levels = {key: row.level for key, row in rows.items()}
+    def _tell_level(self, **told: Any) -> None:
+        self._lines.add("usage", **told)
         self._is_new = True
 
     # -- figures -----------------------------------------------------------------------------------------------------
@@ -356,7 +328,7 @@ class Watching:
     def _document(self, now: float) -> dict[str, Any]:
         """The document of a scan, as if one had just ended."""
         report, judged = self._report, self._judge.judged(now)
-        report.usage = self._usage()
+        report.usage = self._filling.rows() if USAGE in self._options.scan.parts else []
         conclude(report, judged, self._live.inventory, self._selection)
         if not self._lists.is_blind or not report.finished:
             # What was seen before a watch was closed is no newer for being written again.

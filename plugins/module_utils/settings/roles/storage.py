@@ -233,8 +233,8 @@ _WATCH = (
         0,
         allowed=Range(1, 65_535, special=0, meaning="none"),
         meaning=(
-            "Port at which the metrics can also be read, at C(/metrics), as long as the watch goes on. Needs the Python "
-            "library prometheus-client."
+            "Port at which the metrics can also be read, at C(/metrics), as long as the watch goes on. Needs the "
+            "Python library prometheus-client."
         ),
     ),
     _setting(
