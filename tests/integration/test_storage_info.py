@@ -385,6 +385,7 @@ def _no_accounts_left(kubectl: Any) -> Iterator[None]:
             kubectl("delete", kind, *ours)
 
 
+@pytest.mark.timeout(900)
 def test_every_state_of_real_objects(ask: Ask, place: Place, snapshot_kinds: None, account: Callable[..., str]) -> None:
     expected = _claims(place) | _claims_of_makers(place) | _claims_without_volumes(place)
     expected |= _volumes(place) | _snapshots(place)
