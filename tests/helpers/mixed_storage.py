@@ -22,6 +22,8 @@ LEFT_CLAIMS, STUCK_VOLUMES, LEFT_SNAPSHOTS, LEFT_CONTENTS = 100, 40, 30, 30
 _NOBODY = "11111111-1111-4111-8111-111111111111"
 _GROUP = "/apis/snapshot.storage.k8s.io/v1"
 _AT_ONCE = 24
+#: The API server deletes a collection within one request.
+_REMOVAL_SECONDS = 240.0
 _SIZE = {"storage": "1Gi"}
 _POD = {"schedulerName": "nobody", "restartPolicy": "Never", "containers": [{"name": "c", "image": "none"}]}
 
@@ -195,7 +197,7 @@ async def planted(kubeconfig: str, namespace: str) -> Mixed:
 
 async def remove(kubeconfig: str, namespace: str) -> None:
     """Delete what lies in no namespace; the namespace takes the rest with it."""
-    async with await Cluster.open({"kubeconfig": kubeconfig}) as cluster:
+    async with await Cluster.open({"kubeconfig": kubeconfig}, request_timeout_seconds=_REMOVAL_SECONDS) as cluster:
         for root, plural in (("/api/v1", "persistentvolumes"), (_GROUP, "volumesnapshotcontents")):
             query = {"labelSelector": f"{LABEL}={namespace}"}
-            await cluster.request("DELETE", f"{root}/{plural}", query=query, deadline_seconds=60.0)
+            await cluster.request("DELETE", f"{root}/{plural}", query=query, deadline_seconds=_REMOVAL_SECONDS)
