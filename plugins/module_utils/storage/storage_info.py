@@ -45,7 +45,7 @@ def run_module(params: Mapping[str, Any], *, check_mode: bool = False) -> dict[s
             report = asyncio.run(scan_cluster(auth_options(dict(params)), options))
     except ClusterError as error:
         raise ModuleFailed(str(error)) from error
-    except ExceptionGroup as group:
+    except ExceptionGroup as group:  # pylint: disable=using-exception-groups-in-unsupported-version
         raise ModuleFailed(str(_first(group))) from group
     whole = document(report)
     written = files.write(whole, options.dest, options.formats, only_say=check_mode) if options.dest else []
