@@ -164,8 +164,8 @@ retained_total:
   sample: 1
 reclaiming:
   description:
-    - How many PersistentVolumes and VolumeSnapshotContents of the run their driver has not deleted yet, by kind. It does
-      so on its own, once they are unmounted and detached.
+    - How many PersistentVolumes and VolumeSnapshotContents of the run their driver has not deleted yet, by kind. It
+      does so on its own, once they are unmounted and detached.
   returned: always
   type: dict
   sample: {"PersistentVolume": 12}

@@ -196,8 +196,8 @@ def _full(document: Document) -> list[Bar]:
         if row["used_percent"] is None or len(bars) >= _MAX_BARS:
             continue
         text = f"{row['used_percent']:.1f} % of {size(row['capacity_bytes'])}" + (", shared" if row["shared"] else "")
-        bar = _bar(f"{row['namespace']}/{row['name']}", text, row["used_percent"], LEVELS[row["level"]])
-        bars.setdefault((row["namespace"], row["name"]), bar)
+        found = _bar(f"{row['namespace']}/{row['name']}", text, row["used_percent"], LEVELS[row["level"]])
+        bars.setdefault((row["namespace"], row["name"]), found)
     return list(bars.values())
 
 
