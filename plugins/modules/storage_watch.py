@@ -25,6 +25,7 @@ description:
   - When it is stopped, by a limit, by O(state=stopped), SIGTERM or SIGINT, it judges once more and completes its files.
 extends_documentation_fragment:
   - kubestress.core.auth
+  - kubestress.core.storage
 options:
   state:
     description:
@@ -86,35 +87,6 @@ options:
         TLS, and the metrics have names in them.
     type: str
     default: 127.0.0.1
-  namespaces:
-    description:
-      - Only these namespaces, each of which is listed by itself, so that rights in them suffice for what lies in them.
-      - Of volumes and contents, only those that belong to them. The default is all namespaces.
-    type: list
-    elements: str
-    default: []
-  exclude_namespaces:
-    description: All namespaces but these.
-    type: list
-    elements: str
-    default: []
-  label_selector:
-    description:
-      - Label selector in the syntax of kubectl. Only claims, volumes, snapshots and contents with such labels of their
-        own are told of.
-    type: str
-    default: ""
-  storage_classes:
-    description:
-      - Names of StorageClasses. Only claims and volumes of these classes are told of, and snapshots of such claims.
-    type: list
-    elements: str
-    default: []
-  drivers:
-    description: Names of CSI drivers or provisioners. Only what belongs to them is told of.
-    type: list
-    elements: str
-    default: []
   parts:
     description:
       - What to look at. What a part needs beside itself is read, too, such as pods for claims.
@@ -124,18 +96,6 @@ options:
     elements: str
     choices: [claims, volumes, snapshots, attachments, usage]
     default: [claims, volumes, snapshots, attachments, usage]
-  min_age:
-    description:
-      - How old an orphan is at least. For a released volume its age is the time since its release.
-      - A number of seconds, or with a unit such as V(90m), V(24h), V(7d) or V(2w).
-    type: str
-    default: 24h
-  confirm:
-    description:
-      - Look again at everything that seems to be an orphan, with lists that are newer than all of the first look, so
-        that a pod that is created during the scan is seen.
-    type: bool
-    default: true
   thresholds:
     description:
       - From where on something is worth a warning. Only those that differ from the defaults need be given.
