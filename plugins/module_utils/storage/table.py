@@ -92,7 +92,7 @@ def _used(document: Document) -> list[Line]:
             text += f"; {text_of(summary['capacity_bytes'], 'bytes')} are claimed"
     else:
         used, capacity = (text_of(summary[name], "bytes") for name in ("used_bytes", "capacity_bytes"))
-        text = f"{used}, by the {things(known, 'claim')} that are measured; {capacity} are claimed"
+        text = f"{used}, by {things(known, 'claim')} with figures; {capacity} are claimed"
     return _fact("used", text)
 
 

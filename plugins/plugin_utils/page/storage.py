@@ -137,7 +137,7 @@ def _figures(document: Document) -> list[Figure]:
         Figure(
             name="Used",
             value=size(summary["used_bytes"]),
-            detail=f"by {things(len(measured), 'claim')} that are measured" if measured else "",
+            detail=f"by {things(len(measured), 'claim')} with figures" if measured else "",
             tone=FAINT if summary["used_bytes"] is None else PLAIN,
         ),
         _amount(document, "claims", size(summary["capacity_bytes"])),

@@ -17,7 +17,7 @@ def test_tidy_cluster_has_three_lines() -> None:
     lines = storage_lines(example.tidy(), files={"page": "/x/storage.html"})
     assert [line.text.strip() for line in lines[1:]] == [
         "answer     nothing is left over, and nothing is nearly full",
-        "used       7 GiB, by the 2 claims that are measured; 20 GiB are claimed",
+        "used       7 GiB, by 2 claims with figures; 20 GiB are claimed",
         "page       /x/storage.html",
     ]
     assert lines[1].tone == GOOD
