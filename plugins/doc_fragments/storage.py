@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options of settings/roles/storage.py that a scan and a watch share: what is told of, and from which age."""
+    """Options of settings/roles/storage.py that a scan and a watch share: what is reported, and from which age."""
 
     DOCUMENTATION = r"""
 options:
@@ -24,18 +24,18 @@ options:
     default: []
   label_selector:
     description:
-      - Label selector in the syntax of kubectl. Only claims, volumes, snapshots and contents with such labels of their
-        own are told of.
+      - Label selector in the syntax of kubectl. Only claims, volumes, snapshots and contents that have such labels
+        themselves are reported.
     type: str
     default: ""
   storage_classes:
     description:
-      - Names of StorageClasses. Only claims and volumes of these classes are told of, and snapshots of such claims.
+      - Names of StorageClasses. Only claims and volumes of these classes are reported, and snapshots of such claims.
     type: list
     elements: str
     default: []
   drivers:
-    description: Names of CSI drivers or provisioners. Only what belongs to them is told of.
+    description: Names of CSI drivers or provisioners. Only what belongs to them is reported.
     type: list
     elements: str
     default: []

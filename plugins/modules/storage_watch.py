@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: storage_watch
-short_description: Watch claims, volumes and snapshots, and tell of findings as they appear and vanish
+short_description: Watch claims, volumes and snapshots, and report findings as they appear and vanish
 version_added: "1.0.0"
 author:
   - kubestress contributors (@kubestress)
@@ -21,7 +21,7 @@ description:
   - A watch that breaks is opened again; where the API server has forgotten where it was, its list is read anew. While
     one is closed, nothing is judged. If that takes longer than 30 s, its part is not complete, and what depends on it
     is V(unknown).
-  - Every orphan is confirmed by a second look before it is told of, as in a scan. Deletes and changes nothing.
+  - Every orphan is confirmed by a second look before it is reported, as in a scan. Deletes and changes nothing.
   - When it is stopped, by a limit, by O(state=stopped), SIGTERM or SIGINT, it judges once more and completes its files.
 extends_documentation_fragment:
   - kubestress.core.auth

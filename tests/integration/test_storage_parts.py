@@ -359,7 +359,7 @@ async def test_with_all_rights_everything_is_judged(snapshots: World, kubeconfig
     assert states_of(report, snapshots) == dict.fromkeys(ORPHANS, "orphan")
     causes = {row.name: row.cause for row in report.usage if row.namespace == snapshots.name}
     assert causes["left"] == "not mounted: no pod on a node names it"
-    assert "does not tell of it" in str(causes["used"])
+    assert "has no figures of it" in str(causes["used"])
 
 
 async def test_an_account_without_any_right(snapshots: World, kubeconfig: Path) -> None:

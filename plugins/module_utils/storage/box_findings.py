@@ -135,7 +135,7 @@ def usage_of_box(
                 time=time,
                 source=ZFS,
                 level=levels.of(percent),
-                cause=cause if used is not None else "the box does not tell what its dataset uses",
+                cause=cause if used is not None else "the box does not say what its dataset uses",
             )
         )
     return found

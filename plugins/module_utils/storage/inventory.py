@@ -292,7 +292,7 @@ class Inventory:
             self.snapshot_classes[item.metadata.name] = item.driver
 
     def take_drivers(self, items: Iterable[structs.KeyObject]) -> None:
-        """A page of CSIDrivers: that there are so many is all that is told of them."""
+        """A page of CSIDrivers: that there are so many is all that is known of them."""
 
     def take_nodes(self, items: Iterable[structs.NodeObject]) -> None:
         """A page of nodes."""

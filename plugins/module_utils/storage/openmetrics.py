@@ -122,7 +122,7 @@ def _claims(document: Document) -> Iterator[Family]:
     rows = [(_claim_labels(row), row) for row in document["usage"]]
     for name, text, key in (
         ("claim_capacity_bytes", "Capacity of a claim.", "capacity_bytes"),
-        ("claim_used_bytes", "What a claim holds, as the kubelet or the storage box tells.", "used_bytes"),
+        ("claim_used_bytes", "Used bytes of a claim, as measured by the kubelet or the storage box.", "used_bytes"),
         ("claim_available_bytes", "What is left in a claim.", "available_bytes"),
     ):
         yield _gauge(name, text, (Sample(labels, row[key]) for labels, row in rows))

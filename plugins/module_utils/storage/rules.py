@@ -4,7 +4,7 @@
 """The table of states: which claim, volume, snapshot or content is an orphan, and which only looks like one. No I/O.
 
 Somebody deletes what is called an orphan here. So whatever speaks against it wins, what could not be read makes the
-verdict unknown, and an object whose age cannot be told is never old enough.
+verdict unknown, and an object whose age is unknown is never old enough.
 """
 
 from __future__ import annotations
@@ -320,7 +320,7 @@ class Rules:
         """An orphan, if it is old enough and everything was read that could speak against it."""
         age = self.age(since)
         if age is None:
-            return Verdict(UNKNOWN, "no_age", ("its age cannot be told", *evidence), since)
+            return Verdict(UNKNOWN, "no_age", ("its age is unknown", *evidence), since)
         if age < self._limits.min_age_seconds:
             return Verdict(YOUNG, reason, tuple(evidence), since, self._limits.min_age_seconds - age)
         missing = self._all.incomplete(*needs)

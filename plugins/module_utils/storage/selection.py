@@ -95,7 +95,7 @@ class Selection:
 
     @property
     def takes_box(self) -> bool:
-        """Whether what is only on a storage box is told of: it has no namespace, label, class or driver."""
+        """Whether what is only on a storage box is reported: it has no namespace, label, class or driver."""
         options = self._options
         return self._keys is None and not (options.namespaces or options.storage_classes or options.drivers)
 

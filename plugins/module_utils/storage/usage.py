@@ -153,5 +153,5 @@ def _why(inventory: Inventory, key: str, claim: Claim, fill: Fill, *, told: bool
     if node in fill.causes:
         return f"node {short(node)}: {fill.causes[node]}"
     node = short(node)
-    what = "tells no used bytes of it" if told else "does not tell of it; it may not be mounted yet"
+    what = "has no used bytes of it" if told else "has no figures of it; it may not be mounted yet"
     return f"node {node}: the kubelet {what}"

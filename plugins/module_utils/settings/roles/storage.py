@@ -33,7 +33,7 @@ _WHAT = (
         "storage_label_selector",
         "str",
         "",
-        meaning="Only objects with such labels of their own are told of, in the syntax of kubectl.",
+        meaning="Only objects that have such labels themselves are reported. In the syntax of kubectl.",
     ),
     _setting(
         "storage_storage_classes",
@@ -264,7 +264,7 @@ ROLE = Role(
         ),
         Entry(
             "watch",
-            "Watch claims, volumes and snapshots, and tell of findings as they appear and vanish",
+            "Watch claims, volumes and snapshots, and report findings as they appear and vanish",
             (
                 "Judges by the same rules as C(main), with its variables, all the time: events and findings as JSON "
                 "lines, and a metrics file that is always new.\n"

@@ -92,7 +92,7 @@ CLAIMS = [
     claim("nobody names it", ORPHAN, "no pod and no template names it"),
     claim("too young", "young", created=since(hours=23)),
     claim("exactly old enough", ORPHAN, created=since(hours=24)),
-    claim("without an age", UNKNOWN, "its age cannot be told", created="yesterday"),
+    claim("without an age", UNKNOWN, "its age is unknown", created="yesterday"),
     claim("a running pod", "in_use", "", lambda o: o.pod("p", "x")),
     claim("a pending pod", "in_use", "", lambda o: o.pod("p", "x", phase="Pending")),
     claim("a pod that nobody hears of", "in_use", "", lambda o: o.pod("p", "x", phase="Unknown")),

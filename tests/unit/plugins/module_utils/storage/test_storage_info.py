@@ -303,7 +303,7 @@ async def test_usage() -> None:
         "unmounted": "not mounted: no pod on a node names it",
         "asleep": "node n4: simulated node: it has no kubelet and mounts nothing",
         "silent": "node n3: the kubelet cannot be reached: no route to host",
-        "untold": "node n1: the kubelet does not tell of it; it may not be mounted yet",
+        "untold": "node n1: the kubelet has no figures of it; it may not be mounted yet",
         "raw": "a block volume: only what is on it knows how full it is",
     }
     part = report.parts["usage"]
