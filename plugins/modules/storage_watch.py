@@ -92,10 +92,11 @@ options:
       - What to look at. What a part needs beside itself is read, too, such as pods for claims.
       - V(claims), V(volumes) and V(snapshots) are judged by the rules. V(attachments) are read so that nothing that is
         still attached to a node is called an orphan. V(usage) asks kubelets how full volumes are.
+      - V(backend), a scan's comparison with a TrueNAS, is nothing here.
     type: list
     elements: str
-    choices: [claims, volumes, snapshots, attachments, usage]
-    default: [claims, volumes, snapshots, attachments, usage]
+    choices: [claims, volumes, snapshots, attachments, usage, backend]
+    default: [claims, volumes, snapshots, attachments, usage, backend]
   thresholds:
     description:
       - From where on something is worth a warning. Only those that differ from the defaults need be given.

@@ -19,7 +19,7 @@ from ..syntax import quantity
 from . import structs
 from .document import Part
 
-_Text = TypeVar("_Text", str, str | None)
+_Text = TypeVar("_Text", str, "str | None")
 #: Who uses a claim; several may.
 USED_BY_POD, USED_BY_TEMPLATE, USED_AT_REST, USED_BY_ENDED = 1, 2, 4, 8
 #: What makes pods: name of the list -> (apiVersion, kind).

@@ -120,8 +120,9 @@ class Follower:
             await other.synced.wait()
         while True:
             seconds = self._resync_seconds * random.uniform(0.9, 1.1)  # so that not all are read at once
+            limit = asyncio.timeout(seconds)
             try:
-                async with asyncio.timeout(seconds) as limit:
+                async with limit:
                     await self._until_it_ends()
             except TimeoutError:
                 if not limit.expired():

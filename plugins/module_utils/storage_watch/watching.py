@@ -280,7 +280,7 @@ class Watching:
                 groups=self._groups,
                 namespaces=self._options.scan.namespaces,
             )
-        except ExceptionGroup as group:
+        except ExceptionGroup as group:  # pylint: disable=using-exception-groups-in-unsupported-version
             if group.split(ClusterError)[1] is not None:
                 raise
             self._judge.put_off(candidates, self._now())
