@@ -90,7 +90,7 @@ def test_an_api_server_that_goes_away_ends_the_run_in_time_with_an_outcome_for_a
             run_id=run_id,
             namespaces=[f"{prefix}-1"],
             fragments=[NAMESPACES, config_maps(400), deployments(2, ready_timeout=3)],
-            retry_deadline=1,
+            retry_deadline=5,  # of a slow machine, too, so that only the outage ends what had begun
             request_timeout=5,
             outage_limit=10,
             results_dir=str(tmp_path),

@@ -223,7 +223,7 @@ def test_bad_input_is_one_clear_line(ask: Ask, options: dict[str, Any], told: st
 
 
 def test_check_mode_is_the_same_and_writes_nothing(ask: Ask, tmp_path: Path) -> None:
-    options = {"dest": str(tmp_path / "out"), "parts": ["claims"]}
+    options = {"dest": str(tmp_path / "out"), "parts": ["claims"], "formats": ["json"]}
     rc, checked = ask("--check", **options)
     assert rc == 0, checked
     assert not (tmp_path / "out").exists()
