@@ -222,7 +222,7 @@ def test(extra: list[str]) -> None:
             *lint_steps(),
             ("ansible-test sanity", lambda: sanity([])),
             ("browser", prepare_browser),
-            ("real node", real_node.prepare),
+            ("real node and storage", real_node.prepare),
             ("molecule", lambda: molecule([])),
         ]
     )
