@@ -38,7 +38,7 @@ class Faults:
     the server. `lose_every`: each n-th mutating request reaches it, but its answer is lost with the connection.
     `delay_seconds`: extra duration of each request. `cut_watches_seconds`: mean time after which a watch's connection
     is dropped, even in the middle of an event. `expire_watches`: this many watches are answered 410.
-    `die_after`: from the n-th request on, every connection is dropped, watches included.
+    `die_after`: from the n-th request on, each is dropped, to watch included; watches that are open go on.
     `processes`: every node looks real, and its kubelet reports this many processes in each pod.
     `metrics`: what /metrics returns instead of figures: "missing", "garbage" or "silence".
     """

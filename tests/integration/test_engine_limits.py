@@ -90,20 +90,20 @@ def test_an_api_server_that_goes_away_ends_the_run_in_time_with_an_outcome_for_a
             run_id=run_id,
             namespaces=[f"{prefix}-1"],
             fragments=[NAMESPACES, config_maps(400), deployments(2, ready_timeout=3)],
-            retry_deadline=1,
+            retry_deadline=5,
             request_timeout=5,
             outage_limit=10,
             results_dir=str(tmp_path),
         )
-    assert time.monotonic() - began < 40
+    # Without the limit, the deadlines of 2 Deployments and of 400 ConfigMaps would run one after the other.
+    assert time.monotonic() - began < 60
     assert result["failed"]
     row = result["objects"]["ConfigMap"]
-    assert 20 < row["created"] < 60
-    # What had begun has failed; the rest, most of 400, was never sent. A few may fail before the outage is certain.
-    assert row["created"] + row["failed"] < 200
-    assert 0 < result["failures"]["by_reason"]["Unreachable"] <= 50
-    # The message has the first failure, which may be one of these few.
-    assert "could not be reached for 10 s" in result["msg"] or "gave up after" in result["msg"]
+    assert 0 < row["created"] < 60
+    # What had begun has failed, up to 50 at once; the rest was never sent.
+    assert 0 < row["failed"] <= 50
+    assert result["failures"]["by_reason"] == {"Unreachable": row["failed"]}
+    assert "could not be reached for 10 s" in result["msg"]
     assert measured(tmp_path)["objects"] == result["objects"]
 
 

@@ -112,7 +112,8 @@ class _Asked:
 class _Course:
     """How far one operation is; times are those of the event loop's clock. `sent` is the newest attempt's.
 
-    `sits_out`: it waits for the end of an outage; then its time begins anew. `answered` is the last failure.
+    `sits_out`: it waits for the end of an outage; then its time and its pauses begin anew, at attempt `first_attempt`.
+    `answered` is the last failure.
     """
 
     started: float
@@ -120,13 +121,21 @@ class _Course:
     sits_out: bool
     deadline: float = field(init=False)
     sent: float = field(init=False)
+    began_anew: float = field(init=False)
     attempt: int = 0
+    first_attempt: int = 1
     refusals: int = 0
     maybe_done: bool = False
     answered: TransientError | None = None
 
     def __post_init__(self) -> None:
         self.deadline, self.sent = self.started + self.allowed_seconds, self.started
+        self.began_anew = self.started
+
+    def begin_anew(self, at: float) -> None:
+        """After the end of an outage: what was tried during it does not count."""
+        self.began_anew, self.first_attempt = at, self.attempt
+        self.deadline = max(self.deadline, at + self.allowed_seconds)
 
 
 class Cluster:
@@ -268,8 +277,10 @@ class Cluster:
         error.attempts = course.attempt
         # With 429 the server has done nothing; after any other failure it may have carried out the request.
         course.maybe_done = course.maybe_done or error.cause != "429"
+        if course.sits_out and reach.reached_since > course.began_anew:
+            course.begin_anew(reach.reached_since)
         reach.failed(error, course.sent)
-        pause = self.retry.pause_seconds(course.attempt, error.retry_after_seconds)
+        pause = self.retry.pause_seconds(course.attempt - course.first_attempt + 1, error.retry_after_seconds)
         if await self._is_sat_out(course, pause):
             pause = min(pause, self.retry.max_pause_seconds)
             course.deadline = now() + pause + course.allowed_seconds

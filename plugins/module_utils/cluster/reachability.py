@@ -5,9 +5,12 @@
 
 A failure that may mean "nobody can answer" raises a doubt. If nothing is answered for half a second, the server itself
 is asked whether it is ready; if it does not say so, this is an outage, from the last answer on. It ends with the next
-answer that proves to be the API server's, whoever gets it: a request, a watch, or one of these questions. So one
-object that the server cannot store, or a proxy that drops a connection, is no outage, and a run's other requests cost
-nothing but an attribute.
+answer that proves to be the API server's, be it to a request or to one of these questions. So one object that the
+server cannot store, or a proxy that drops a connection, is no outage, and a run's other requests cost nothing but an
+attribute.
+
+An event of a watch removes a doubt, but ends no outage: a watch that was open before may go on where nothing can be
+asked any more, behind a proxy that only takes no new connections, or with bookmarks of a server that has lost etcd.
 """
 
 from __future__ import annotations
@@ -127,9 +130,9 @@ class Reachability:
             self._begin(cause, str(error), since=max(sent, self.last_answer))
 
     def heard(self) -> None:
-        """The API server has said something; for every event of a watch, so it must cost little."""
+        """An event of a watch has come; for every event, so it must cost little."""
         self.last_answer = asyncio.get_running_loop().time()
-        if self.is_doubted:
+        if self.is_doubted and not self.is_outage:
             self.answered()
 
     def answered(self) -> None:

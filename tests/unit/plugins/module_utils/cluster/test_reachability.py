@@ -50,9 +50,11 @@ class Server:
         self.api.refuse = lambda _method, _path: None
 
     @asynccontextmanager
-    async def cluster(self, *, limit: float | None = 300, away: tuple[float, float]) -> AsyncIterator[MemoryCluster]:
+    async def cluster(
+        self, *, limit: float | None = 300, away: tuple[float, float], retry: RetryPolicy = RETRY
+    ) -> AsyncIterator[MemoryCluster]:
         loop = asyncio.get_running_loop()
-        async with MemoryCluster(self.api, retry=RETRY, outage_limit_seconds=limit) as cluster:
+        async with MemoryCluster(self.api, retry=retry, outage_limit_seconds=limit) as cluster:
             cluster.reachability.on_change = self.lines.append
             await cluster.get(PATH, decode=object_of)
             loop.call_at(away[0], self.leave)
@@ -97,6 +99,43 @@ async def test_an_outage_beyond_the_limit_ends_every_request_at_once():
         assert asyncio.get_running_loop().time() < 42
         figures: Any = cluster.reachability.figures()
         assert (figures["number"], figures["list"][0]["over"]) == (1, False)
+
+
+@in_virtual_time
+async def test_a_watch_that_goes_on_removes_a_doubt_but_ends_no_outage():
+    """As behind a proxy that takes no new connections and keeps those that are open."""
+    async with Server().cluster(limit=30, away=(10, 10_000)) as cluster:
+        reach = cluster.reachability
+        asking = asyncio.create_task(cluster.get(PATH))
+        await asyncio.sleep(0.2)
+        assert reach.is_doubted
+        reach.heard()
+        assert not reach.is_doubted
+        await asyncio.sleep(5)
+        assert reach.is_outage
+        while not reach.given_up:
+            reach.heard()
+            assert reach.is_outage
+            await asyncio.sleep(1)
+        assert 40 <= asyncio.get_running_loop().time() < 45
+        with pytest.raises(Unreachable):
+            await asking
+
+
+@in_virtual_time
+async def test_after_an_outage_the_pauses_between_tries_begin_anew():
+    """An outage of a minute takes about 10 tries; a failure after it must not cost a pause of up to a minute."""
+    server, failures = Server(), iter(range(20))
+
+    def starting(_method: str, path: str) -> Answer | None:
+        is_refused = path == PATH and next(failures, None) is not None
+        return failure(503, "ServiceUnavailable") if is_refused else None
+
+    retry = RetryPolicy(deadline_seconds=2, first_pause_seconds=0.1, max_pause_seconds=60)
+    async with server.cluster(away=(10, 70), retry=retry) as cluster:
+        asyncio.get_running_loop().call_at(70.001, setattr, server.api, "refuse", starting)
+        await asyncio.gather(*(cluster.get(PATH, decode=object_of) for _number in range(20)))
+        assert asyncio.get_running_loop().time() < 73
 
 
 @in_virtual_time
