@@ -32,6 +32,7 @@ KINDS = (
     ("apps/v1", "deployments", "Deployment", True),
     ("apps/v1", "statefulsets", "StatefulSet", True),
     ("batch/v1", "jobs", "Job", True),
+    ("v1", "persistentvolumeclaims", "PersistentVolumeClaim", True),
     ("v1", "persistentvolumes", "PersistentVolume", False),
     ("coordination.k8s.io/v1", "leases", "Lease", True),
 )

@@ -304,8 +304,8 @@ class Tracker:
             versions.stored(outcome.uid, outcome.version)
             self._states.patched(operation.kind, key, operation.role, is_seen=is_seen)
             known = self._states.find_or_add(operation.kind, key, operation.role)
-            if operation.kind == "PersistentVolumeClaim" and known.state is State.WAITING:
-                self.volumes.book.expanding(key, operation.role)
+            if operation.kind == "PersistentVolumeClaim" and outcome.result == "patched":
+                self.volumes.patched(key, operation.role, known.state)
             return
         known = self._states.stored(operation.kind, key, operation.role, uid_number(outcome.uid) if outcome.uid else 0)
         if outcome.uid:

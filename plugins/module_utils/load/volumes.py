@@ -20,7 +20,7 @@ from ..cluster.watch import Event
 from ..measure.volumes import Key, VolumeBook
 from ..plan.claims import mounts_claims, unmounted
 from ..plan.fragment import Fragment
-from ..readiness.state import READY, Readiness
+from ..readiness.state import READY, Readiness, State
 from ..readiness.volumes import is_first_consumer_awaited
 
 _CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
@@ -91,6 +91,11 @@ class Volumes:
             self.book.snapshot(event.type, event.object, role, from_list=from_list)
         elif kind == "Pod" and self._mounts:
             self.book.pod(event.type, event.object, role, from_list=from_list)
+
+    def patched(self, key: Key, role: str, state: State) -> None:
+        """The patch of a claim was answered; `state` is what the events until now say of it."""
+        if state in (State.WAITING, State.READY):
+            self.book.patched(key, role, has_size=state is State.READY)
 
     @contextlib.asynccontextmanager
     async def beside(self) -> AsyncIterator[None]:

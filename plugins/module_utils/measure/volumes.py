@@ -106,9 +106,16 @@ class VolumeBook:
             role_of_patch, since = self._expanding.pop(key)
             self._add(role_of_patch, "expanded", since, now)
 
-    def expanding(self, key: Key, role: str) -> None:
-        """A claim was patched just now, and no event has shown it with its new size yet."""
-        self._expanding[key] = (role, self._clock())
+    def patched(self, key: Key, role: str, *, has_size: bool) -> None:
+        """The patch that expands a claim was answered just now.
+
+        `has_size`: an event has shown the claim with its new size already. Events come by another connection than
+        answers, and a driver may be quicker than an answer: that counts as 0 s.
+        """
+        if has_size:
+            self._add(role, "expanded", self._clock(), self._clock())
+        else:
+            self._expanding[key] = (role, self._clock())
 
     # -- snapshots ---------------------------------------------------------------------------------------------------
 

@@ -471,6 +471,38 @@ async def test_an_object_that_somebody_replaced_counts_as_deleted():
         assert run.tracker.disturbed == "Deployment n-1/d-1 was deleted by somebody else during the run"
 
 
+@pytest.mark.parametrize("event_first", [True, False])
+@in_virtual_time
+async def test_every_expansion_is_measured_be_its_event_before_or_after_the_answer(event_first: bool):
+    def body(size: str) -> dict[str, Any]:
+        return {"spec": {"volumeName": "pv-1", "resources": {"requests": {"storage": size}}}}
+
+    def status(size: str) -> dict[str, Any]:
+        return {"phase": "Bound", "capacity": {"storage": size}}
+
+    claims = {"role": "volumes", "steps": [[obj("PersistentVolumeClaim", "c", **body("1Gi"))]]}
+    growth = {"role": "growth", "steps": [[obj("PersistentVolumeClaim", "c", **body("2Gi"))]]}
+    async with tracking(claims, {**growth, "after": ["volumes"], "patch": "merge"}) as run:
+        await run.send_all()
+        await run.change("PersistentVolumeClaim", "c", **body("1Gi"), status=status("1Gi"))
+        patch = await run.scheduler.next()
+        assert patch is not None
+
+        async def expand() -> None:
+            await run.change("PersistentVolumeClaim", "c", **body("2Gi"), status=status("2Gi"))
+
+        found = run.api.objects["persistentvolumeclaims"]["n-1", "c"]
+        patched = run.api.put("persistentvolumeclaims", {**found, **body("2Gi")})["metadata"]
+        if event_first:
+            await expand()
+        run.tracker.stored(Outcome(patch, "patched", uid=patched["uid"], version=patched["resourceVersion"]))
+        assert run.tracker.is_finished(patch) is event_first
+        await expand()
+        assert run.tracker.is_finished(patch)
+        (expanded,) = run.tracker.volumes.book.figures()["stages"]["growth"].values()
+        assert expanded["count"] == 1
+
+
 @in_virtual_time
 async def test_versions_that_are_no_numbers_are_taken_as_they_come():
     async with tracking(deployments(1)) as run:

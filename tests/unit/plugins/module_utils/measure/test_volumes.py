@@ -106,7 +106,7 @@ def test_what_a_list_shows_has_no_beginning(book: VolumeBook):
 
 def test_an_expansion_ends_when_the_claim_has_the_size(book: VolumeBook, clock: Clock):
     book.claim("ADDED", claim("Bound"), "volumes", from_list=False)
-    book.expanding(("a", "c"), "expansion")
+    book.patched(("a", "c"), "expansion", has_size=False)
     clock.now += 1
     book.claim("MODIFIED", claim("Bound", wanted="2Gi"), "volumes", from_list=False)
     assert seconds(book, "expansion", "expanded") is None
