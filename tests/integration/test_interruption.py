@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from helpers.commands import command_environment
-from helpers.processes import descendants, kill_tree
+from helpers.processes import descendants, described, kill_tree
 from helpers.waiting import until
 
 ACTION = """
@@ -127,6 +127,10 @@ def test_ctrl_c_while_a_line_is_on_its_way_ends_the_playbook(at_work: AtWork) ->
     os.kill(at_work.worker, signal.SIGINT)
     at_work.playbook.send_signal(signal.SIGINT)
     at_work.playbook.send_signal(signal.SIGCONT)
-    assert at_work.playbook.wait(timeout=30) == 99, at_work.screen.read_text()[-2000:]
+    try:
+        code = at_work.playbook.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        pytest.fail(f"it goes on:\n{described(at_work.playbook.pid)}")
+    assert code == 99, at_work.screen.read_text()[-2000:]
     assert "User interrupted execution" in at_work.screen.read_text()
     until(lambda: not is_running(at_work.worker) and not is_running(at_work.module), seconds=30)
