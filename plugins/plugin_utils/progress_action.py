@@ -9,6 +9,7 @@ import fcntl
 import os
 import tempfile
 import threading
+from functools import partial
 from typing import Any, TextIO
 
 from ansible.utils.display import Display
@@ -17,6 +18,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.results.table impo
 from ansible_collections.kubestress.core.plugins.plugin_utils.module_action import ModuleAction
 from ansible_collections.kubestress.core.plugins.plugin_utils.run_log import RunLog, cannot_log
 from ansible_collections.kubestress.core.plugins.plugin_utils.show import show_lines
+from ansible_collections.kubestress.core.plugins.plugin_utils.worker_signals import WholeSteps, threads_without_signals
 
 #: Seconds between two reads of the file. The module, not this, limits the number of lines.
 _POLL_SECONDS = 0.5
@@ -40,14 +42,16 @@ class ProgressAction(ModuleAction):
             # The module checks this lock. If it is free, the playbook is gone and the load must stop.
             fcntl.flock(file, fcntl.LOCK_EX)
             ended = threading.Event()
-            log = RunLog.of_play(task_vars)
-            thread = threading.Thread(target=_show, args=(file, ended, log), daemon=True)
-            thread.start()
-            try:
-                return super().execute({**arguments, "progress_file": path}, task_vars)
-            finally:
-                ended.set()
-                thread.join()
+            log, steps = RunLog.of_play(task_vars), WholeSteps()
+            thread = threading.Thread(target=_show, args=(file, ended, log, steps), daemon=True)
+            with steps.kept_whole():
+                with threads_without_signals():
+                    thread.start()
+                try:
+                    return super().execute({**arguments, "progress_file": path}, task_vars)
+                finally:
+                    ended.set()
+                    thread.join()
 
     def shows_progress(self) -> bool:
         """Whether the module's lines are shown while it works."""
@@ -58,8 +62,8 @@ class ProgressAction(ModuleAction):
         return getattr(self._connection, "transport", "") == "local" and not self._play_context.become
 
 
-def _show(file: TextIO, ended: threading.Event, log: RunLog | None) -> None:
-    """Display and log the file's new complete lines until the task ends, then the rest.
+def _show(file: TextIO, ended: threading.Event, log: RunLog | None, steps: WholeSteps) -> None:
+    """Display, each as a step, and log the file's new complete lines until the task ends, then the rest.
 
     Ends early, and so releases the lock, when the parent process is gone: killing ansible-playbook leaves its worker
     running.
@@ -71,12 +75,12 @@ def _show(file: TextIO, ended: threading.Event, log: RunLog | None) -> None:
             is_last = ended.wait(_POLL_SECONDS) or os.getppid() != parent
             *lines, rest = (rest + file.read()).split("\n")
             for line in lines:
-                _show_line(line)
+                steps.do(partial(_show_line, line))
             if log and lines:
                 try:
                     log.add("INFO", [untoned(line)[1] for line in lines])
                 except OSError as error:
-                    display.warning(cannot_log(log, error))
+                    steps.do(partial(display.warning, cannot_log(log, error)))
                     log = None
             if is_last:
                 return

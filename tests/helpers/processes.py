@@ -45,3 +45,17 @@ def living_in_group(group: int) -> list[int]:
             if int(its_group) == group and state not in "ZX":
                 living.append(int(path.parent.name))
     return living
+
+
+def described(pid: int) -> str:
+    """Where each thread of a process and of its descendants waits, and its signals: for the message of a failure."""
+    found = []
+    for one in (pid, *descendants(pid)):
+        for thread in Path(f"/proc/{one}/task").glob("*"):
+            with contextlib.suppress(OSError):  # it has ended in the meantime
+                command = Path(f"/proc/{one}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                lines = (thread / "status").read_text().splitlines()
+                states = [line for line in lines if line.startswith(("State", "SigPnd", "ShdPnd", "SigBlk", "SigCgt"))]
+                waits_in = (thread / "wchan").read_text()
+                found.append(f"{one}/{thread.name} {command[:150]}: in {waits_in}, {', '.join(states)}")
+    return "\n".join(found).replace("\t", " ")

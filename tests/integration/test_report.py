@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 import pytest
 from helpers.commands import Completed, command_environment, started_playbook
-from helpers.processes import descendants, kill_tree
+from helpers.processes import descendants, described, kill_tree
 from helpers.waiting import until
 from jsonschema import Draft202012Validator, FormatChecker
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -447,7 +447,10 @@ def test_an_interrupted_playbook_leaves_on_the_screen_what_to_do(
     try:
         wait_while_running(process, lambda: list(batches.glob("*.json")), seconds=120)
         process.send_signal(number)
-        process.wait(timeout=180)
+        try:
+            process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"it goes on:\n{described(process.pid)}\n{screen.read_text()}")
         until(lambda: json.loads(next(batches.glob("*.json")).read_text())["finished"], seconds=60)
     finally:
         kill_tree(process)
