@@ -97,7 +97,7 @@ def at_work(tmp_path: Path) -> Iterator[AtWork]:
         )
     below: list[int] = []
     try:
-        until(lambda: pid_file.exists() or playbook.poll() is not None, seconds=60)
+        until(lambda: pid_file.exists() or playbook.poll() is not None, seconds=180)
         assert playbook.poll() is None, screen.read_text()
         below += descendants(playbook.pid)
         yield AtWork(playbook, worker=below[0], module=int(pid_file.read_text()), screen=screen)
@@ -115,7 +115,7 @@ def test_the_thread_that_shows_lines_keeps_no_signal_from_the_worker(at_work: At
     """
     # With the id of a thread, kill(2) sends to the process too, and the kernel asks that thread first.
     os.kill(at_work.showing, number)
-    until(lambda: not is_running(at_work.worker) and not is_running(at_work.module), seconds=30)
+    until(lambda: not is_running(at_work.worker) and not is_running(at_work.module), seconds=90)
 
 
 def test_ctrl_c_while_a_line_is_on_its_way_ends_the_playbook(at_work: AtWork) -> None:
@@ -123,14 +123,14 @@ def test_ctrl_c_while_a_line_is_on_its_way_ends_the_playbook(at_work: AtWork) ->
     at_work.playbook.send_signal(signal.SIGSTOP)
     # Nobody empties the queue now; once it is full, the thread waits in the middle of a line.
     wait_channel = Path(f"/proc/{at_work.worker}/task/{at_work.showing}/wchan")
-    until(lambda: "pipe" in wait_channel.read_text(), seconds=30)
+    until(lambda: "pipe" in wait_channel.read_text(), seconds=90)
     os.kill(at_work.worker, signal.SIGINT)
     at_work.playbook.send_signal(signal.SIGINT)
     at_work.playbook.send_signal(signal.SIGCONT)
     try:
-        code = at_work.playbook.wait(timeout=60)
+        code = at_work.playbook.wait(timeout=90)
     except subprocess.TimeoutExpired:
         pytest.fail(f"it goes on:\n{described(at_work.playbook.pid)}")
     assert code == 99, at_work.screen.read_text()[-2000:]
     assert "User interrupted execution" in at_work.screen.read_text()
-    until(lambda: not is_running(at_work.worker) and not is_running(at_work.module), seconds=30)
+    until(lambda: not is_running(at_work.worker) and not is_running(at_work.module), seconds=90)
