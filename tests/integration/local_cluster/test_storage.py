@@ -269,7 +269,12 @@ def test_what_another_cluster_has_on_the_same_box_is_no_orphan(
     }
     create(witness, {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": used.name}, "spec": spec})
     with truenas.running(truenas.TrueNas(zfs, theirs.shares, release="25.10"), tmp_path) as box:
-        option = {"url": box.url, "username": truenas.USERNAME, "api_key": truenas.KEY, "ca_cert": str(box.ca_file)}
+        option: dict[str, Any] = {
+            "url": box.url,
+            "username": truenas.USERNAME,
+            "api_key": truenas.KEY,
+            "ca_cert": str(box.ca_file),
+        }
         option |= {"volume_parents": [theirs.parent], "detached_parents": [theirs.detached]}
         given = {"kubeconfig": str(kubeconfig), "parts": ["volumes", "backend"], "min_age": "0", "truenas": option}
 
