@@ -176,6 +176,10 @@ def test_the_play_fails_for_what_is_over_a_threshold_only_if_it_is_asked_to(
         ({"storage_formats": "json,pdf"}, "storage_formats: 'pdf' is not allowed; choose one of json, csv, yaml"),
         ({"storage_fail_on": "orphan"}, "choose one of none, orphans, incomplete, over_threshold"),
         ({"storage_minimum_age": "7d"}, "storage_minimum_age: no role of kubestress.core has such a variable"),
+        (
+            {"storage_thresholds": '{"volume_warn": 5}'},
+            "storage_thresholds: 'volume_warn'; allowed are volume_warning, ",
+        ),
         ({"storage_top": "-1"}, "storage_top: -1 is not allowed; it must be 0 to 100,000"),
     ],
 )
