@@ -18,6 +18,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.kubestress.core.plugins.module_utils.storage.storage_info import run_module
+from ansible_collections.kubestress.core.plugins.module_utils.truenas.rows import Volume
 from ansible_collections.kubestress.core.plugins.modules.storage_info import ARGUMENTS
 from helpers import csi_sanity, truenas
 from helpers.claims import (
@@ -254,45 +255,49 @@ def test_devices_are_refused_before_anything_is_made_and_else_end_the_run_with_t
 
 
 def test_what_another_cluster_has_on_the_same_box_is_no_orphan(
-    storage: Driver, witness: Kubectl, kubeconfig: Path, tmp_path: Path
+    storage: Driver, witness: Kubectl, kubeconfig: Path, kubectl: Kubectl, snapshot_kinds: None, tmp_path: Path
 ) -> None:
-    """Two clusters, each with an API server and an etcd of its own: the session's is scanned, this one is the other."""
-    zfs = Zfs("tank")
-    theirs = CsiDriver(zfs, [])
-    used, gone = theirs.provision(), theirs.provision()
-    theirs.forget(gone)
-    spec = {
-        "capacity": {"storage": "1Gi"},
-        "accessModes": ["ReadWriteOnce"],
-        "persistentVolumeReclaimPolicy": "Retain",
-        "csi": {"driver": used.driver, "volumeHandle": used.volume_handle, "volumeAttributes": dict(used.attributes)},
-    }
-    create(witness, {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": used.name}, "spec": spec})
-    with truenas.running(truenas.TrueNas(zfs, theirs.shares, release="25.10"), tmp_path) as box:
-        option: dict[str, Any] = {
-            "url": box.url,
-            "username": truenas.USERNAME,
-            "api_key": truenas.KEY,
-            "ca_cert": str(box.ca_file),
-        }
-        option |= {"volume_parents": [theirs.parent], "detached_parents": [theirs.detached]}
-        given = {"kubeconfig": str(kubeconfig), "parts": ["volumes", "backend"], "min_age": "0", "truenas": option}
+    """Two clusters, each with an API server and an etcd of its own: that of the session and this one."""
+    zfs, shares, other = Zfs("tank"), list[dict[str, Any]](), str(storage.data_dir / "kubeconfig")
+    ours, theirs = (CsiDriver(zfs, shares) for _cluster in range(2))
+    mine, yours, gone = ours.provision(), theirs.provision(), theirs.provision()
+    kubectl("create", "--filename=-", stdin=json.dumps(volume_on_box(mine)))
+    create(witness, volume_on_box(yours))
+    try:
+        with truenas.running(truenas.TrueNas(zfs, shares, release="25.10"), tmp_path) as box:
+            option: dict[str, Any] = {"url": box.url, "username": truenas.USERNAME, "api_key": truenas.KEY}
+            option |= {
+                "ca_cert": str(box.ca_file),
+                "volume_parents": [ours.parent],
+                "detached_parents": [ours.detached],
+            }
 
-        def orphans(**more: Any) -> set[str]:
-            checked = ArgumentSpecValidator(ARGUMENTS).validate({**given, **more})
-            assert not checked.error_messages, checked.error_messages
-            found = run_module(checked.validated_parameters)
-            # The session's cluster has no definitions of snapshots. Datasets without snapshots are judged all the same.
-            assert found["parts"]["backend"]["complete"], found["parts"]
-            return {row["name"] for row in found["findings"] if row["kind"] == "Dataset" and row["state"] == "orphan"}
+            def orphans(scanned: str, *others: str) -> set[str]:
+                given = {"kubeconfig": scanned, "other_clusters": [{"kubeconfig": one} for one in others]}
+                given |= {"parts": ["volumes", "backend"], "min_age": "0", "truenas": option}
+                checked = ArgumentSpecValidator(ARGUMENTS).validate(given)
+                assert not checked.error_messages, checked.error_messages
+                found = run_module(checked.validated_parameters)
+                assert found["complete"], found["parts"]
+                rows = (row for row in found["findings"] if row["kind"] == "Dataset" and row["state"] == "orphan")
+                return {row["name"] for row in rows}
 
-        other = str(storage.data_dir / "kubeconfig")
-        assert orphans() == {theirs.path_of(used), theirs.path_of(gone)}
-        assert orphans(other_clusters=[{"kubeconfig": other}]) == {theirs.path_of(gone)}
-        # And the other way round.
-        assert orphans(kubeconfig=other) == {theirs.path_of(gone)}
-        assert orphans(kubeconfig=other, other_clusters=[{"kubeconfig": str(kubeconfig)}]) == {theirs.path_of(gone)}
-    witness("delete", "persistentvolume", used.name, parse=False)
+            lost = ours.path_of(gone)
+            assert orphans(str(kubeconfig)) == {ours.path_of(yours), lost}
+            assert orphans(str(kubeconfig), other) == {lost}
+            assert orphans(other) == {ours.path_of(mine), lost}
+            assert orphans(other, str(kubeconfig)) == {lost}
+    finally:
+        kubectl("delete", "persistentvolume", mine.name)
+        witness("delete", "persistentvolume", yours.name, parse=False)
+
+
+def volume_on_box(volume: Volume) -> dict[str, Any]:
+    """The PersistentVolume of what democratic-csi has made on a box; no claim wants it."""
+    csi = {"driver": volume.driver, "volumeHandle": volume.volume_handle, "volumeAttributes": dict(volume.attributes)}
+    spec = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "csi": csi}
+    spec |= {"persistentVolumeReclaimPolicy": "Retain", "storageClassName": "on-a-box"}
+    return {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": volume.name}, "spec": spec}
 
 
 def test_a_killed_driver_is_named_and_its_controllers_come_again(storage: Driver, witness: Kubectl) -> None:
