@@ -273,7 +273,10 @@ def test_what_another_cluster_has_on_the_same_box_is_no_orphan(
             }
 
             def orphans(scanned: str, *others: str) -> set[str]:
-                given = {"kubeconfig": scanned, "other_clusters": [{"kubeconfig": one} for one in others]}
+                given: dict[str, Any] = {
+                    "kubeconfig": scanned,
+                    "other_clusters": [{"kubeconfig": one} for one in others],
+                }
                 given |= {"parts": ["volumes", "backend"], "min_age": "0", "truenas": option}
                 checked = ArgumentSpecValidator(ARGUMENTS).validate(given)
                 assert not checked.error_messages, checked.error_messages
