@@ -144,7 +144,7 @@ options:
       levers:
         description:
           - What makes the fragment smaller, for messages, as C(figure) to settings with their values. Figures are
-            C(namespaces), C(objects), C(pods), C(requests), C(processes) and C(storage).
+            C(namespaces), C(objects), C(pods), C(requests), C(processes), C(storage) and C(volume_mode).
         type: dict
       most:
         description:

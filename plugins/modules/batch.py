@@ -157,6 +157,12 @@ options:
           - Must be 1 to 1,000,000, or 0 for never.
         type: int
         default: 10
+      refused_volumes:
+        description:
+          - Events C(ProvisioningFailed) within O(guard.window) by which a claim's driver can never make its volume.
+          - Must be 1 to 1,000,000, or 0 for never.
+        type: int
+        default: 1
       lost_nodes:
         description:
           - Nodes with pods of the batch that are deleted or not Ready, at one moment.

@@ -128,7 +128,8 @@ notes:
     C(list) and C(watch) on C(nodes) and C(get) on C(nodes/proxy). What is missing makes a part incomplete.
   - If processes are killed at the end of a login (C(KillUserProcesses) of systemd-logind) or with their container, as
     in AWX, so is a watch that was started. Use V(foreground) there.
-  - A TrueNAS is not asked; M(kubestress.core.storage_info) compares with one.
+  - A TrueNAS is not asked, because it has no watch. M(kubestress.core.storage_info) compares with one; run it on a
+    schedule beside the watch.
 seealso:
   - module: kubestress.core.storage_info
 """

@@ -15,6 +15,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,20 @@ def own_address() -> str | None:
 
 @dataclass
 class FakeKubelets:
-    """`ports` by behaviour; "absent" has a port without listener. `asked` counts (behaviour, last part of path)."""
+    """`ports` by behaviour; "absent" has a port without listener. `asked` counts (behaviour, last part of path).
+
+    `pods` is what the one that is "counting" tells of pods.
+    """
 
     address: str
     ports: dict[str, int] = field(default_factory=dict)
     asked: Counter[tuple[str, str]] = field(default_factory=Counter)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    pods: list[dict[str, Any]] = field(default_factory=list)
+
+    def fill(self, namespace: str, **percent: int) -> None:
+        """Claims of 1 GiB that pods have mounted, by name, are this full from now on."""
+        self.pods = [_mounted(namespace, claim, used) for claim, used in percent.items()]
 
     def node(self, name: str, behaviour: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return an unschedulable Node, and the status by which the API server finds its kubelet."""
@@ -84,7 +93,7 @@ class FakeKubelets:
             return web.Response(text=THREADS)
         if endpoint == "configz":
             return web.json_response({"kubeletconfig": {"podPidsLimit": 4096}})
-        return web.json_response({"node": FIGURES, "pods": []})
+        return web.json_response({"node": FIGURES, "pods": self.pods})
 
     async def serve(self, context: ssl.SSLContext, ready: threading.Event) -> None:
         """Serve until `ended` is set."""
@@ -106,6 +115,24 @@ class FakeKubelets:
         await self.ended.wait()
         for runner in runners:
             await runner.cleanup()
+
+
+def _mounted(namespace: str, claim: str, percent: int) -> dict[str, Any]:
+    """A pod with one claim, as stats/summary has it."""
+    size = 2**30
+    used = size * percent // 100
+    volume = {
+        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "name": "data",
+        "pvcRef": {"name": claim, "namespace": namespace},
+        "capacityBytes": size,
+        "usedBytes": used,
+        "availableBytes": size - used,
+        "inodes": 65_536,
+        "inodesUsed": 11,
+        "inodesFree": 65_525,
+    }
+    return {"podRef": {"name": f"p-{claim}", "namespace": namespace, "uid": f"uid-{claim}"}, "volume": [volume]}
 
 
 @contextlib.contextmanager

@@ -54,6 +54,10 @@ class Objects:
     def __init__(self) -> None:
         self.lists: dict[str, list[dict[str, Any]]] = defaultdict(list)
 
+    def _add(self, name: str, metadata: Any, spec: Mapping[str, Any], status: Mapping[str, Any]) -> None:
+        """One more object of a list. What is None is left out, as an API server does it."""
+        self.lists[name].append({"metadata": metadata, "spec": _without_none(spec), "status": _without_none(status)})
+
     def claim(
         self,
         name: str,
@@ -80,8 +84,7 @@ class Objects:
             "volumeName": volume or None,
             "volumeMode": "Block" if block else "Filesystem",
         }
-        obj = {"metadata": _metadata(name, namespace, **metadata), "spec": _without_none(spec), "status": status}
-        self.lists["claims"].append(obj)
+        self._add("claims", _metadata(name, namespace, **metadata), spec, status)
 
     def volume(
         self,
@@ -111,12 +114,7 @@ class Objects:
             "storageClassName": storage_class,
         }
         status = {"phase": phase, "message": message, "lastPhaseTransitionTime": changed}
-        obj = {
-            "metadata": _metadata(name, **metadata),
-            "spec": _without_none(spec),
-            "status": _without_none(status),
-        }
-        self.lists["volumes"].append(obj)
+        self._add("volumes", _metadata(name, **metadata), spec, status)
 
     def storage_class(self, name: str, *, waits: bool = False) -> None:
         """A StorageClass."""
@@ -202,12 +200,7 @@ class Objects:
             "error": {"message": error} if error else None,
         }
         spec = {"source": named, "volumeSnapshotClassName": snapshot_class}
-        obj = {
-            "metadata": _metadata(name, "ns", **metadata),
-            "spec": _without_none(spec),
-            "status": _without_none(status),
-        }
-        self.lists["snapshots"].append(obj)
+        self._add("snapshots", _metadata(name, "ns", **metadata), spec, status)
 
     def content(
         self,
@@ -237,8 +230,7 @@ class Objects:
             "source": {"volumeHandle": "handle"},
             "volumeSnapshotRef": _without_none(reference),
         }
-        obj = {"metadata": _metadata(name, **metadata), "spec": spec, "status": _without_none(status)}
-        self.lists["contents"].append(obj)
+        self._add("contents", _metadata(name, **metadata), spec, status)
 
     def of_driver(self, driver: Driver) -> None:
         """What the cluster has of a driver: volumes with claims and pods, contents with snapshots."""

@@ -15,9 +15,18 @@ from helpers.role_plans import raw_plan
 
 
 def run_volumes(
-    kubeconfig: Path, run_id: str, *, preflight: str = "refuse", check_mode: bool = False, **chosen: Any
+    kubeconfig: Path,
+    run_id: str,
+    *,
+    preflight: str = "refuse",
+    check_mode: bool = False,
+    results_dir: Path | None = None,
+    **chosen: Any,
 ) -> dict[str, Any]:
-    """Run its plan with these settings; returns the batch's result. The namespace is the run id and `-1`."""
+    """Run its plan with these settings; returns the batch's result. The namespace is the run id and `-1`.
+
+    With a `results_dir` the run is observed and guarded, as the playbook does it.
+    """
     off = dict.fromkeys(("build_jobs_enabled", "deployments_enabled", "statefulsets_enabled"), False)
     place = {"namespaces_prefix": run_id, "namespaces_total": 1}
     values = settings(**{**off, **place, "volumes_enabled": True, "volumes_size": "64Mi", **chosen})
@@ -29,6 +38,7 @@ def run_volumes(
         fragments=raw_plan(values),
         preflight=preflight,
         check_mode=check_mode,
+        **({} if results_dir is None else {"results_dir": str(results_dir), "observe": {}, "guard": {}}),
     )
 
 

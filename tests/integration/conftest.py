@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers import browser as browsers
+from helpers import fake_kubelets
 from helpers.snapshot_kinds import installed
-from helpers.storage_place import LABEL, OF_CONTROLLERS, Place
+from helpers.storage_place import LABEL, OF_CONTROLLERS, Place, of_claim
 from helpers.waiting import until
 from playwright.sync_api import Browser, sync_playwright
 
@@ -48,6 +50,32 @@ def place(kubectl: Any) -> Iterator[Place]:
                     kubectl("patch", kind, obj["metadata"]["name"], *where, "--type=merge", "-p", free)
             kubectl("delete", kind, "-A", "-l", f"{LABEL}={name}", "--wait=false", "--ignore-not-found")
         kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def mounted(place: Place, kubectl: Any, tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Yield a function that takes claims by name, and how many percent of them are used, as their kubelet will say.
+
+    Each is bound and named by a pod on a node whose kubelet this is. The API server's own node proxy asks it.
+    """
+    address = fake_kubelets.own_address()
+    if address is None:
+        pytest.skip("this machine has no address that an API server proxies to")
+    known: set[str] = set()
+    with fake_kubelets.fake_kubelets(address, tmp_path) as kubelets:
+        nodes = fake_kubelets.make_nodes(kubectl, kubelets, place.name)
+
+        def fill(**percent: int) -> None:
+            kubelets.fill(place.name, **percent)
+            for name in percent.keys() - known:
+                place.bound(name)
+                place.pod(f"p-{name}", of_claim(name), node=nodes["counting"])
+                known.add(name)
+
+        try:
+            yield fill
+        finally:
+            kubectl("delete", "node", *nodes.values(), "--wait=false")
 
 
 @pytest.fixture

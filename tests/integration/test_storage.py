@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.kubestress.core.plugins.plugin_utils.storage_files import page_of
 from helpers import example_storage as example
 from helpers import pages
+from helpers.storage_place import Place
 from helpers.waiting import until
 from jsonschema import Draft202012Validator, FormatChecker
 from playwright.sync_api import Browser, Page
@@ -136,6 +137,35 @@ def test_orphans_are_in_every_file_and_fail_the_play_if_asked_to(
     assert passed.rc == 0, passed.output
 
 
+def test_the_play_fails_for_what_is_over_a_threshold_only_if_it_is_asked_to(
+    ansible_playbook: Any, place: Place, mounted: Callable[..., None], tmp_path: Path
+) -> None:
+    mounted(full=96, filling=88, calm=20)
+    given = {
+        "storage_namespaces": place.name,
+        "storage_parts": "claims,usage",
+        "storage_fail_on": "over_threshold",
+        "storage_formats": "json,metrics",
+        "storage_dest": str(tmp_path / "told"),
+    }
+    done = ansible_playbook(PLAYBOOK, extra_vars=given)
+    assert done.rc != 0
+    full = f"{place.name}/full 96 %, {place.name}/filling 88 %"
+    assert f"storage_fail_on=over_threshold: 2 over a threshold ({full})" in done.output, done.output
+    document = document_of(tmp_path / "told")
+    assert {row["name"]: row["level"] for row in document["usage"]} == {
+        "full": "critical",
+        "filling": "warning",
+        "calm": "ok",
+    }
+    for passing in (
+        {"storage_fail_on": "orphans"},
+        {"storage_thresholds": '{"volume_warning": 97, "volume_critical": 98}'},
+    ):
+        passed = ansible_playbook(PLAYBOOK, extra_vars={**given, **passing})
+        assert passed.rc == 0, passed.output
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
@@ -146,6 +176,10 @@ def test_orphans_are_in_every_file_and_fail_the_play_if_asked_to(
         ({"storage_formats": "json,pdf"}, "storage_formats: 'pdf' is not allowed; choose one of json, csv, yaml"),
         ({"storage_fail_on": "orphan"}, "choose one of none, orphans, incomplete, over_threshold"),
         ({"storage_minimum_age": "7d"}, "storage_minimum_age: no role of kubestress.core has such a variable"),
+        (
+            {"storage_thresholds": '{"volume_warn": 5}'},
+            "storage_thresholds: 'volume_warn'; allowed are volume_warning, ",
+        ),
         ({"storage_top": "-1"}, "storage_top: -1 is not allowed; it must be 0 to 100,000"),
     ],
 )

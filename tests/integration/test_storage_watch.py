@@ -22,6 +22,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.errors import Modu
 from ansible_collections.kubestress.core.plugins.module_utils.machine.process import Process
 from ansible_collections.kubestress.core.plugins.module_utils.storage import storage_info
 from ansible_collections.kubestress.core.plugins.module_utils.storage.document import document, plain
+from ansible_collections.kubestress.core.plugins.module_utils.storage_watch import filling
 from ansible_collections.kubestress.core.plugins.module_utils.storage_watch import watching as watching_module
 from ansible_collections.kubestress.core.plugins.module_utils.storage_watch.options import checked_watch
 from ansible_collections.kubestress.core.plugins.module_utils.storage_watch.storage_watch import run_module
@@ -317,6 +318,55 @@ def undecided(watched: Watched) -> set[str]:
     """The parts that are not complete, by the lines."""
     state = {line["part"]: line["complete"] for line in watched.of("part")}
     return {name for name, complete in state.items() if not complete}
+
+
+async def test_claims_that_fill_up_are_told_with_each_threshold_that_they_cross(
+    kubeconfig: Path, place: Place, mounted: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filling, "_USAGE_SECONDS", 0.3)
+    given = {"namespaces": [place.name], "parts": ["claims", "usage"], "metrics_per_object": True}
+    given |= {"thresholds": {"volume_critical": 92}}
+    await asyncio.to_thread(mounted, full=90, calm=20)
+    async with watching(tmp_path, {"kubeconfig": str(kubeconfig)}, **given) as (watched, task):
+
+        def told() -> list[tuple[str, str, str, float | None]]:
+            return [
+                tuple(line[key] for key in ("name", "change", "level", "used_percent")) for line in watched.of("usage")
+            ]
+
+        expected: list[tuple[str, str, str, float | None]] = [("full", "appeared", "warning", 90.0)]
+        await watched.until(lambda: told() == expected)
+        # Full at once, without a warning before; and from one threshold to the next.
+        for fill, more in (
+            ({"full": 90, "calm": 95}, ("calm", "appeared", "critical", 95.0)),
+            ({"full": 93, "calm": 95}, ("full", "changed", "critical", 93.0)),
+            ({"full": 93, "calm": 20}, ("calm", "vanished", "ok", None)),
+            # Less by a little is no other level.
+            ({"full": 94, "calm": 20}, None),
+            ({"full": 91, "calm": 20}, ("full", "changed", "warning", 91.0)),
+        ):
+            await asyncio.to_thread(mounted, **fill)
+            if more is not None:
+                expected.append(more)
+            await watched.until(lambda: told() == expected)
+        await watched.until(lambda: used_bytes(watched, "full") == 2**30 * 91 // 100)
+        # A claim that nobody has mounted any more has no figures, and is not full.
+        await asyncio.to_thread(place.kubectl, "delete", "pod", "p-full", "-n", place.name)
+        await asyncio.to_thread(mounted, calm=20)
+        expected.append(("full", "vanished", "ok", None))
+        await watched.until(lambda: told() == expected)
+        os.kill(os.getpid(), signal.SIGTERM)
+        found = await task
+    assert found["parts"]["usage"]["complete"] is True
+    rows = {row["name"]: row for row in found["usage"]}
+    assert (rows["calm"]["used_percent"], rows["calm"]["level"], rows["calm"]["cause"]) == (20.0, "ok", None)
+    assert (rows["full"]["used_bytes"], rows["full"]["cause"]) == (None, "not mounted: no pod on a node names it")
+
+
+def used_bytes(watched: Watched, claim: str) -> float | None:
+    """Of a claim, by the metrics file."""
+    samples = watched.metrics().get("kubestress_storage_claim_used_bytes", [])
+    return next((one.value for one in samples if one.labels["persistentvolumeclaim"] == claim), None)
 
 
 async def test_time_alone_brings_findings(kubeconfig: Path, place: Place, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import settings_files
 import yaml
+from ansible_collections.kubestress.core.plugins.module_utils.settings.names import Findings, unknown_names
 from ansible_collections.kubestress.core.plugins.module_utils.settings.setting import Role
 from ansible_collections.kubestress.core.plugins.module_utils.settings.table import ROLES, SETTINGS
 
@@ -322,6 +323,31 @@ def test_variables_of_tasks_have_names_of_our_own(path: Path, owner: str) -> Non
         if not name.startswith(allowed) and name not in SETTINGS
     ]
     assert strange == []
+
+
+def test_what_roles_keep_is_no_unknown_variable_for_a_later_role_nor_an_artifact_for_a_later_job() -> None:
+    """A play that runs two roles, or one twice, has the results of the first among its variables."""
+    kept, artifacts = set[str](), set[str]()
+    for path in CHECKOUT.glob("roles/*/tasks/*.yml"):
+        for task in every_task(load(path)):
+            kept |= {*(task.get("ansible.builtin.set_fact") or {}), *([task["register"]] if "register" in task else [])}
+            artifacts |= {*((task.get("ansible.builtin.set_stats") or {}).get("data") or {})}
+    prefixes = {f"{role}_" for role in ROLES} | {"kubestress_"}
+    assert {"storage_watch_result", "run_batch"} <= kept
+    assert "kubestress_storage_watch" in artifacts
+    found = [
+        unknown_names(kept - {"cacheable"}, known=SETTINGS, prefixes=prefixes, extra_vars={}, refuse=True),
+        unknown_names(artifacts, known=SETTINGS, prefixes=prefixes, extra_vars=dict.fromkeys(artifacts), refuse=True),
+    ]
+    assert found == [Findings(), Findings()]
+
+
+def every_task(tasks: list) -> Iterator[dict]:
+    """Yield all tasks, those of blocks included."""
+    for task in tasks:
+        yield task
+        for part in ("block", "rescue", "always"):
+            yield from every_task(task.get(part) or [])
 
 
 # --- size: a module can be read in one sitting, a function on one screen ---------------------------------------------

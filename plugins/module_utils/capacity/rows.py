@@ -115,6 +115,8 @@ def _option(fragment: Fragment, number: int, figure: str) -> str:
         return f"the requests in the templates of {where} (role {fragment.role})"
     if figure == "storage":
         return f"the classes and sizes in the templates of {where} (role {fragment.role})"
+    if figure == "volume_mode":
+        return f"volumeMode in the templates of {where} (role {fragment.role})"
     if figure == "processes":
         return f"{where}.processes={fragment.processes}"
     options = {"count": fragment.count, **({"active": fragment.active} if fragment.active else {})}

@@ -19,6 +19,8 @@ NO_PROVISIONER = "kubernetes.io/no-provisioner"
 #: Annotations of the default class, in the order in which Kubernetes looks at them.
 _DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 _DEFAULT_SNAPSHOT_CLASS = "snapshot.storage.kubernetes.io/is-default-class"
+#: Annotation of a class with the volumeModes that its driver can make, between commas. Kubernetes has no field for it.
+VOLUME_MODES = "kubestress.core/volume-modes"
 #: Classes that a note lists.
 _LISTED = 5
 #: Parts of a quota's names that are about one class.
@@ -27,7 +29,10 @@ _OF_CLASS = ".storageclass.storage.k8s.io/"
 
 @dataclass(frozen=True, kw_only=True)
 class VolumeClass:
-    """A StorageClass. `late`: it makes a volume only for a pod that is scheduled (WaitForFirstConsumer)."""
+    """A StorageClass. `late`: it makes a volume only for a pod that is scheduled (WaitForFirstConsumer).
+
+    `modes` are the volumeModes that it says it can make; empty where it says nothing.
+    """
 
     name: str
     provisioner: str
@@ -35,6 +40,7 @@ class VolumeClass:
     late: bool
     default: bool
     created: str
+    modes: tuple[str, ...] = ()
 
     @property
     def makes_volumes(self) -> bool:
@@ -88,6 +94,7 @@ def class_of_object(obj: Mapping[str, Any]) -> VolumeClass:
         late=obj.get("volumeBindingMode") == "WaitForFirstConsumer",
         default=any(annotations.get(key) == "true" for key in _DEFAULT_CLASS),
         created=metadata.get("creationTimestamp") or "",
+        modes=tuple(mode.strip() for mode in (annotations.get(VOLUME_MODES) or "").split(",") if mode.strip()),
     )
 
 
@@ -144,6 +151,13 @@ def _rows_of_class(
     elif needed:
         note = _why_static(named, name, found, supply)
         rows.append(_static_row(what, needed, name, note, supply, cure, worked_before=worked_before))
+    blocks = [group for group in groups if group.kind.block]
+    if blocks and found is not None and found.modes and "Block" not in found.modes:
+        number = sum(group.number for group in blocks)
+        note = f"its annotation {VOLUME_MODES} has only {', '.join(found.modes)}"
+        of_block = f"claims of volumeMode Block of StorageClass {name}"
+        cure = levers.change_of(blocks[0].role, "volume_mode")
+        rows.append(Row(name=of_block, needed=number, offered=0, verdict=OVER, note=note, cure=cure))
     if any(group.kind.expanded for group in groups) and found is not None and not found.expandable:
         number = sum(group.bytes for group in groups if group.kind.expanded)
         note = "its allowVolumeExpansion is not true"

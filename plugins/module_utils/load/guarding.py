@@ -27,6 +27,7 @@ from ..measure.pod_status import IMAGE_PULLS
 from ..measure.pods import FAILED, RESTARTED, PodBook
 from ..measure.recorder import now_rfc3339
 from ..plan.fragment import Fragment
+from ..readiness.volumes import is_refused_for_good
 from ..settings.roles.guard import EVENTS, NODES, PODS, SIGNS
 
 #: Seconds between two readings of what does not tell by itself.
@@ -142,7 +143,7 @@ class Guarding:
         if self.events is not None and self.events.has_failed and not self._told_of_events:
             self._told_of_events = True
             text = f"guard: no events ({self.events.missing})"
-            self._say(f"{text}, so it sees failed forks in pods only, and no failed sandboxes")
+            self._say(f"{text}, so it sees failed forks in pods only, no failed sandboxes and no refused volumes")
 
     def _crossed(self, crossing: Crossing) -> None:
         stops = self._thresholds is not None and self._thresholds.stops
@@ -184,6 +185,8 @@ class Guarding:
         now = self._loop.time()
         if fork_failure(message):
             self._guard.count("fork_failures", now, number=number, cause=f"event {reason}", example=example)
+        if is_refused_for_good(event):
+            self._guard.count("refused_volumes", now, number=number, example=example)
         if reason == _SANDBOX:
             self._guard.count("sandbox_failures", now, number=number, example=example)
         elif reason == _NODE_NOT_READY and about.get("kind") == "Pod" and NODES in self._guard.blind:

@@ -23,6 +23,8 @@ MEMORY_CLASS_NAME = "hostpath-memory"
 ATTACHED_BY_CONTROLLER = "volumes.kubernetes.io/controller-managed-attach-detach"
 CSI_NODES = "/apis/storage.k8s.io/v1/csinodes"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+#: Annotation of a class, for the preflight: volumes are folders, so there are no block devices.
+VOLUME_MODES = "kubestress.core/volume-modes"
 _SNAPSHOTS = "snapshot.storage.k8s.io"
 _RBAC = "rbac.authorization.k8s.io"
 _READ = ["get", "list", "watch"]
@@ -105,7 +107,10 @@ def storage_class(name: str, *, default: bool) -> dict[str, Any]:
         volumeBindingMode="Immediate",
         allowVolumeExpansion=True,
     )
-    made["metadata"]["annotations"] = {"storageclass.kubernetes.io/is-default-class": str(default).lower()}
+    made["metadata"]["annotations"] = {
+        "storageclass.kubernetes.io/is-default-class": str(default).lower(),
+        VOLUME_MODES: "Filesystem",
+    }
     return made
 
 

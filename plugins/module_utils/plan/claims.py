@@ -29,11 +29,12 @@ Object = Mapping[str, Any]
 class ClaimKind:
     """What claims have in common. `storage_class` None is the cluster's default, "" is none: only what is there binds.
 
-    `expanded`: they ask for more than they were made with.
+    `expanded`: they ask for more than they were made with. `block`: they ask for a device, not for a file system.
     """
 
     storage_class: str | None
     expanded: bool = False
+    block: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +81,13 @@ class ClaimsMade:
             self._take_snapshot(load, obj, namespace=namespace, times=times)
         elif not patches:
             for template, number in _templates(obj, made):
-                load.add_claim(ClaimKind(_class_of(template)), number=number * times, size_bytes=_bytes_of(template))
+                load.add_claim(_kind_of(template), number=number * times, size_bytes=_bytes_of(template))
 
     def _take_claim(self, load: StorageLoad, obj: Object, *, namespace: str, times: int, patches: bool) -> None:
         key, size_bytes = (namespace, obj["metadata"]["name"]), _bytes_of(obj)
         if not patches:
             self._known[key] = (_class_of(obj), size_bytes)
-            load.add_claim(ClaimKind(_class_of(obj)), number=times, size_bytes=size_bytes)
+            load.add_claim(_kind_of(obj), number=times, size_bytes=size_bytes)
             return
         storage_class, before = self._known.get(key, (_class_of(obj), 0))
         if size_bytes > before:
@@ -120,6 +121,10 @@ def _class_of(claim: Object) -> str | None:
     legacy = ((claim.get("metadata") or {}).get("annotations") or {}).get(_LEGACY_CLASS)
     found: str | None = spec.get("storageClassName", legacy)
     return found
+
+
+def _kind_of(claim: Object) -> ClaimKind:
+    return ClaimKind(_class_of(claim), block=(claim.get("spec") or {}).get("volumeMode") == "Block")
 
 
 def _bytes_of(claim: Object) -> int:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from .state import READY, Readiness, condition, failed, one_line, spec_of, statu
 _PATIENT_EVENTS = frozenset(
     {"WaitForFirstConsumer", "WaitForPodScheduled", "ExternalProvisioning", "Provisioning", "FailedBinding"}
 )
+#: What a driver answers to a request that it will refuse however often it is sent: "the caller MUST fix" it, by the
+#: table of errors of CSI's specification (CreateVolume). Provisioners try it again all the same, minutes later.
+_REFUSED_FOR_GOOD = re.compile(r"\bcode = (?:InvalidArgument|OutOfRange|Unimplemented)\b")
 #: Words of allocatedResourceStatuses for an expansion that the driver has refused, and that nobody tries again.
 _INFEASIBLE = ("ControllerResizeInfeasible", "NodeResizeInfeasible")
 
@@ -125,6 +129,14 @@ def volume_snapshot_content(obj: Mapping[str, Any]) -> Readiness:
 def _told(error: Mapping[str, Any]) -> str:
     """The text of a status' error; drivers write several lines."""
     return one_line(str(error.get("message") or "")) or "an error without a message"
+
+
+def is_refused_for_good(event: Mapping[str, Any]) -> bool:
+    """Whether an event says that a claim's driver refuses to make its volume, and will refuse every time."""
+    about = event.get("involvedObject") or {}
+    if event.get("reason") != "ProvisioningFailed" or about.get("kind") != "PersistentVolumeClaim":
+        return False
+    return _REFUSED_FOR_GOOD.search(event.get("message") or "") is not None
 
 
 def patient_cause(events: Sequence[Mapping[str, Any]]) -> str:

@@ -15,7 +15,9 @@ CLOSE = 0.85
 
 #: With a prefix of ours, and not settings: which hosts the playbooks run on, and the artifacts that an AWX workflow
 #: hands on to its next job as extra vars.
-_FOR_USERS = frozenset({"kubestress_hosts", "kubestress_summary", "kubestress_capacity", "kubestress_storage"})
+_FOR_USERS = frozenset(
+    {"kubestress_hosts", "kubestress_summary", "kubestress_capacity", "kubestress_storage", "kubestress_storage_watch"}
+)
 #: Variables that the collection's own playbooks and roles set. An extra var of the same name would take their place.
 _OWN_NAMES = frozenset(
     {
@@ -32,6 +34,8 @@ _OWN_NAMES = frozenset(
         "cleanup_result",
         "cleanup_results",
         "cleanup_runs",
+        "compare_checked",
+        "compare_result",
         "run_batch",
         "kubestress_plan",
         "kubestress_run",
@@ -51,6 +55,7 @@ _OWN_NAMES = frozenset(
         "storage_is_local",
         "storage_watch_is_local",
         "storage_result",
+        "storage_watch_result",
     }
 )
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from .. import syntax as names
 from .convert import shown
+from .roles.storage import CLASS_RULE, thresholds_of
 from .table import SETTINGS
 
 #: What comes behind it in a run's id, and a number in a namespace's name, must fit into 63 characters.
@@ -147,6 +148,14 @@ def scan(settings: Settings) -> Iterator[str]:
     both = {*(settings.get("storage_namespaces") or [])} & {*(settings.get("storage_exclude_namespaces") or [])}
     for name in sorted(both):
         yield f"storage_exclude_namespaces: {shown(name)} is in storage_namespaces, too; name it in one of them"
+    for variable in ("storage_storage_classes", "storage_drivers"):
+        for name in settings.get(variable) or []:
+            if not names.is_dns_subdomain(name.lower()):
+                yield f"{variable}: {shown(name)} is not allowed; {CLASS_RULE}"
+    try:
+        thresholds_of(settings.get("storage_thresholds") or {})
+    except ValueError as error:
+        yield f"storage_thresholds: {error}"
     fail_on = settings.get("storage_fail_on") or []
     if "none" in fail_on and len({*fail_on}) > 1:
         others = ", ".join(one for one in fail_on if one != "none")

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from ansible.module_utils.common.validation import check_type_dict
 
 from ..cluster.arguments import CONNECTION_ARGUMENTS, auth_options
 from ..errors import ModuleFailed
+from ..settings.roles.storage import CLASS_RULE, THRESHOLDS, thresholds_of
 from ..syntax import DNS_LABEL_RULE, DURATION_RULE, duration_seconds, is_dns_label, is_dns_subdomain
 from ..truenas.arguments import BOX_ARGUMENTS
 from ..truenas.errors import BadOption, plain
@@ -25,16 +25,6 @@ BACKEND = "backend"
 PARTS = (CLAIMS, VOLUMES, SNAPSHOTS, ATTACHMENTS, USAGE, BACKEND)
 #: What the module itself writes.
 FORMATS = ("json",)
-#: Name -> (default, lowest, highest).
-THRESHOLDS: dict[str, tuple[float, float, float]] = {
-    "volume_warning": (85.0, 0.0, 100.0),
-    "volume_critical": (95.0, 0.0, 100.0),
-    "snapshot_age_days": (30.0, 0.0, 36_500.0),
-    "snapshots_per_volume": (50, 0, 1_000_000),
-    "pool_warning": (80.0, 0.0, 100.0),
-    "pool_critical": (90.0, 0.0, 100.0),
-    "overcommit": (2.0, 0.0, 1_000_000.0),
-}
 MAX_TOP = 100_000
 _SECONDS_PER_DAY = 86_400
 #: How much of a wrong value is shown.
@@ -116,7 +106,7 @@ def checked(params: Mapping[str, Any]) -> Options:
     for name in ("storage_classes", "drivers"):
         for value in params[name]:
             if not is_dns_subdomain(value.lower()):
-                raise ModuleFailed(f"{name}: {_shown(value)}; allowed are names such as zfs-nfs or org.example.csi")
+                raise ModuleFailed(f"{name}: {_shown(value)}; allowed are {CLASS_RULE}")
     if not 0 <= params["top"] <= MAX_TOP:
         raise ModuleFailed(f"top: {params['top']}; allowed are 0 to {MAX_TOP:,}")
     parts = frozenset(_chosen("parts", params["parts"], PARTS))
@@ -218,25 +208,10 @@ def _chosen(option: str, given: Collection[str], allowed: Collection[str]) -> li
 
 
 def _thresholds(given: Mapping[str, Any]) -> dict[str, float]:
-    found: dict[str, float] = {name: default for name, (default, _low, _high) in THRESHOLDS.items()}
-    for name, value in given.items():
-        if name not in THRESHOLDS:
-            raise ModuleFailed(f"thresholds: {_shown(name)}; allowed are {', '.join(THRESHOLDS)}")
-        _default, low, high = THRESHOLDS[name]
-        try:
-            number = math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
-            number = math.nan
-        if not low <= number <= high:
-            raise ModuleFailed(f"thresholds: {name} is {_shown(value)}; allowed are {low:,g} to {high:,g}")
-        found[name] = number
-    for what in ("volume", "pool"):
-        warning, critical = found[f"{what}_warning"], found[f"{what}_critical"]
-        if warning > critical:
-            raise ModuleFailed(
-                f"thresholds: {what}_warning is {warning:g}, which is more than {what}_critical, {critical:g}"
-            )
-    return found
+    try:
+        return thresholds_of(given)
+    except ValueError as error:
+        raise ModuleFailed(f"thresholds: {error}") from error
 
 
 def _shown(value: Any) -> str:

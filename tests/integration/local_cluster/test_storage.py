@@ -9,13 +9,18 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from helpers import csi_sanity
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.kubestress.core.plugins.module_utils.storage.storage_info import run_module
+from ansible_collections.kubestress.core.plugins.module_utils.truenas.rows import Volume
+from ansible_collections.kubestress.core.plugins.modules.storage_info import ARGUMENTS
+from helpers import csi_sanity, truenas
 from helpers.claims import (
     bound,
     claim,
@@ -27,9 +32,11 @@ from helpers.claims import (
     storage_class,
     wait_for,
 )
+from helpers.democratic_csi import Driver as CsiDriver
 from helpers.local_cluster import Driver, processes_of
 from helpers.volume_runs import clean_up, run_volumes, stages
 from helpers.waiting import until
+from helpers.zfs_model import Zfs
 
 Kubectl = Callable[..., Any]
 FILES = Path(__file__).resolve().parents[3] / "roles" / "local_cluster" / "files"
@@ -219,17 +226,81 @@ def test_what_the_driver_cannot_do_is_said_before_anything_is_made(
     assert "refused-1" not in {one["metadata"]["name"] for one in witness("get", "namespaces")["items"]}
 
 
-def test_block_devices_are_refused_with_the_reason(witness: Kubectl) -> None:
-    create(witness, claim("block", volumeMode="Block"))
-    events = until(
-        lambda: [
-            event["message"]
-            for event in witness("get", "events", "--field-selector=involvedObject.name=block")["items"]
-            if event["reason"] == "ProvisioningFailed"
-        ]
+def test_devices_are_refused_before_anything_is_made_and_else_end_the_run_with_the_drivers_words(
+    storage: Driver, witness: Kubectl, tmp_path: Path
+) -> None:
+    """The driver's own classes say that they have none. Where a class says nothing, the run learns it from events."""
+    kubeconfig = storage.data_dir / "kubeconfig"
+    wanted = {"volumes_per_namespace": 1, "volumes_pods_per_volume": 0, "volumes_volume_mode": "Block"}
+    refused = run_volumes(kubeconfig, "device", **wanted)
+    assert (
+        "claims of volumeMode Block of StorageClass hostpath: 1 needed, 0 offered (its annotation "
+        "kubestress.core/volume-modes has only Filesystem): change volumes_volume_mode=Block" in refused["msg"]
     )
-    assert "volumes are folders: volumeMode Block is not possible" in events[0]
-    witness("delete", "pvc", "block", parse=False)
+    create(witness, storage_class("unsaid"))
+    began = time.monotonic()
+    stopped = run_volumes(kubeconfig, "device", results_dir=tmp_path, **wanted, volumes_storage_class="unsaid")
+    assert time.monotonic() - began < 40
+    reason = "volumes are folders: volumeMode Block is not possible"
+    assert stopped["aborted"].startswith("guard: refusals of drivers ever to make a volume: 1 within "), stopped[
+        "aborted"
+    ]
+    assert reason in stopped["aborted"]
+    assert "PersistentVolumeClaim device-1/volume-1" in stopped["msg"]
+    (row,) = stopped["not_ready"]
+    assert (row["kind"], row["name"]) == ("PersistentVolumeClaim", "volume-1")
+    assert row["cause"].startswith("phase Pending, storage class unsaid; ProvisioningFailed: ")
+    assert reason in row["cause"]
+    clean_up(kubeconfig, "device")
+
+
+def test_what_another_cluster_has_on_the_same_box_is_no_orphan(
+    storage: Driver, witness: Kubectl, kubeconfig: Path, kubectl: Kubectl, snapshot_kinds: None, tmp_path: Path
+) -> None:
+    """Two clusters, each with an API server and an etcd of its own: that of the session and this one."""
+    zfs, shares, other = Zfs("tank"), list[dict[str, Any]](), str(storage.data_dir / "kubeconfig")
+    ours, theirs = (CsiDriver(zfs, shares) for _cluster in range(2))
+    mine, yours, gone = ours.provision(), theirs.provision(), theirs.provision()
+    kubectl("create", "--filename=-", stdin=json.dumps(volume_on_box(mine)))
+    create(witness, volume_on_box(yours))
+    try:
+        with truenas.running(truenas.TrueNas(zfs, shares, release="25.10"), tmp_path) as box:
+            option: dict[str, Any] = {"url": box.url, "username": truenas.USERNAME, "api_key": truenas.KEY}
+            option |= {
+                "ca_cert": str(box.ca_file),
+                "volume_parents": [ours.parent],
+                "detached_parents": [ours.detached],
+            }
+
+            def orphans(scanned: str, *others: str) -> set[str]:
+                given: dict[str, Any] = {
+                    "kubeconfig": scanned,
+                    "other_clusters": [{"kubeconfig": one} for one in others],
+                }
+                given |= {"parts": ["volumes", "backend"], "min_age": "0", "truenas": option}
+                checked = ArgumentSpecValidator(ARGUMENTS).validate(given)
+                assert not checked.error_messages, checked.error_messages
+                found = run_module(checked.validated_parameters)
+                assert found["complete"], found["parts"]
+                rows = (row for row in found["findings"] if row["kind"] == "Dataset" and row["state"] == "orphan")
+                return {row["name"] for row in rows}
+
+            lost = ours.path_of(gone)
+            assert orphans(str(kubeconfig)) == {ours.path_of(yours), lost}
+            assert orphans(str(kubeconfig), other) == {lost}
+            assert orphans(other) == {ours.path_of(mine), lost}
+            assert orphans(other, str(kubeconfig)) == {lost}
+    finally:
+        kubectl("delete", "persistentvolume", mine.name)
+        witness("delete", "persistentvolume", yours.name, parse=False)
+
+
+def volume_on_box(volume: Volume) -> dict[str, Any]:
+    """The PersistentVolume of what democratic-csi has made on a box; no claim wants it."""
+    csi = {"driver": volume.driver, "volumeHandle": volume.volume_handle, "volumeAttributes": dict(volume.attributes)}
+    spec = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "csi": csi}
+    spec |= {"persistentVolumeReclaimPolicy": "Retain", "storageClassName": "on-a-box"}
+    return {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": volume.name}, "spec": spec}
 
 
 def test_a_killed_driver_is_named_and_its_controllers_come_again(storage: Driver, witness: Kubectl) -> None:

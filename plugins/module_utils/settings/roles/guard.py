@@ -106,6 +106,15 @@ SIGNS = (
         "Events C(FailedCreatePodSandBox) of the run's pods within C(guard_window), as when the network plug-in fails.",
     ),
     Sign(
+        "refused_volumes",
+        EVENTS,
+        "refusals of drivers ever to make a volume",
+        1,
+        "Events C(ProvisioningFailed) of the run's claims within C(guard_window) by which their driver can never make "
+        "the volume (InvalidArgument, OutOfRange, Unimplemented), as a device where it has only file systems. Such a "
+        "claim stays Pending, so the run cannot end well.",
+    ),
+    Sign(
         "lost_nodes",
         NODES,
         "nodes with the run's pods that are gone or not Ready",

@@ -5,14 +5,51 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
+from ..convert import shown
 from ..setting import DAY_SECONDS, Entry, Range, Role, Setting
 
 #: Scanning a cluster is no part of a run.
 _setting = partial(Setting, of_run=False)
 PARTS = ("claims", "volumes", "snapshots", "attachments", "usage", "backend")
 FORMATS = ("json", "csv", "yaml", "metrics", "html")
+CLASS_RULE = "names such as zfs-nfs or org.example.csi"
+#: Name -> (default, lowest, highest).
+THRESHOLDS: dict[str, tuple[float, float, float]] = {
+    "volume_warning": (85.0, 0.0, 100.0),
+    "volume_critical": (95.0, 0.0, 100.0),
+    "snapshot_age_days": (30.0, 0.0, 36_500.0),
+    "snapshots_per_volume": (50, 0, 1_000_000),
+    "pool_warning": (80.0, 0.0, 100.0),
+    "pool_critical": (90.0, 0.0, 100.0),
+    "overcommit": (2.0, 0.0, 1_000_000.0),
+}
+
+
+def thresholds_of(given: Mapping[str, Any]) -> dict[str, float]:
+    """All thresholds, the given ones among them. Raises ValueError naming one, its value, and what is allowed."""
+    found: dict[str, float] = {name: default for name, (default, _low, _high) in THRESHOLDS.items()}
+    for name, value in given.items():
+        if name not in THRESHOLDS:
+            raise ValueError(f"{shown(name)}; allowed are {', '.join(THRESHOLDS)}")
+        _default, low, high = THRESHOLDS[name]
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not low <= number <= high:
+            raise ValueError(f"{name} is {shown(value)}; allowed are {low:,.10g} to {high:,.10g}")
+        found[name] = number
+    for what in ("volume", "pool"):
+        warning, critical = found[f"{what}_warning"], found[f"{what}_critical"]
+        if warning > critical:
+            raise ValueError(f"{what}_warning is {warning:g}, which is more than {what}_critical, {critical:g}")
+    return found
+
 
 _WHAT = (
     _setting(

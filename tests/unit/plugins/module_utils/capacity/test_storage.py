@@ -27,8 +27,10 @@ SNAP = SnapshotClass(name="snap", driver="csi.x", default=True)
 OTHERS = SnapshotClass(name="others", driver="csi.y", default=True)
 
 
-def demand(storage_class: str | None = None, *, expand: bool = False, snapshot_class: str | None = None) -> Demand:
-    """Return two claims of 1Gi, expanded by half a GiB or with a snapshot each if asked for."""
+def demand(
+    storage_class: str | None = None, *, expand: bool = False, snapshot_class: str | None = None, **more: Any
+) -> Demand:
+    """Return two claims of 1Gi, expanded by half a GiB or with a snapshot each if asked for; `more` of their spec."""
 
     def claim(size: str, **spec: Any) -> list[list[dict[str, Any]]]:
         body = {"resources": {"requests": {"storage": size}}, **spec}
@@ -36,8 +38,8 @@ def demand(storage_class: str | None = None, *, expand: bool = False, snapshot_c
         kind = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": body}
         return [[{"definition": kind}]]
 
-    named = {} if storage_class is None else {"storageClassName": storage_class}
-    levers = {"storage": {"my_class": storage_class or ""}}
+    named = more if storage_class is None else {"storageClassName": storage_class, **more}
+    levers = {"storage": {"my_class": storage_class or ""}, "volume_mode": {"my_mode": "Block"}}
     raw = [{"role": "claims", "count": 2, "steps": claim("1Gi", **named), "levers": levers}]
     if expand:
         raw.append({"role": "grow", "count": 2, "steps": claim("1.5Gi"), "patch": "merge", "after": ["claims"]})
@@ -109,6 +111,19 @@ def test_a_class_has_to_allow_expansion():
     allowed = rows(demand(expand=True), classes={"fast": replace(FAST, expandable=True)})
     assert "expansion in StorageClass fast" not in allowed
     assert allowed["storage that claims ask for"].needed == 3 * GIB
+
+
+@pytest.mark.parametrize(("modes", "refused"), [((), False), (("Block", "Filesystem"), False), (("Filesystem",), True)])
+def test_a_class_that_has_no_devices_and_says_so_is_not_asked_for_one(modes: tuple[str, ...], refused: bool):
+    classes = {"fast": replace(FAST, modes=modes)}
+    assert "claims of volumeMode Block of StorageClass fast" not in rows(demand(), classes=classes)
+    row = rows(demand(volumeMode="Block"), classes=classes).get("claims of volumeMode Block of StorageClass fast")
+    if not refused:
+        assert row is None
+        return
+    assert row is not None
+    assert (row.needed, row.offered, row.verdict, row.cure) == (2, 0, "over", "change my_mode=Block")
+    assert row.note == "its annotation kubestress.core/volume-modes has only Filesystem"
 
 
 @pytest.mark.parametrize(

@@ -268,6 +268,8 @@ async def test_without_the_right_to_watch_nodes_a_run_goes_on_and_says_so() -> N
     [
         ("FailedCreatePodSandBox", "plugin failed (add): timed out", "sandbox_failures"),
         ("Failed", "fork/exec /usr/bin/runc: resource temporarily unavailable", "fork_failures"),
+        ("ProvisioningFailed", "failed to provision: rpc error: code = InvalidArgument desc = no", "refused_volumes"),
+        ("ProvisioningFailed", "failed to provision: rpc error: code = ResourceExhausted desc = full", None),
         ("FailedScheduling", "0/3 nodes are available", None),
         ("NodeNotReady", "Node is not ready", "lost_nodes"),
     ],
@@ -276,15 +278,16 @@ async def test_without_the_right_to_watch_nodes_a_run_goes_on_and_says_so() -> N
 async def test_events_are_signs(reason: str, message: str, stopped: str | None) -> None:
     """Who may not watch nodes hears of lost ones by the events of their pods."""
     simulated = SimulatedCluster(MemoryApi())
-    signs = {"sandbox_failures": 3, "fork_failures": 3, "lost_nodes": 1}
+    signs = {"sandbox_failures": 3, "fork_failures": 3, "refused_volumes": 3, "lost_nodes": 1}
     async with MemoryCluster(simulated.api) as cluster:
         batch = await batch_on(cluster, one_job(), FIRST_SIGN(of_signs=signs))
         batch.guarding._guard.blind["nodes"] = "the user may not watch nodes"
-        about = {"kind": "Pod", "namespace": "n-1", "name": "p"}
+        kind = "PersistentVolumeClaim" if reason == "ProvisioningFailed" else "Pod"
+        about = {"kind": kind, "namespace": "n-1", "name": "p"}
         batch.guarding.heard({"reason": reason, "message": message, "involvedObject": about}, 3)
         assert batch.stopped_by == ("guard" if stopped else None)
         aborted = batch.aborted or ""
-        assert stopped is None or (f"guard_{stopped}" in aborted and f"Pod n-1/p: {message}" in aborted)
+        assert stopped is None or (f"guard_{stopped}" in aborted and f"{kind} n-1/p: {message}" in aborted)
 
 
 # --- requests and outages ---------------------------------------------------------------------------------------------

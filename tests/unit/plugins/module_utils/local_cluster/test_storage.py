@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ansible_collections.kubestress.core.plugins.module_utils.capacity.storage import class_of_object
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster import storage
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.layout import Layout
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.parts import Inside
@@ -172,6 +173,7 @@ def test_one_class_is_the_default_and_only_what_is_mounted_is_in_memory(mounted)
     assert [name for name, one in classes.items() if one["metadata"]["annotations"][default] == "true"] == ["hostpath"]
     assert ("hostpath-memory" in classes) is mounted
     assert {one["provisioner"] for one in classes.values()} == {DRIVER_NAME}
+    assert {class_of_object(one).modes for one in classes.values()} == {("Filesystem",)}
     (snapshots,) = by_kind["VolumeSnapshotClass"]
     assert snapshots["metadata"]["annotations"] == {"snapshot.storage.kubernetes.io/is-default-class": "true"}
     assert snapshots["driver"] == DRIVER_NAME == by_kind["CSIDriver"][0]["metadata"]["name"]

@@ -75,6 +75,17 @@ def test_with_listed_names_the_prefix_counts_for_nothing():
             {"storage_min_age": "a week"},
             "storage_min_age: 'a week' is not allowed; a number of seconds, or with a unit",
         ),
+        (
+            {"storage_drivers": ["a b"]},
+            "storage_drivers: 'a b' is not allowed; names such as zfs-nfs or org.example.csi",
+        ),
+        ({"storage_storage_classes": [""]}, "storage_storage_classes: '' is not allowed; names such as zfs-nfs"),
+        ({"storage_thresholds": {"volume_warn": 5}}, "storage_thresholds: 'volume_warn'; allowed are volume_warning, "),
+        ({"storage_thresholds": {"overcommit": "x"}}, "storage_thresholds: overcommit is 'x'; allowed are 0 to 1,000,"),
+        (
+            {"storage_thresholds": {"volume_warning": 99}},
+            "storage_thresholds: volume_warning is 99, which is more than",
+        ),
         ({"storage_min_age": "-1"}, "storage_min_age: '-1' is not allowed; a number of seconds, or with a unit"),
         ({"storage_namespaces": ["Shop"]}, "storage_namespaces: 'Shop' is not the name of a namespace"),
         (

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
+from ansible_collections.kubestress.core.plugins.module_utils.settings.roles.storage import THRESHOLDS
 from ansible_collections.kubestress.core.plugins.module_utils.storage import kubelets
 from ansible_collections.kubestress.core.plugins.module_utils.storage.document import Report, document, plain
-from ansible_collections.kubestress.core.plugins.module_utils.storage.options import PARTS, THRESHOLDS, Options
+from ansible_collections.kubestress.core.plugins.module_utils.storage.options import PARTS, Options
 from ansible_collections.kubestress.core.plugins.module_utils.storage.storage_info import run_module, scan
 from helpers.fake_server import ThreeTries, cluster_on, serving, status
 from helpers.storage import DRIVER, Objects, StorageServer, answering, endless, since
