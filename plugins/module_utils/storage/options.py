@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ansible.module_utils.common.validation import check_type_dict
 
@@ -17,9 +17,7 @@ from ..errors import ModuleFailed
 from ..syntax import DNS_LABEL_RULE, DURATION_RULE, duration_seconds, is_dns_label, is_dns_subdomain
 from ..truenas.arguments import BOX_ARGUMENTS
 from ..truenas.errors import BadOption, plain
-
-if TYPE_CHECKING:
-    from ..truenas.options import BoxOptions
+from ..truenas.options import BoxOptions, box_options
 
 CLAIMS, VOLUMES, SNAPSHOTS, ATTACHMENTS, USAGE = "claims", "volumes", "snapshots", "attachments", "usage"
 #: The storage box; only where one is given.
@@ -150,9 +148,6 @@ def _box(params: Mapping[str, Any]) -> BoxOptions | None:
     given = params.get("truenas")
     if not given:
         return None
-    # Only where there is a box: what no scan needs is neither compiled nor kept.
-    from ..truenas.options import box_options
-
     try:
         box = box_options(given, prefix="truenas.")
     except BadOption as error:

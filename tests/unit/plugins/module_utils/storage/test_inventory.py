@@ -53,4 +53,5 @@ def test_a_scan_loads_nothing_of_what_only_runs_need() -> None:
     assert {name for name in loaded if name.startswith(f"{ROOM}.truenas.")} == {
         f"{ROOM}.truenas.arguments",
         f"{ROOM}.truenas.errors",
+        f"{ROOM}.truenas.options",
     }
