@@ -208,3 +208,12 @@ def _status_document(body: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return document if isinstance(document, dict) and document.get("kind") == "Status" else {}
+
+
+def cluster_error(error: Exception) -> ClusterError:
+    """The error, or of a group the first one. Raises it if it is none of a cluster."""
+    if isinstance(error, ExceptionGroup):
+        return cluster_error(error.exceptions[0])
+    if not isinstance(error, ClusterError):
+        raise error
+    return error

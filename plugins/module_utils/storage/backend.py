@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from ..cluster.client import Cluster, RetryPolicy
-from ..cluster.errors import ClusterError
+from ..cluster.errors import cluster_error
 from ..errors import ModuleFailed
 from ..measure.recorder import now_rfc3339
 from ..truenas import rows
@@ -25,11 +25,14 @@ from ..truenas.matching import Comparison, compare, confirmed
 from ..truenas.model import Box, unread
 from ..truenas.options import BoxOptions
 from ..truenas.reader import BoxReader, open_box
-from .document import Part
-from .inventory import Inventory, short
+from . import box_findings
+from .document import Part, Usage
+from .inventory import Claim, Inventory, short
 from .options import BACKEND, Options, OtherCluster
 from .reading import Reader, Wanted, uncompressed
-from .rules import Limits, seconds_of
+from .rules import Judged, Limits, Rules, seconds_of
+from .selection import Selection
+from .usage import Levels
 
 #: The lists of a cluster that are compared with the box.
 LISTS = ("volumes", "contents")
@@ -146,6 +149,27 @@ class Backend:
         missing = [box.cause, *again.incomplete(*LISTS)]
         return confirmed(first.rows, second.rows, incomplete="; ".join(filter(None, missing)) or None)
 
+    def add_findings(
+        self,
+        judged: Judged,
+        rows_of_box: list[rows.Row],
+        compared: Comparison,
+        *,
+        rules: Rules,
+        inventory: Inventory,
+        selection: Selection,
+    ) -> list[str]:
+        """Add the rows of a comparison to what was judged; returns what to warn of."""
+        return box_findings.add_findings(
+            judged, rows_of_box, compared.matched, rules=rules, inventory=inventory, selection=selection
+        )
+
+    def usage(
+        self, compared: Comparison, inventory: Inventory, claims: Mapping[str, Claim], levels: Levels
+    ) -> list[Usage]:
+        """What the box says of the claims' datasets."""
+        return box_findings.usage_of_box(inventory, claims, compared.datasets, levels, time=self.read_at)
+
     async def close(self) -> None:
         """Close the connections to other clusters."""
         await self._stack.aclose()
@@ -201,28 +225,16 @@ class Backend:
 
 
 @asynccontextmanager
-async def backend_of(options: Options) -> AsyncIterator[Backend | None]:
-    """The box of the options, to which one login is made; None without one. Raises ModuleFailed for a bad option."""
-    if options.box is None:
-        yield None
-        return
+async def backend_of(options: Options, box: BoxOptions) -> AsyncIterator[Backend]:
+    """The box, to which one login is made. Raises ModuleFailed for a bad option."""
     async with AsyncExitStack() as stack:
         reader, cause = None, ""
         try:
-            reader = await stack.enter_async_context(open_box(options.box))
+            reader = await stack.enter_async_context(open_box(box))
         except BadOption as error:
             raise ModuleFailed(f"truenas.{error}") from error
         except BoxError as error:
             cause = str(error)
-        backend = Backend(options, options.box, reader, cause)
+        backend = Backend(options, box, reader, cause)
         stack.push_async_callback(backend.close)
         yield backend
-
-
-def cluster_error(error: Exception) -> ClusterError:
-    """The error, or of a group the first one. Raises it if it is none of a cluster."""
-    if isinstance(error, ExceptionGroup):
-        return cluster_error(error.exceptions[0])
-    if not isinstance(error, ClusterError):
-        raise error
-    return error

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from ..text import duration_text
@@ -30,6 +31,7 @@ from .inventory import (
     Volume,
     short,
 )
+from .structs import Fact
 
 #: States without a finding: nothing is to be done about such an object.
 IN_USE, REFERENCED, OWNED, READY, YOUNG = "in_use", "referenced", "owned", "ready", "young"
@@ -58,8 +60,7 @@ class Limits:
     snapshot_age_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Fact, gc=False, frozen=True):
     """The state of one object, why, and what speaks for it. `since`: from when its age counts, as the API writes it.
 
     `changes_in`: seconds after which it is another one though nothing has happened; None if it stays.
@@ -111,11 +112,33 @@ class Rules:
     ) -> None:
         self._all = inventory
         self._limits = limits
-        if claim_uids is None:
-            claim_uids = {claim.uid for claim in inventory.claims.values()}
-        if snapshot_uids is None:
-            snapshot_uids = {snapshot.uid for snapshot in inventory.snapshots.values()}
-        self._claim_uids, self._snapshot_uids = claim_uids, snapshot_uids
+        self._given_claim_uids, self._given_snapshot_uids = claim_uids, snapshot_uids
+
+    @cached_property
+    def _claim_uids(self) -> Container[str]:
+        if self._given_claim_uids is not None:
+            return self._given_claim_uids
+        return {claim.uid for claim in self._all.claims.values()}
+
+    @cached_property
+    def _snapshot_uids(self) -> Container[str]:
+        if self._given_snapshot_uids is not None:
+            return self._given_snapshot_uids
+        return {snapshot.uid for snapshot in self._all.snapshots.values()}
+
+    def _has_claim(self, volume: Volume) -> bool:
+        """Whether its claim is there. The set of all uids is made only if one is not where its volume says."""
+        claim = self._all.claims.get(volume.claim)
+        if claim is not None and claim.uid == volume.claim_uid:
+            return True
+        return volume.claim_uid in self._claim_uids
+
+    def _has_snapshot(self, content: Content) -> bool:
+        """Whether its VolumeSnapshot is there."""
+        snapshot = self._all.snapshots.get(content.snapshot)
+        if snapshot is not None and snapshot.uid == content.snapshot_uid:
+            return True
+        return content.snapshot_uid in self._snapshot_uids
 
     # -- claims ------------------------------------------------------------------------------------------------------
 
@@ -196,7 +219,7 @@ class Rules:
             return self._terminating(volume.deleted, volume.finalizers)
         if volume.phase == "Failed":
             return Verdict("failed", "reclaim_failed", (volume.message or "its reclaim failed",), volume.changed)
-        if volume.claim_uid and volume.claim_uid in self._claim_uids:
+        if volume.claim_uid and self._has_claim(volume):
             return _IN_USE
         if not volume.claim_uid:
             reserved = f"reserved for claim {volume.claim}" if volume.claim else "no claim has it"
@@ -266,7 +289,7 @@ class Rules:
             return self._terminating(content.deleted, content.finalizers)
         if not content.snapshot_uid:
             return Verdict("pre_provisioned", "no_uid", (f"it waits for VolumeSnapshot {content.snapshot}",))
-        if content.snapshot_uid not in self._snapshot_uids:
+        if not self._has_snapshot(content):
             evidence = [f"VolumeSnapshot {content.snapshot} with uid {content.snapshot_uid} is gone"]
             if content.policy == _DELETE:
                 evidence.append(f"policy {content.policy}")

@@ -8,24 +8,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..cluster.arguments import auth_options
 from ..cluster.client import Cluster, RetryPolicy
-from ..cluster.errors import Forbidden
+from ..cluster.errors import Forbidden, cluster_error
 from ..cluster.proof import document_of
 from ..errors import ModuleFailed
 from ..machine.interpreter import rare_garbage_collection
 from ..measure.recorder import now_rfc3339
 from ..text import text_of
-from ..truenas.matching import Comparison
 from . import files
-from .backend import Backend, backend_of, cluster_error
-from .box_findings import add_findings, usage_of_box
-from .document import OK, Report, Usage, document, plain
+from .document import OK, Report, document, plain
 from .findings import CLAIM, CONTENT, SNAPSHOT, VOLUME, Finding
-from .inventory import Inventory
+from .inventory import Claim, Inventory
 from .kubelets import read_fill
 from .options import CLAIMS, SNAPSHOTS, USAGE, VOLUMES, Options, checked
 from .reading import Reader, Wanted, uncompressed
@@ -34,6 +32,9 @@ from .second_look import look_again
 from .selection import Selection, labelled, lists_of
 from .totals import MANY_SNAPSHOTS, totals, with_many_snapshots
 from .usage import Levels, usage_of
+
+if TYPE_CHECKING:
+    from .backend import Backend
 
 #: Seconds for which one page is retried.
 _PAGE_SECONDS = 30.0
@@ -69,8 +70,17 @@ async def scan_cluster(connection: dict[str, Any], options: Options) -> Report:
 
 async def scan(cluster: Cluster, options: Options) -> Report:
     """The whole scan of one cluster. Raises ClusterError if it does not answer or accept us, and ModuleFailed."""
-    async with backend_of(options) as backend:
+    async with _backend_of(options) as backend:
         return await _scan(cluster, options, backend)
+
+
+def _backend_of(options: Options) -> AbstractAsyncContextManager[Backend | None]:
+    """The box of the options, None without one. Only then is its code loaded, which is a quarter of the module's."""
+    if options.box is None:
+        return nullcontext()
+    from .backend import backend_of
+
+    return backend_of(options, options.box)
 
 
 async def _scan(cluster: Cluster, options: Options, backend: Backend | None) -> Report:
@@ -97,8 +107,8 @@ async def _scan(cluster: Cluster, options: Options, backend: Backend | None) -> 
     if backend is not None:
         compared = backend.compared(inventory, limits)
         rows = await backend.confirmed(compared, cluster, limits, groups=groups) if options.confirm else compared.rows
-        report.warnings += add_findings(
-            judged, rows, compared.matched, rules=rules, inventory=inventory, selection=selection
+        report.warnings += backend.add_findings(
+            judged, rows, compared, rules=rules, inventory=inventory, selection=selection
         )
         report.box = compared.document
     if SNAPSHOTS in options.parts:
@@ -107,7 +117,8 @@ async def _scan(cluster: Cluster, options: Options, backend: Backend | None) -> 
     await _measure(cluster, options, inventory, selection, report)
     if backend is not None and compared is not None:
         inventory.parts |= backend.parts()
-        report.usage += _usage_of_box(options, inventory, selection, compared, backend.read_at)
+        if USAGE in options.parts:
+            report.usage += backend.usage(compared, inventory, _claims(inventory, selection), _levels(options))
     conclude(report, judged, inventory, selection)
     report.finished, report.seconds = now_rfc3339(), time.monotonic() - began
     return report
@@ -135,18 +146,14 @@ async def _measure(
 ) -> None:
     if USAGE not in options.parts:
         return
-    claims = {key: inventory.claims[key] for key in selection.records(CLAIM)}
+    claims = _claims(inventory, selection)
     fill = await read_fill(cluster, inventory, claims)
     report.usage = usage_of(inventory, claims, fill, _levels(options))
 
 
-def _usage_of_box(
-    options: Options, inventory: Inventory, selection: Selection, compared: Comparison, time_of_box: str
-) -> list[Usage]:
-    if USAGE not in options.parts:
-        return []
-    claims = {key: inventory.claims[key] for key in selection.records(CLAIM)}
-    return usage_of_box(inventory, claims, compared.datasets, _levels(options), time=time_of_box)
+def _claims(inventory: Inventory, selection: Selection) -> Mapping[str, Claim]:
+    """The claims that the scan tells of."""
+    return inventory.claims if selection.takes_all else {key: inventory.claims[key] for key in selection.records(CLAIM)}
 
 
 def _levels(options: Options) -> Levels:

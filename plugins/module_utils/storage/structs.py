@@ -32,6 +32,10 @@ class Record(Struct, gc=False):
     """What is made of an object: small, and never searched for cycles."""
 
 
+class Fact(Struct, gc=False, frozen=True):
+    """What is concluded of objects: made ten thousand times, five times as fast as a dataclass, and never changed."""
+
+
 class Owner(Struct, gc=False):
     """An ownerReference."""
 

@@ -31,11 +31,17 @@ def totals(
 ) -> dict[str, dict[str | None, Total]]:
     """Total by namespace, class and driver of the claims; orphans of all kinds count where they belong."""
     found: dict[str, dict[str | None, Total]] = {key: defaultdict(Total) for key in _KEYS}
+    # Of few kinds of claims there are many, so these are added up first: (number, bytes) of each.
+    alike: dict[tuple[str | None, str | None, str | None], tuple[int, int]] = {}
     for claim in claims.values():
-        for key, value in zip(_KEYS, selection.described(claim), strict=True):
+        described = selection.described(claim)
+        number, size = alike.get(described, (0, 0))
+        alike[described] = number + 1, size + (claim.bytes or 0)
+    for described, (number, size) in alike.items():
+        for key, value in zip(_KEYS, described, strict=True):
             total = found[key][value]
-            total.claims += 1
-            total.capacity_bytes += claim.bytes or 0
+            total.claims += number
+            total.capacity_bytes += size
     for finding in findings:
         if finding.state != ORPHAN:
             continue

@@ -16,6 +16,7 @@ from .rules import seconds_of
 
 #: A filesystem is not larger than its claim; one that is belongs to more than this claim. Drivers round up.
 _LARGER = 1.1
+_UNMOUNTED = "not mounted: no pod on a node names it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,8 @@ def percent_of(used: int | None, available: int | None) -> float | None:
 def usage_of(inventory: Inventory, claims: Mapping[str, Claim], fill: Fill, levels: Levels) -> list[Usage]:
     """One row for each of the claims that are bound."""
     on_one = Counter((figures.node, figures.capacity) for figures in fill.figures.values())
+    missing = inventory.incomplete("pods")
+    unmounted = missing[0] if missing else _UNMOUNTED
     rows = []
     for key, claim in claims.items():
         if claim.phase != "Bound":
@@ -94,7 +97,7 @@ def usage_of(inventory: Inventory, claims: Mapping[str, Claim], fill: Fill, leve
         driver, found = inventory.driver_of(claim), fill.figures.get(key)
         if found is None or found.used is None:
             capacity = found.capacity if found is not None and found.capacity else claim.bytes
-            cause = _why(inventory, key, claim, fill, told=found is not None)
+            cause = _why(inventory.on_node.get(key), claim, fill, unmounted=unmounted, told=found is not None)
             rows.append(_unknown(claim, driver, capacity, inventory.on_node.get(key), cause))
             continue
         percent = percent_of(found.used, found.available)
@@ -142,14 +145,12 @@ def _is_shared(claim: Claim, found: Figures, on_one: Counter[tuple[str, int | No
     return claim.bytes is None or found.capacity > _LARGER * claim.bytes
 
 
-def _why(inventory: Inventory, key: str, claim: Claim, fill: Fill, *, told: bool) -> str:
-    """Why there are no figures of a claim."""
+def _why(node: str | None, claim: Claim, fill: Fill, *, unmounted: str, told: bool) -> str:
+    """Why there are no figures of a claim. `unmounted`: what is said of one that no node is known for."""
     if claim.is_block:
         return "a block volume: only what is on it knows how full it is"
-    node = inventory.on_node.get(key)
     if node is None:
-        missing = inventory.incomplete("pods")
-        return missing[0] if missing else "not mounted: no pod on a node names it"
+        return unmounted
     if node in fill.causes:
         return f"node {short(node)}: {fill.causes[node]}"
     node = short(node)

@@ -48,3 +48,10 @@ def test_a_scan_loads_nothing_of_what_only_runs_need() -> None:
     assert not loaded & {"statistics", "jinja2", "yaml", "kubernetes", "aiohttp"}
     rooms = {name.removeprefix(f"{ROOM}.").split(".")[0] for name in loaded if name.startswith(f"{ROOM}.")}
     assert not rooms & {"capacity", "plan", "load", "results", "observe"}
+    # What compares with a storage box is loaded where one is given.
+    assert f"{ROOM}.storage.backend" not in loaded
+    assert {name for name in loaded if name.startswith(f"{ROOM}.truenas.")} == {
+        f"{ROOM}.truenas.arguments",
+        f"{ROOM}.truenas.errors",
+        f"{ROOM}.truenas.options",
+    }
