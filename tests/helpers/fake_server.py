@@ -55,12 +55,12 @@ def serving_beside(handler: Handler) -> Iterator[str]:
     thread = threading.Thread(target=asyncio.run, args=(main(),), name="fake-server")
     thread.start()
     try:
-        assert ready.wait(10), "the server did not start"
+        assert ready.wait(60), "the server did not start"
         yield running["url"]
     finally:
         if ready.is_set():
             running["loop"].call_soon_threadsafe(running["ended"].set)
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive(), "the server did not stop"
 
 

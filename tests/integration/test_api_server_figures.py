@@ -24,7 +24,7 @@ DELAY_SECONDS = 1.0
 def namespace(kubectl: Any, prefix: str) -> Iterator[str]:
     """Yield a namespace in which the controllers have made their own ConfigMap already."""
     kubectl("create", "namespace", prefix)
-    kubectl("wait", "--for=create", "configmap/kube-root-ca.crt", "-n", prefix, "--timeout=60s")
+    kubectl("wait", "--for=create", "configmap/kube-root-ca.crt", "-n", prefix, "--timeout=240s")
     yield prefix
     kubectl("delete", "namespace", prefix, "--wait=false")
 

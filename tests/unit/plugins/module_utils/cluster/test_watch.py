@@ -67,7 +67,7 @@ async def collected(
 ) -> tuple[list[Event], Counter[str]]:
     watch = ListWatch(cluster, CONFIG_MAPS, label_selector="x=y", namespace="a", quiet_seconds=quiet_seconds)
     found: list[Event] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         async for event in watch.events():
             found.append(event)
             if until(found):
