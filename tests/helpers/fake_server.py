@@ -15,7 +15,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.cluster.client imp
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import Connection
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-QUICK = RetryPolicy(deadline_seconds=5.0, first_pause_seconds=0.001, max_pause_seconds=0.01)
+QUICK = RetryPolicy(deadline_seconds=60.0, first_pause_seconds=0.001, max_pause_seconds=0.01)
 
 
 class ThreeTries(RetryPolicy):
