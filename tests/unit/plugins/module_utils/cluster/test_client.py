@@ -98,9 +98,9 @@ async def test_the_servers_wish_to_wait_is_granted():
 
 
 async def test_no_wish_beyond_the_deadline_is_waited_for():
-    handler, asked = answering(status(429, **{"Retry-After": "60"}))
+    handler, asked = answering(status(429, **{"Retry-After": "600"}))
     async with cluster_on(handler) as cluster:
-        with pytest.raises(TransientError, match=r"gave up after 1 try in 0\.\d s"):
+        with pytest.raises(TransientError, match=r"gave up after 1 try in \d\.\d s"):
             await cluster.request("GET", "/x")
     assert len(asked) == 1
 

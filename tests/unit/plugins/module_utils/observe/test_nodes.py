@@ -338,7 +338,7 @@ async def test_threads_of_pods_that_are_not_told_have_their_cause_and_are_asked_
 
 
 async def test_nodes_are_asked_for_the_threads_of_pods_by_turns(monkeypatch):
-    monkeypatch.setattr(room, "_CGROUPS_SECONDS", 0.05)
+    monkeypatch.setattr(room, "_CGROUPS_SECONDS", 0.8)
     world = World()
     for node in ("n1", "n2", "n3"):
         world.run_pod(f"{node}-build", node)
