@@ -19,7 +19,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.storage.storage_in
 from helpers.fake_server import ThreeTries, cluster_on, serving, status
 from helpers.storage import DRIVER, Objects, StorageServer, answering, endless, since
 
-QUICKLY = ThreeTries(deadline_seconds=20.0, first_pause_seconds=0.001, max_pause_seconds=0.01)
+QUICKLY = ThreeTries(deadline_seconds=240.0, first_pause_seconds=0.001, max_pause_seconds=0.01)
 WITHOUT_USAGE = frozenset(PARTS) - {"usage"}
 
 
