@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import ansible_test_home
 import devenv
-from steps import TargetFailedError, fail_if_any, lint_steps, run, run_all
+from steps import TargetFailedError, beside, fail_if_any, give_way, lint_steps, run, run_all
 
 CHECKOUT = devenv.CHECKOUT
 sys.path.insert(0, str(CHECKOUT / "tests"))
@@ -215,20 +215,30 @@ def integration(extra: list[str]) -> None:
     pytest("tests/integration", extra)
 
 
+def checks(extra: list[str]) -> None:
+    """Run everything that needs no cluster and no time of its own: the tests beside which it runs come first."""
+    give_way()
+    fail_if_any(run_all([*lint_steps(), ("ansible-test sanity", lambda: sanity([]))]))
+
+
 def test(extra: list[str]) -> None:
-    """Run everything, also after a failure; pytest's summary comes last."""
-    failed = run_all(
-        [
-            *lint_steps(),
-            ("ansible-test sanity", lambda: sanity([])),
-            ("browser", prepare_browser),
-            ("real node and storage", real_node.prepare),
-            ("molecule", lambda: molecule([])),
-        ]
-    )
-    # pytest repeats these above its summary, and fails because of them (tests/conftest.py).
-    os.environ["KUBESTRESS_FAILED_STEPS"] = ", ".join(failed)
-    pytest(None, ["-m", "not outage", *extra])
+    """Run everything, also after a failure; pytest's summary comes last.
+
+    The tests wait for clusters most of the time, in which the static checks have the processors.
+    """
+    with TemporaryDirectory(prefix="kubestress-checks-") as folder:
+        verdict = Path(folder) / "verdict"
+        with beside(sys.executable, Path(__file__), "checks", verdict=verdict):
+            failed = run_all(
+                [
+                    ("browser", prepare_browser),
+                    ("real node and storage", real_node.prepare),
+                    ("molecule", lambda: molecule([])),
+                ]
+            )
+            # pytest waits for the checks, repeats what failed above its summary, and fails for it (tests/conftest.py).
+            os.environ |= {"KUBESTRESS_FAILED_STEPS": ", ".join(failed), "KUBESTRESS_CHECKS": str(verdict)}
+            pytest(None, ["-m", "not outage", *extra])
 
 
 def faults(extra: list[str]) -> None:
@@ -276,6 +286,7 @@ def shell(extra: list[str]) -> None:
 TARGETS: dict[str, Callable[[list[str]], None]] = {
     "bench": bench,
     "build": build,
+    "checks": checks,
     "clean": clean,
     "demo": demo,
     "docs": docs,

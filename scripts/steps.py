@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import devenv
@@ -59,6 +64,70 @@ def run_all(steps: Sequence[tuple[str, Callable[[], None]]]) -> list[str]:
             verdict = f"FAILED: {error}"
         print(f"=== {name}: {verdict} ({time.monotonic() - started:.0f} s)", flush=True)
     return failed
+
+
+def give_way() -> None:
+    """Leave the processors to everything else on the machine that has use for them.
+
+    Linux shares them by session before it looks at priorities, so that ours must be alone in its session.
+    """
+    os.nice(19)
+    if os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):  # a kernel without this sharing has no such file
+            Path("/proc/self/autogroup").write_text("19")
+
+
+@contextmanager
+def beside(*command: str | Path, verdict: Path) -> Iterator[None]:
+    """Run the command, which runs steps, beside the body, in a session of its own; end it with the body.
+
+    When it has ended, its output is printed in one piece. Then `verdict` appears: the names of the steps that failed, a
+    line each.
+    """
+    log = verdict.with_suffix(".log")
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def conclude() -> None:
+        process.wait()
+        text = log.read_text(errors="replace")
+        print(f"\n{text}", end="", flush=True)
+        failed = re.findall(r"^=== (.+): FAILED: ", text, re.MULTILINE)
+        if process.returncode and not failed:
+            failed = [f"{' '.join(map(str, command))} (exit code {process.returncode})"]
+        whole = verdict.with_suffix(".new")
+        whole.write_text("".join(f"{name}\n" for name in failed))
+        whole.rename(verdict)
+
+    waiting = threading.Thread(target=conclude)
+    waiting.start()
+    try:
+        yield
+    finally:
+        if not verdict.exists():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+        waiting.join()
+
+
+def failed_beside(verdict: Path) -> list[str]:
+    """Wait for the verdict of what runs `beside` us, and return the names of the steps that failed.
+
+    Nobody writes one any more when our parent, which started it, is gone.
+    """
+    parent = os.getppid()
+    while not verdict.exists():
+        if os.getppid() != parent:
+            return ["what ran beside the tests was ended"]
+        time.sleep(0.2)
+    return verdict.read_text().splitlines()
 
 
 def fail_if_any(failed: Sequence[str]) -> None:

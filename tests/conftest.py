@@ -19,6 +19,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT / "scripts"))
 
 import devenv  # noqa: E402  (the line above is what makes it importable)
+import steps  # noqa: E402
 
 # `pytest` typed by hand finds the collection as `make unit` does. First, so that no installed copy is tested instead.
 COLLECTIONS = devenv.ensure_collection_link()
@@ -28,7 +29,9 @@ from helpers import control_plane  # noqa: E402
 from helpers.commands import Completed, run  # noqa: E402
 
 UNIT = CHECKOUT / "tests" / "unit"
-FAILED_STEPS = "KUBESTRESS_FAILED_STEPS"
+# What failed before pytest began, and the file in which those that run meanwhile will say what failed (make test).
+FAILED_STEPS, CHECKS = "KUBESTRESS_FAILED_STEPS", "KUBESTRESS_CHECKS"
+FAILED = pytest.StashKey[str]()
 # They start clusters with real nodes, or compare the machine's mounts, cgroups and network before and after.
 ONE_AT_A_TIME = ("tests/integration/local_cluster/", "tests/integration/test_build_script.py")
 
@@ -70,16 +73,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Repeat what failed before pytest began (make test), where it can't be missed: just above the closing line."""
-    if failed := os.environ.get(FAILED_STEPS):
-        terminalreporter.section("earlier steps failed", red=True, bold=True)
+    """Repeat what failed outside of pytest (make test), where it can't be missed: just above the closing line."""
+    if failed := terminalreporter.config.stash.get(FAILED, ""):
+        terminalreporter.section("other steps failed", red=True, bold=True)
         terminalreporter.line(failed)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail for what failed before pytest began, too."""
-    if os.environ.get(FAILED_STEPS) and session.exitstatus == pytest.ExitCode.OK:
+    """Fail for what failed outside of pytest, too; wait for what has not ended."""
+    if hasattr(session.config, "workerinput"):
+        return
+    failed = [os.environ[FAILED_STEPS]] if os.environ.get(FAILED_STEPS) else []
+    if (verdict := os.environ.get(CHECKS)) and session.exitstatus != pytest.ExitCode.INTERRUPTED:
+        failed += steps.failed_beside(Path(verdict))
+    session.config.stash[FAILED] = ", ".join(failed)
+    if failed and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

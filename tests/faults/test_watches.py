@@ -25,7 +25,7 @@ LAST_LOOK = (Tracker, "look_again", _do_nothing)
 IMPATIENT = [
     NAMESPACES,
     config_maps(CONFIG_MAPS),
-    deployments(DEPLOYMENTS, ready_timeout=5),
+    deployments(DEPLOYMENTS, ready_timeout=10),
     jobs(JOBS),
 ]
 
@@ -35,20 +35,20 @@ CASES = [
         make=lambda _k: faults.SilentWatches(after=1, watches=1), says=("watches opened again",),
         defence=Defence("a watch that is quiet for 90 s (here 3 s) is opened again",
                         off=((QUIET, "quiet_seconds", math.inf),)),
-        shortened=((QUIET, "quiet_seconds", 3.0),), within=18,
+        shortened=((QUIET, "quiet_seconds", 3.0),), within=60,
     ),
     Case(
         name="a watch that stays silent", point="F4", injects="no watch of Deployments tells anything",
         make=lambda _k: faults.SilentWatches(after=0, watches=9, plural="/deployments"),
         defence=Defence("before anything is given up, it is listed once more", off=(LAST_LOOK,)),
-        options={"fragments": IMPATIENT}, within=40,
+        options={"fragments": IMPATIENT}, within=120,
     ),
     Case(
         name="repeated and reordered events", point="F8", injects="after each event come older ones of the object",
         make=lambda _k: faults.OldEvents(),
         defence=Defence("versions older than what is known are dropped, and the last look decides",
                         off=((Versions, "is_news", lambda _self, _event: True), LAST_LOOK)),
-        within=40,
+        within=120,
     ),
     Case(
         name="creations made up", point="F6", injects="every 5th ConfigMap is answered with 201 and not stored",

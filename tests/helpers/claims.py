@@ -54,7 +54,7 @@ def create(kubectl: Kubectl, *documents: dict[str, Any]) -> None:
 
 def wait_for(kubectl: Kubectl, what: str, path: str, value: str) -> None:
     """Wait until a field of an object, such as `pvc/a`, has a value."""
-    kubectl("wait", f"--for=jsonpath={{{path}}}={value}", "--timeout=50s", what, parse=False)
+    kubectl("wait", f"--for=jsonpath={{{path}}}={value}", "--timeout=240s", what, parse=False)
 
 
 def bound(kubectl: Kubectl, name: str) -> str:

@@ -20,7 +20,7 @@ import devenv  # noqa: E402  (the line above is what makes it importable)
 PASSED_VARIABLES = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TMPDIR", "KUBESTRESS_CACHE", "VIRTUAL_ENV")
 # Access to package registries, and control-plane programs that the machine may already have.
 PASSED_PREFIXES = ("GO", "PIP_", "SSL_", "KUBEBUILDER_")
-TIMEOUT_SECONDS = 600
+TIMEOUT_SECONDS = 800
 
 
 @dataclass(frozen=True)

@@ -242,10 +242,10 @@ def counting_proxy(kubeconfig: Path, fault: Fault | None = None, **faults: Any) 
     thread = threading.Thread(target=asyncio.run, args=(main(),), name="counting-proxy")
     thread.start()
     try:
-        assert ready.wait(10), "the proxy did not start"
+        assert ready.wait(60), "the proxy did not start"
         yield running["proxy"]
     finally:
         if "loop" in running:
             running["loop"].call_soon_threadsafe(running["stop"].set)
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive(), "the proxy did not stop"

@@ -40,4 +40,4 @@ def check(socket: Path, folder: Path, *, parameters: Path, skipped: str) -> subp
     command = [str(build()), f"-csi.endpoint={socket}", f"-csi.mountdir={folder / 'mounted'}"]
     command += [f"-csi.stagingdir={folder / 'staged'}", f"-csi.testvolumeparameters={parameters}"]
     command += [f"-ginkgo.skip={skipped}", "-ginkgo.no-color"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)

@@ -154,12 +154,12 @@ def fake_kubelets(address: str, folder: Path) -> Iterator[FakeKubelets]:
     thread = threading.Thread(target=asyncio.run, args=(main(),), name="fake-kubelets")
     thread.start()
     try:
-        assert ready.wait(10), "the kubelets did not start"
+        assert ready.wait(60), "the kubelets did not start"
         yield running["kubelets"]
     finally:
         if "kubelets" in running:
             running["loop"].call_soon_threadsafe(running["kubelets"].ended.set)
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive(), "the kubelets did not stop"
 
 

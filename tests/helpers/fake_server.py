@@ -15,7 +15,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.cluster.client imp
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import Connection
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-QUICK = RetryPolicy(deadline_seconds=5.0, first_pause_seconds=0.001, max_pause_seconds=0.01)
+QUICK = RetryPolicy(deadline_seconds=60.0, first_pause_seconds=0.001, max_pause_seconds=0.01)
 
 
 class ThreeTries(RetryPolicy):
@@ -55,12 +55,12 @@ def serving_beside(handler: Handler) -> Iterator[str]:
     thread = threading.Thread(target=asyncio.run, args=(main(),), name="fake-server")
     thread.start()
     try:
-        assert ready.wait(10), "the server did not start"
+        assert ready.wait(60), "the server did not start"
         yield running["url"]
     finally:
         if ready.is_set():
             running["loop"].call_soon_threadsafe(running["ended"].set)
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive(), "the server did not stop"
 
 

@@ -60,7 +60,7 @@ class Case:
     says: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     needs_plane: bool = False
-    within: float = 60.0
+    within: float = 150.0
     shortened: tuple[tuple[Any, str, Any], ...] = ()
 
 

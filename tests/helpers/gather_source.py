@@ -94,11 +94,11 @@ class GatherSource:
         thread = threading.Thread(target=asyncio.run, args=(main(),), name="gather-source")
         thread.start()
         try:
-            assert ready.wait(10), "the server did not start"
+            assert ready.wait(60), "the server did not start"
             yield running["url"]
         finally:
             running["loop"].call_soon_threadsafe(running["ended"].set)
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive(), "the server did not stop"
 
 

@@ -57,7 +57,7 @@ class Driver:
     @staticmethod
     def finish(process: subprocess.Popen[str]) -> Result:
         """Wait for a call and read what it returned."""
-        output, _nothing = process.communicate(timeout=280)
+        output, _nothing = process.communicate(timeout=800)
         assert "=> {" in output, output
         text = output[output.index("=> {") + 3 :]
         values, _end = json.JSONDecoder().raw_decode(text)

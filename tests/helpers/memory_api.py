@@ -40,7 +40,7 @@ KINDS = (
 EPOCH = 1_800_000_000
 LATENCY_SECONDS = 0.002
 BOOKMARK_SECONDS = 60.0
-QUICK = RetryPolicy(deadline_seconds=5.0, first_pause_seconds=0.001, max_pause_seconds=0.01)
+QUICK = RetryPolicy(deadline_seconds=60.0, first_pause_seconds=0.001, max_pause_seconds=0.01)
 
 #: Among a watch's lines: here its connection breaks off.
 _CUT = b""

@@ -37,7 +37,7 @@ def opened(chromium: Browser, path: Path, **options: Any) -> Iterator[Page]:
     """A page of a file; nothing may be asked for or complained of while the block runs."""
     context = chromium.new_context(viewport=SCREEN, **options)  # type: ignore[arg-type]
     try:
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(120_000)
         complaints = Complaints(context, path.as_uri())
         page = context.new_page()
         page.goto(path.as_uri())

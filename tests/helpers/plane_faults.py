@@ -49,7 +49,7 @@ class Part:
     def kill(self) -> None:
         """Kill it."""
         self.send(signal.SIGKILL)
-        until(lambda: not self._process.alive, seconds=10)
+        until(lambda: not self._process.alive)
 
     def start_with(self, changes: Mapping[str, str]) -> None:
         """End it, and start it with arguments that are changed in this way: old -> new."""
@@ -146,7 +146,7 @@ def wait_until_working(kubectl: Callable[..., Any]) -> None:
     spec = {"template": {"metadata": metadata, "spec": pod}}
     body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "namespace": name}, "spec": spec}
     kubectl("create", "-f", "-", stdin=json.dumps(body))
-    kubectl("wait", f"-n={name}", "--for=condition=complete", "--timeout=120s", f"job/{name}")
+    kubectl("wait", f"-n={name}", "--for=condition=complete", "--timeout=240s", f"job/{name}")
     kubectl("delete", "namespace", name, "--wait=false")
 
 
@@ -159,4 +159,4 @@ def wait_until_serving(kubectl: Callable[..., Any]) -> None:
         except AssertionError:
             return False
 
-    until(is_ready, seconds=60)
+    until(is_ready)

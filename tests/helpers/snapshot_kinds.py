@@ -22,7 +22,7 @@ def installed(kubectl: Any) -> Iterator[None]:
         for file in missing:
             kubectl("create", "-f", str(file))
         for name in names:
-            kubectl("wait", "--for=condition=Established", f"customresourcedefinition/{name}", "--timeout=30s")
+            kubectl("wait", "--for=condition=Established", f"customresourcedefinition/{name}", "--timeout=240s")
         yield
     finally:
         free = json.dumps({"metadata": {"finalizers": None}})

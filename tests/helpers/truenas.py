@@ -404,12 +404,12 @@ def running(box: TrueNas, folder: Path) -> Iterator[TrueNas]:
     thread = threading.Thread(target=asyncio.run, args=(main(),), name="truenas")
     thread.start()
     try:
-        assert ready.wait(10), "the box did not start"
+        assert ready.wait(60), "the box did not start"
         yield box
     finally:
         if loops:
             loops[0].call_soon_threadsafe(box._ended.set)
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive(), "the box did not stop"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 _PAUSE_SECONDS = 0.1
 
 
-def until(look: Callable[[], Any], *, seconds: float = 40) -> Any:
+def until(look: Callable[[], Any], *, seconds: float = 120) -> Any:
     """Poll until the answer is true and return it; fail the test if that takes too long."""
     deadline = time.monotonic() + seconds
     while not (found := look()):

@@ -14,7 +14,10 @@ from helpers import fake_kubelets
 from helpers.snapshot_kinds import installed
 from helpers.storage_place import LABEL, OF_CONTROLLERS, Place, of_claim
 from helpers.waiting import until
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
+
+# Of what a page is to show, in milliseconds: the default of 5 s is short on a busy machine.
+expect.set_options(timeout=60_000)
 
 
 # Not for the session: its event loop would be in the way of other tests' own.

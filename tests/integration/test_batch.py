@@ -200,7 +200,7 @@ def test_an_exhausted_quota_fails_by_name_and_everything_else_is_made_and_listed
         results_dir=str(tmp_path),
         max_concurrent=1,
     )
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 90, "not after the 120 s of retry_deadline"
     stored = {each["metadata"]["name"] for each in kubectl("get", "configmaps", f"-n={name}")["items"]}
     ours = {each for each in stored if each.startswith("c-")}
     assert result["failed"]
@@ -227,7 +227,7 @@ def test_a_missing_permission_is_told_and_not_retried(kubeconfig: Path, kubectl,
         existing_namespaces=[f"{prefix}-1"],
         fragments=[config_maps(3)],
     )
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60, "not after the 120 s of retry_deadline"
     assert result["failed"]
     assert "3 of 3 objects failed, first ConfigMap c-" in result["msg"]
     assert 'User "nobody-in-particular" cannot create resource "configmaps"' in result["msg"]
@@ -259,7 +259,7 @@ def test_what_may_be_made_but_not_watched_ends_at_once_and_says_so(kubeconfig: P
         existing_namespaces=[name],
         fragments=[jobs(2)],
     )
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60, "not after the 120 s of retry_deadline"
     assert result["failed"]
     assert "aborted: the state of the objects can no longer be watched: " in result["msg"]
     assert 'cannot list resource "jobs"' in result["msg"]
@@ -269,7 +269,7 @@ def certificate_of_somebody_else(folder: Path) -> Path:
     """Return a CA that has signed nothing here."""
     path = folder / "other-ca.crt"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=somebody-else", "-days", "1"]
-    subprocess.run([*command, "-keyout", folder / "key", "-out", path], check=True, capture_output=True, timeout=30)
+    subprocess.run([*command, "-keyout", folder / "key", "-out", path], check=True, capture_output=True, timeout=240)
     return path
 
 
@@ -299,7 +299,7 @@ def test_a_server_that_cannot_be_used_is_told_in_one_line_and_soon(
         }[case]
         began = time.monotonic()
         result = run_batch(run_id=run_id, namespaces=["a"], fragments=[config_maps(1)], **options)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60, "not after the 120 s of retry_deadline"
     assert result["failed"]
     assert words in result["msg"]
     assert "\n" not in result["msg"]
@@ -339,7 +339,7 @@ def test_a_role_that_nobody_waits_for_neither_holds_up_nor_fails_the_batch(kubec
         fragments=[NAMESPACES, never_ready, deployments(2)],
     )
     assert not result["failed"], result["msg"]
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 200, "not after the time to get ready"
     assert counts(result, "Deployment") == (4, 4, 0, 0, 4)
 
 
@@ -431,7 +431,7 @@ def test_a_job_that_fails_ends_the_wait_for_it(kubeconfig: Path, tmp_path: Path,
         fragments=[NAMESPACES, jobs(2, active=1, simulate={"simulate": "crash"}, ready_timeout=300)],
         results_dir=str(tmp_path),
     )
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 200, "not after the time to get ready"
     assert result["failed"]
     assert "2 not ready, first Job j-1 in" in result["msg"]
     assert "BackoffLimitExceeded" in result["msg"]
@@ -492,7 +492,7 @@ def test_in_a_playbook_progress_is_shown_while_it_works_and_async_is_silent(
     slow = config_maps(6, wave={"size": 1, "pause": 0.6})
     options = {"run_id": run_id, "namespaces": [f"{prefix}-1"], "fragments": [NAMESPACES, slow]}
     (playbook.parent / "options.json").write_text(json.dumps(options))
-    done = ansible_playbook(playbook, extra_vars={"seconds": seconds}, timeout_seconds=60)
+    done = ansible_playbook(playbook, extra_vars={"seconds": seconds}, timeout_seconds=400)
     assert done.rc == 0, done.output
     assert "made=6" in done.stdout
     lines = [line for line in done.stdout.splitlines() if "objects (" in line]
@@ -517,7 +517,7 @@ def test_the_documented_examples_are_what_ansible_hands_to_the_module(
         (tmp_path / "templates" / f"{name}.yml.j2").write_text(text)
     play = "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks:\n"
     (tmp_path / "examples.yml").write_text(play + textwrap.indent(EXAMPLES, "    "))
-    done = ansible_playbook(tmp_path / "examples.yml", "--check", "-v", timeout_seconds=60)
+    done = ansible_playbook(tmp_path / "examples.yml", "--check", "-v", timeout_seconds=400)
     assert done.rc == 0, done.output
     asked = [json.loads(line.split("=> ", 1)[1]) for line in done.stdout.splitlines() if '"requested"' in line]
     assert [{kind: row["requested"] for kind, row in found["objects"].items()} for found in asked] == [
@@ -554,7 +554,7 @@ def test_an_interruption_leaves_the_measurements_and_ends_soon(
     try:
         until(lambda: kubectl("get", "configmaps", "-A", "-l", f"kubestress.core/run-id={run_id}")["items"])
         os.killpg(process.pid, number)
-        output, _none = process.communicate(timeout=20)
+        output, _none = process.communicate(timeout=120)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

@@ -10,9 +10,9 @@ import shutil
 import signal
 import subprocess
 import time
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -51,6 +51,8 @@ class Build:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     samples: list[int] = field(default_factory=list)
+    #: When each sample was taken, in seconds from the start.
+    times: list[float] = field(default_factory=list)
 
     @property
     def phases(self) -> list[str]:
@@ -77,7 +79,7 @@ def cgroup() -> Iterator[Cgroup]:
     finally:
         for process in (folder / "cgroup.procs").read_text().split():
             os.kill(int(process), signal.SIGKILL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while (folder / "cgroup.procs").read_text().split() and time.monotonic() < deadline:
             time.sleep(SAMPLE_SECONDS)
         folder.rmdir()
@@ -115,7 +117,7 @@ def start(shell: tuple[str, ...], cgroup: Cgroup, **settings: str) -> subprocess
     return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def watch(process: subprocess.Popen[str], cgroup: Cgroup, *, timeout_seconds: float = 60) -> Build:
+def watch(process: subprocess.Popen[str], cgroup: Cgroup, *, timeout_seconds: float = 240) -> Build:
     """Count the cgroup's processes until the script ends. Its output is small enough for the pipe to hold."""
     build, started = Build(), time.monotonic()
     while True:
@@ -123,6 +125,7 @@ def watch(process: subprocess.Popen[str], cgroup: Cgroup, *, timeout_seconds: fl
         if pid:
             break
         build.samples.append(len(cgroup.processes()))
+        build.times.append(time.monotonic() - started)
         assert time.monotonic() - started < timeout_seconds, "the script does not end"
         time.sleep(SAMPLE_SECONDS)
     process.returncode = build.rc = os.waitstatus_to_exitcode(status)
@@ -133,7 +136,7 @@ def watch(process: subprocess.Popen[str], cgroup: Cgroup, *, timeout_seconds: fl
     process.stdout.close()
     # A killed process leaves its cgroup a moment after its parent has gone on.
     while cgroup.processes():
-        assert time.monotonic() - started < timeout_seconds + 5, "the script left processes behind"
+        assert time.monotonic() - started < timeout_seconds + 30, "the script left processes behind"
         time.sleep(SAMPLE_SECONDS)
     return build
 
@@ -144,15 +147,16 @@ def test_exactly_the_asked_processes_live_through_the_compile_phase(shell, cgrou
 
     assert (build.rc, build.phases) == (0, PHASE_NAMES), build.output
     assert max(build.samples) == processes
-    # At least 1.5 s of compile at one sample in some 10 ms; half of that is left for a busy machine. Between the first
-    # and the last full sample nothing ended and nothing was started.
-    assert Counter(build.samples)[processes] >= 75
+    # At least 1.5 s of compile; half of that is left for a busy machine. Between the first and the last full sample
+    # nothing ended and nothing was started.
     full = [number for number, sample in enumerate(build.samples) if sample == processes]
+    assert build.times[full[-1]] - build.times[full[0]] >= 0.75
     assert set(build.samples[full[0] : full[-1] + 1]) == {processes}
-    # Outside of it: the shell, its timer, at most one CPU worker, and a short-lived helper or two.
-    quiet = build.samples[: full[0] - 20]
-    assert quiet
-    assert max(quiet) <= 5
+    # Before it: the shell, its timer, at most one CPU worker, and a short-lived helper or two; then they only grow.
+    begun = max(number for number, sample in enumerate(build.samples[: full[0]]) if sample <= 5)
+    assert max(build.samples[: begun + 1]) <= 5
+    growing = build.samples[begun : full[0]]
+    assert all(after >= before - 2 for before, after in pairwise(growing))
 
 
 def test_cpu_load_is_real_and_independent_of_the_process_count(shell, cgroup):
@@ -160,10 +164,10 @@ def test_cpu_load_is_real_and_independent_of_the_process_count(shell, cgroup):
     busy = watch(start(shell, cgroup, BUILD_CPU_WORKERS="2"), cgroup)
 
     assert max(idle.samples) == max(busy.samples) == 72
-    assert idle.cpu_seconds < 0.5
-    # One worker in the three cpu phases (0.8 s at least) and two in compile (1.5 s): half of one core's share of that
-    # is still there on a machine that does other things; two cores' worth of the whole build is never exceeded.
-    assert 1.0 < busy.cpu_seconds < 2 * busy.seconds
+    assert idle.cpu_seconds < 1.5
+    # One worker in the three cpu phases (0.8 s at least) and two in compile (1.5 s), of which a busy machine leaves
+    # them little, but more than the processes themselves take; two cores' worth of the whole build is never exceeded.
+    assert 2 * idle.cpu_seconds < busy.cpu_seconds < 2 * busy.seconds
 
 
 def test_the_log_has_namespace_seconds_and_processes(shell, cgroup):
@@ -173,15 +177,16 @@ def test_the_log_has_namespace_seconds_and_processes(shell, cgroup):
     assert first.startswith(f"{job}, pod build-api-cache-1-2-3-s-1-0-x, index 0: 7 phases")
     found = re.fullmatch(job + r" done: (\d+) s in all, at most (\d+) processes, 0 MiB held", last)
     assert found, last
-    assert abs(int(found[1]) - build.seconds) < 2
+    phases = sum(int(line.split()[-2]) for line in build.output.splitlines() if line.endswith(" ms")) / 1000
+    assert phases - 1 <= int(found[1]) <= build.seconds + 1
     assert int(found[2]) == max(build.samples)
 
 
 def test_memory_is_held_through_the_compile_phase_and_then_freed(shell, cgroup):
-    phases = "compile:compile:800:800 package:idle:500:500"
+    phases = "compile:compile:800:800 package:idle:1500:1500"
     process = start(shell, cgroup, BUILD_PHASES=phases, BUILD_MEMORY_MIB="48", BUILD_CPU_WORKERS="0")
     resident = []
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while process.poll() is None:
         assert time.monotonic() < deadline
         with contextlib.suppress(OSError, StopIteration):
@@ -215,7 +220,7 @@ def test_a_process_limit_shows_as_a_fork_failure(shell, cgroup):
     if cgroup.max_file is None:
         pytest.skip("the pids controller is not available in this cgroup, so no limit can be set")
     cgroup.max_file.write_text("40")
-    build = watch(start(shell, cgroup), cgroup, timeout_seconds=15)
+    build = watch(start(shell, cgroup), cgroup)
 
     assert build.rc == FORK_FAILED, build.output
     assert build.output.splitlines()[-1] == (
@@ -229,20 +234,20 @@ def test_a_limit_too_small_for_any_child_shows_as_a_fork_failure(shell, cgroup):
     if cgroup.max_file is None:
         pytest.skip("the pids controller is not available in this cgroup, so no limit can be set")
     cgroup.max_file.write_text("1")
-    build = watch(start(shell, cgroup), cgroup, timeout_seconds=15)
+    build = watch(start(shell, cgroup), cgroup)
 
     assert build.rc == FORK_FAILED, build.output
     assert "fork failed: resource temporarily unavailable: phase start" in build.output
 
 
 def test_sigterm_ends_it_at_once_with_all_children(shell, cgroup):
-    process = start(shell, cgroup, BUILD_PHASES="compile:compile:30000:30000")
-    deadline = time.monotonic() + 20
+    process = start(shell, cgroup, BUILD_PHASES="compile:compile:300000:300000")
+    deadline = time.monotonic() + 120
     while len(cgroup.processes()) < 72:
         assert time.monotonic() < deadline, "the compile phase was not reached"
         time.sleep(SAMPLE_SECONDS)
     process.terminate()
-    build = watch(process, cgroup, timeout_seconds=10)  # of the 30 that the phase would still last
+    build = watch(process, cgroup, timeout_seconds=120)  # of the 300 that the phase would still last
 
     assert build.rc == 128 + signal.SIGTERM
     assert build.output.splitlines()[-1] == "terminated in phase compile"

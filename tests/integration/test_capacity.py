@@ -47,7 +47,7 @@ def small_node(kubectl: Kubectl) -> Iterator[str]:
         "status": {"allocatable": room, "capacity": room, "addresses": [{"type": "InternalIP", "address": ADDRESS}]},
     }
     kubectl("create", "-f", "-", stdin=json.dumps(node))
-    until(lambda: _is_ready(kubectl("get", "node", name)), seconds=30)
+    until(lambda: _is_ready(kubectl("get", "node", name)))
     yield name
     kubectl("delete", "node", name)
 

@@ -100,7 +100,6 @@ def module(tmp_path: Path, ansible_playbook: Any, run_id: str) -> Callable[..., 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)  # it looks at, and removes, whatever runs earlier tests have left
 def test_runs_are_listed_and_old_ones_removed_by_age(
     ansible_playbook: Any, create: Any, names: Any, base: str, run_id: str, other_run: str, tmp_path: Path
 ) -> None:
@@ -130,7 +129,7 @@ def test_runs_are_listed_and_old_ones_removed_by_age(
         refused = ansible_playbook(PLAYBOOK, *(word for option in wrong for word in ("-e", option)))
         assert refused.rc != 0
         assert "cleanup_old" in refused.output
-    until(lambda: runs()[run_id]["idle_seconds"] >= old, seconds=90)
+    until(lambda: runs()[run_id]["idle_seconds"] >= old)
     goes_on()
     found = runs(older_than=old)
     assert {run_id, other_run} & set(found) == {run_id}

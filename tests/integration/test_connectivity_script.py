@@ -93,8 +93,8 @@ def check(applets: Path, message: Path) -> Callable[..., subprocess.Popen[str]]:
         env = {"PATH": f"{applets}:{more}" if more else str(applets), "NAMESPACE": "deploy-test-1"}
         env |= {"CHECK_PORT": str(port), "CHECK_MESSAGE_FILE": str(message), "http_proxy": "http://127.83.0.9:1"}
         env |= {f"DEPLOYMENT_{number}_SERVICE_HOST": address for number, address in enumerate(addresses, start=1)}
-        chosen = {"services": len(addresses), "count": 3, "interval_seconds": 0, "timeout_seconds": 1,
-                  "warm_up_seconds": 1, "resolve": "address"} | settings  # fmt: skip
+        chosen = {"services": len(addresses), "count": 3, "interval_seconds": 0, "timeout_seconds": 30,
+                  "warm_up_seconds": 30, "resolve": "address"} | settings  # fmt: skip
         env |= {f"CHECK_{name.upper()}": str(value) for name, value in chosen.items()}
         command = [str(applets / "sh"), "-c", SCRIPT.read_text()]
         return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -104,7 +104,7 @@ def check(applets: Path, message: Path) -> Callable[..., subprocess.Popen[str]]:
 
 def finished(process: subprocess.Popen[str]) -> tuple[int, list[str], Told | None]:
     """Return the exit code, the lines without timestamps and times, and what the last line tells of all requests."""
-    output, _nothing = process.communicate(timeout=60)
+    output, _nothing = process.communicate(timeout=240)
     *lines, last = output.splitlines()
     lines = [re.sub(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", "", line) for line in lines]
     # A second may turn meanwhile.
@@ -140,7 +140,7 @@ def test_every_service_is_requested_in_every_round(check):
 
 def test_a_service_that_nobody_serves_fails_with_its_name_and_cause(check):
     with serving(ADDRESSES[0]) as port:
-        rc, lines = ended(check(ADDRESSES[0], NOBODY_HOME, port=port))
+        rc, lines = ended(check(ADDRESSES[0], NOBODY_HOME, port=port, warm_up_seconds=1))
 
     assert rc == 1
     assert lines[-1] == "6 requests, 3 failed: deployment-2"
@@ -162,7 +162,7 @@ def test_a_wrong_status_is_a_failure_of_that_round_only(check):
 
 def test_failures_of_the_warm_up_do_not_count(check):
     with serving(ADDRESSES[0], status=lambda number: 503 if number == 1 else 200) as port:
-        rc, lines = ended(check(ADDRESSES[0], port=port, warm_up_seconds=10))
+        rc, lines = ended(check(ADDRESSES[0], port=port, warm_up_seconds=30))
 
     assert (rc, lines[-1]) == (0, "3 requests, 0 failed")
     assert lines[1] == f"deployment-1 at {ADDRESSES[0]}: first answer after N s"
@@ -174,11 +174,11 @@ def test_a_server_that_never_answers_ends_in_a_timeout(check):
 
     with socket.create_server((SILENT, 0)) as silent:
         began = time.monotonic()
-        rc, lines = ended(check(SILENT, port=silent.getsockname()[1], count=1, warm_up_seconds=0))
+        rc, lines = ended(check(SILENT, port=silent.getsockname()[1], count=1, warm_up_seconds=0, timeout_seconds=1))
 
     assert rc == 1
     assert "no answer within 1 s" in lines[-2]
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 120
 
 
 def test_a_service_made_after_the_pod_is_said_to_be_missing(check):
@@ -195,7 +195,7 @@ def test_sigterm_ends_it_at_once(check, message: Path):
         for line in process.stdout:
             if "first answer" in line:
                 break
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while not children(process.pid, named="sleep"):
             assert time.monotonic() < deadline, "the check never paused"
             time.sleep(0.01)
@@ -281,7 +281,7 @@ def test_with_curl_a_server_that_never_answers_ends_in_a_timeout(check, curl: Pa
 
     with socket.create_server((SILENT, 0)) as silent:
         port = silent.getsockname()[1]
-        rc, lines, told = finished(check(SILENT, port=port, more=curl, count=1, warm_up_seconds=0))
+        rc, lines, told = finished(check(SILENT, port=port, more=curl, count=1, warm_up_seconds=0, timeout_seconds=1))
 
     assert rc == 1
     assert "no answer within 1 s" in lines[-2]

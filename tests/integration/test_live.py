@@ -85,15 +85,15 @@ def test_left_open_the_page_shows_the_verdict_at_the_end_without_a_click(
     expect(page).to_have_title(RUNNING)
     expect(page.locator("#verdict-word")).to_have_text("Running")
     # From here on nobody touches it but for one fold and one sorted table, which stay as they are.
-    expect(page.locator(".sentence")).to_contain_text("of 2 Jobs ended", timeout=30_000)
+    expect(page.locator(".sentence")).to_contain_text("of 2 Jobs ended", timeout=180_000)
     page.locator("summary", has_text="Settings").click()
     page.locator("#settings th button").first.click()
-    expect(page).to_have_title(re.compile("passed: kubestress run"), timeout=120_000)
+    expect(page).to_have_title(re.compile("passed: kubestress run"), timeout=300_000)
     expect(page.locator("#verdict-word")).to_have_text("Passed")
     expect(page.locator("#settings")).to_be_visible()
     expect(page.locator("#settings th").first).to_have_attribute("aria-sort", "ascending")
     assert page.locator("#live-pause").count() == 0
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=240) == 0
     # It is the page of the report, its maker is gone, and nothing of it is left.
     assert "live-pause" not in (folder / "attempts/1/report.html").read_text().split("<script>")[0]
     assert not writer.alive
@@ -105,10 +105,10 @@ def test_after_the_playbook_is_killed_the_page_says_how_the_run_was_left(
 ) -> None:
     process, folder = begun(build_jobs_time_scale=5)
     page = visit(folder / "report.html")
-    expect(page.locator(".sentence")).to_contain_text("Jobs ended", timeout=30_000)
+    expect(page.locator(".sentence")).to_contain_text("Jobs ended", timeout=180_000)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    expect(page.locator("#verdict-word")).to_have_text("Aborted", timeout=60_000)
+    expect(page.locator("#verdict-word")).to_have_text("Aborted", timeout=180_000)
     text = page.locator("#verdict").inner_text()
     assert "The playbook ended before it made its report" in text
     assert "the playbook that ran this batch is gone" in text
@@ -137,7 +137,7 @@ def test_a_page_that_nobody_writes_says_so(visit: Callable[..., Page], tmp_path:
     path = tmp_path / "page.html"
     path.write_text(live_page(age_seconds=3600))
     page = visit(path)
-    expect(page.locator("#live-stale")).to_contain_text("for 1:00:0")
+    expect(page.locator("#live-stale")).to_contain_text(re.compile(r"for 1:0\d:\d\d"))
     expect(page.locator("#live-stale")).to_contain_text("the run may have ended. Ask <b>them</b>.")
     for text in (live_page(), live_page(age_seconds=3600, paced=False)):
         path.write_text(text)
@@ -158,7 +158,7 @@ def test_paused_it_stays_and_going_on_it_keeps_the_readers_place(visit: Callable
     assert page.locator("#verdict-word").inner_text() == "Running"
     theme = page.evaluate("document.documentElement.dataset.theme")
     page.evaluate("document.querySelector('#live-pause').click()")
-    expect(page.locator("#verdict-word")).to_have_text("Failed", timeout=10_000)
+    expect(page.locator("#verdict-word")).to_have_text("Failed")
     page.wait_for_load_state("load")
     assert page.evaluate("document.documentElement.dataset.theme") == theme
     # What is above it has grown.
@@ -173,7 +173,7 @@ def test_without_javascript_the_browser_loads_it_again(chromium: Browser, tmp_pa
     page.goto(path.as_uri())
     assert "If that is long ago, the run may have ended." in page.locator("#verdict").inner_text()
     path.write_text(render_page(**example_page.passed()))
-    expect(page.locator("#verdict-word")).to_have_text("Passed", timeout=10_000)
+    expect(page.locator("#verdict-word")).to_have_text("Passed")
     context.close()
 
 

@@ -17,7 +17,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.machine.process im
 from ansible_collections.kubestress.core.plugins.module_utils.machine.sync import wait_until
 from helpers.one_task import returned
 
-SECONDS = 60.0
+SECONDS = 180.0
 Observe = Callable[..., dict[str, Any]]
 
 
@@ -93,7 +93,7 @@ def make(kubectl: Any, namespace: str, *objects: dict[str, Any]) -> None:
     for obj in objects:
         condition = "available" if obj["kind"] == "Deployment" else "complete"
         name = f"{obj['kind'].lower()}/{obj['metadata']['name']}"
-        kubectl("wait", "-n", namespace, name, f"--for=condition={condition}", "--timeout=60s")
+        kubectl("wait", "-n", namespace, name, f"--for=condition={condition}", "--timeout=240s")
 
 
 def test_what_somebody_else_did_meanwhile_is_in_the_file(

@@ -23,7 +23,7 @@ def test_deleting_the_jobs_of_a_run_stops_it(kubeconfig: Path, kubectl, run_id: 
     selector = f"kubestress.core/run-id={run_id}"
 
     def delete() -> None:
-        until(lambda: len(kubectl("get", "pods", "-A", "-l", selector)["items"]) == 6, seconds=60)
+        until(lambda: len(kubectl("get", "pods", "-A", "-l", selector)["items"]) == 6)
         for number in (1, 2):
             kubectl("delete", "jobs", f"-n={prefix}-{number}", "-l", selector)
 
@@ -100,7 +100,7 @@ def widgets(kubectl: Any, run_id: str) -> Iterator[str]:
         }
         definition = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "spec": spec}
         kubectl("create", "-f", "-", stdin=json.dumps({**definition, "metadata": {"name": f"{plural}.{group}"}}))
-    kubectl("wait", "--for=condition=Established", *names, "--timeout=30s")
+    kubectl("wait", "--for=condition=Established", *names, "--timeout=240s")
     for plural in ("widgets", "notes"):
         until(lambda plural=plural: listed(kubectl, f"{plural}.{group}") == [])
     yield group

@@ -35,7 +35,7 @@ def visit(chromium: Browser, pages: dict[str, Path]) -> Iterator[Opener]:
 
     def open_page(name: str, *, viewport: dict[str, int] = SCREEN, **options: Any) -> Page:
         context = chromium.new_context(viewport=viewport, **options)  # type: ignore[arg-type]
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(120_000)
         address = pages[name].as_uri()
         opened.append((context, Complaints(context, address)))
         page = context.new_page()

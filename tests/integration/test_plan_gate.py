@@ -67,7 +67,7 @@ def farms(kubectl: Any, run_id: str) -> Any:
         },
     }
     kubectl("create", "-f", "-", stdin=json.dumps(definition))
-    kubectl("wait", "--for=condition=Established", f"crd/farms.{group}", "--timeout=30s")
+    kubectl("wait", "--for=condition=Established", f"crd/farms.{group}", "--timeout=240s")
     yield group
     kubectl("delete", "crd", f"farms.{group}")
 

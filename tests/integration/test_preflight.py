@@ -244,7 +244,7 @@ def test_bad_input_is_one_line(preflight, tmp_path, options, message):
 def test_an_unreachable_server_is_told_quickly_in_one_line(preflight, tmp_path):
     began = time.monotonic()
     assert preflight(host="https://127.0.0.1:1", validate_certs=False).rc != 0
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 90, "not after the 120 s of retry_deadline"
     message = answer(tmp_path)["msg"]
     assert message.startswith("preflight: the API server cannot be reached: https://127.0.0.1:1")
     assert "\n" not in message

@@ -466,7 +466,7 @@ def test_an_interrupted_playbook_leaves_on_the_screen_what_to_do(
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
         )
         assert done.returncode == 0, done.stdout + done.stderr
     summary = summary_of(tmp_path / "results" / run_id)

@@ -30,7 +30,7 @@ OBSERVING = """
         namespaces: "{{ namespaces_names }}"
         kinds:
           - {api_version: apps/v1, kind: Deployment, count: 2}
-        wait_timeout: 60
+        wait_timeout: 300
     - kubestress.core.observe:
         <<: *options
         state: stopped

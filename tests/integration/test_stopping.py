@@ -17,8 +17,8 @@ from helpers.beside import beside
 from helpers.collection import CHECKOUT
 from helpers.waiting import until
 
-#: From the injected failure to the end of the load.
-SOON_SECONDS = 5
+#: From the injected failure to the end of the load: a moment on an idle machine, and far less than the load would take.
+SOON_SECONDS = 30
 LONG = {"simulate_duration": "120s", "simulate_duration_max": "121s"}
 SMALL = {
     "namespaces_total": 2,
@@ -94,7 +94,7 @@ def own_node(kubectl: Any, run_id: str) -> Iterator[str]:
     status = {name: like["status"][name] for name in ("addresses", "allocatable", "capacity")}
     node = {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": {"taints": taints}, "status": status}
     kubectl("create", "-f", "-", stdin=json.dumps(node))
-    kubectl("wait", f"node/{run_id}", "--for=condition=Ready", "--timeout=30s")
+    kubectl("wait", f"node/{run_id}", "--for=condition=Ready", "--timeout=240s")
     yield run_id
     kubectl("delete", "node", run_id, "--ignore-not-found")
 
@@ -106,7 +106,7 @@ def test_a_node_that_is_gone(
 
     def take_it_away() -> None:
         here = lambda: kubectl("get", "pods", "-A", "-l", selector(run_id), "--field-selector=status.phase=Running")  # noqa: E731
-        until(lambda: len(here()["items"]) == 2, seconds=60)
+        until(lambda: len(here()["items"]) == 2)
         gone.append(time.time())
         kubectl("delete", "node", own_node, "--wait=false")
 
@@ -155,7 +155,7 @@ def test_a_fork_that_fails(ansible_playbook: Any, kubectl: Any, run_id: str, pre
 
     def fail() -> None:
         pods = lambda: kubectl("get", "pods", "-A", "-l", selector(run_id))["items"]  # noqa: E731
-        until(pods, seconds=90)
+        until(pods)
         metadata = pods()[0]["metadata"]
         failed.append(time.time())
         report_failed_fork(kubectl, metadata["namespace"], metadata["name"])
@@ -196,7 +196,7 @@ def test_jobs_that_are_deleted_by_their_label(
 ) -> None:
     def delete() -> None:
         found = lambda: kubectl("get", "jobs", "-A", "-l", selector(run_id))["items"]  # noqa: E731
-        until(lambda: len(found()) == 2, seconds=90)
+        until(lambda: len(found()) == 2)
         kubectl("delete", "jobs", "--all-namespaces", "-l", "type=build-job")
 
     extra_vars = {**SMALL, "run_id": run_id, "namespaces_prefix": prefix, "run_results_dir": str(tmp_path)}

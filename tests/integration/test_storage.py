@@ -24,7 +24,7 @@ PLAYBOOK = "kubestress.core.storage"
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs" / "storage.schema.json").read_text())
 PHONE = {"width": 390, "height": 844}
 #: A newcomer's patience, and what a play without a task takes on a machine that has nothing else to do.
-SECONDS, IDLE_PLAY_SECONDS = 10.0, 1.0
+SECONDS, IDLE_PLAY_SECONDS, STALL_SECONDS = 10.0, 1.0, 20.0
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +94,11 @@ def test_newcomer_gets_everything_in_seconds(ansible_playbook: Any, namespace: s
     assert document_of(folder)["summary"]["claims"] >= 2
     assert "── storage: " in done.stdout
     assert f"page       {folder}/storage.html" in done.stdout
-    # Where other tests take the processors, everything takes as many times as long.
+    # Where other tests take the processors, everything takes as many times as long; and one may stand still meanwhile.
     slower = max(1.0, (before + after) / 2 / IDLE_PLAY_SECONDS)
-    assert took < SECONDS * slower, f"{took:.1f} s, on a machine that is {slower:.1f} times as slow as an idle one"
+    assert took < SECONDS * slower + STALL_SECONDS, (
+        f"{took:.1f} s, on a machine that is {slower:.1f} times as slow as an idle one"
+    )
 
 
 def test_orphans_are_in_every_file_and_fail_the_play_if_asked_to(

@@ -92,7 +92,6 @@ def _no_accounts_left(kubectl: Any) -> Iterator[None]:
             kubectl("delete", kind, *ours)
 
 
-@pytest.mark.timeout(900)
 def test_every_state_of_real_objects(ask: Ask, place: Place, snapshot_kinds: None, account: Callable[..., str]) -> None:
     expected = claims_of_every_state(place) | volumes_of_every_state(place) | snapshots_of_every_state(place)
     rc, answer = ask(min_age="0", top=1000, parts=["claims", "volumes", "snapshots", "attachments"])

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from helpers.one_task import returned
+from helpers.waiting import until
 
 PATIENCE_SECONDS = 120
 DEPLOYMENT = {"api_version": "apps/v1", "kind": "Deployment"}
@@ -114,30 +115,35 @@ def test_a_failed_job_has_finished(wait: Any, create: Any, namespace: str) -> No
     assert [row["name"] for row in answer["failed_objects"]] == ["bad"]
 
 
-def test_pods_that_cannot_pull_their_image_are_the_cause_told(wait: Any, create: Any, namespace: str) -> None:
+def test_pods_that_cannot_pull_their_image_are_the_cause_told(
+    wait: Any, create: Any, kubectl: Any, namespace: str
+) -> None:
     create("apps/v1", "Deployment", "web", spec=a_deployment(namespace, simulate="image-pull-failure"))
-    rc, answer = wait(kinds=[DEPLOYMENT], wait_timeout=10)
+    until(lambda: "ImagePull" in str([pod["status"] for pod in kubectl("get", "pods", "-n", namespace)["items"]]))
+    rc, answer = wait(kinds=[DEPLOYMENT], wait_timeout=3)
     assert rc != 0
     assert answer["not_ready_total"] == 1
     cause = answer["not_ready"][0]["cause"]
     assert "0 of 2 replicas available" in cause
     assert "ImagePull" in cause
-    assert "not ready after 10 s; first Deployment" in answer["msg"]
+    assert "not ready after 3 s; first Deployment" in answer["msg"]
 
 
-def test_an_unschedulable_pod_is_the_cause_told(wait: Any, create: Any, namespace: str) -> None:
+def test_an_unschedulable_pod_is_the_cause_told(wait: Any, create: Any, kubectl: Any, namespace: str) -> None:
     spec = a_deployment(namespace)
     spec["template"]["spec"]["nodeSelector"] = {"example.com/none": "none"}
     create("apps/v1", "Deployment", "web", spec=spec)
-    rc, answer = wait(kinds=[DEPLOYMENT], wait_timeout=10)
+    until(lambda: "Unschedulable" in str([pod["status"] for pod in kubectl("get", "pods", "-n", namespace)["items"]]))
+    rc, answer = wait(kinds=[DEPLOYMENT], wait_timeout=3)
     assert rc != 0
     assert "Unschedulable" in answer["not_ready"][0]["cause"]
 
 
-def test_a_quota_that_is_used_up_is_the_cause_told(wait: Any, create: Any, namespace: str) -> None:
+def test_a_quota_that_is_used_up_is_the_cause_told(wait: Any, create: Any, kubectl: Any, namespace: str) -> None:
     create("v1", "ResourceQuota", "none", spec={"hard": {"pods": "0"}})
     create("apps/v1", "Deployment", "web", spec=a_deployment(namespace))
-    rc, answer = wait(kinds=[DEPLOYMENT], wait_timeout=10)
+    until(lambda: "exceeded quota" in str(kubectl("get", "deployment", "web", "-n", namespace)["status"]))
+    rc, answer = wait(kinds=[DEPLOYMENT], wait_timeout=3)
     assert rc != 0
     assert "exceeded quota" in answer["not_ready"][0]["cause"]
 

@@ -125,7 +125,7 @@ def restricted_namespace(kubectl, tmp_path_factory: pytest.TempPathFactory):
         "-",
         stdin=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": level}}),
     )
-    kubectl("wait", f"-n={name}", "--for=create", "--timeout=60s", "serviceaccount/default")
+    kubectl("wait", f"-n={name}", "--for=create", "--timeout=240s", "serviceaccount/default")
     yield name
     kubectl("delete", "namespace", name, "--wait=false")
 

@@ -45,7 +45,7 @@ def own_kubectl(driver: Driver, kubectl_path: str) -> Kubectl:
         command = [kubectl_path, "--kubeconfig", str(driver.data_dir / "kubeconfig"), *arguments, *output]
         home = str(driver.data_dir.parent)
         done = subprocess.run(
-            command, input=stdin, capture_output=True, text=True, timeout=60, check=False, env={"HOME": home}
+            command, input=stdin, capture_output=True, text=True, timeout=300, check=False, env={"HOME": home}
         )
         assert done.returncode == 0, f"{' '.join(arguments)}: {done.stderr}"
         return json.loads(done.stdout) if parse else done.stdout

@@ -74,7 +74,7 @@ def test_not_ready_in_time_names_what_is_missing_and_leaves_no_process(driver: D
     program = folder / "kube-scheduler"
     program.write_text('#!/bin/sh\n[ "$1" = --version ] && { echo Kubernetes v1.36.3; exit; }\nexec sleep 1000\n')
     program.chmod(0o755)
-    message = driver.failure(binaries_dir=str(folder), ready_timeout=8)
-    assert "not ready within 8 s: kube-scheduler (log: " in message
+    message = driver.failure(binaries_dir=str(folder), ready_timeout=25)
+    assert "not ready within 25 s: kube-scheduler (log: " in message
     assert processes_of(driver.data_dir) == {}
     driver.ok(state="absent")

@@ -31,7 +31,7 @@ def test_present(driver: Driver, own_kubectl: Kubectl) -> None:
     stamp = before.stat().st_mtime_ns if before.exists() else None
     began = time.monotonic()
     result = driver.ok()
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 120
     assert result["changed"]
     assert set(result["parts"]) == PARTS
     assert result["kubeconfig"] == str(driver.data_dir / "kubeconfig")

@@ -10,7 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +77,11 @@ def create(kubectl: Kubectl, *documents: dict[str, Any]) -> None:
 
 
 def ready(kubectl: Kubectl, *names: str) -> None:
-    kubectl("wait", "--for=condition=Ready", "--timeout=50s", *(f"pod/{name}" for name in names), parse=False)
+    kubectl("wait", "--for=condition=Ready", "--timeout=240s", *(f"pod/{name}" for name in names), parse=False)
 
 
 def phase(kubectl: Kubectl, name: str, wanted: str) -> dict[str, Any]:
-    kubectl("wait", f"--for=jsonpath={{.status.phase}}={wanted}", "--timeout=50s", f"pod/{name}", parse=False)
+    kubectl("wait", f"--for=jsonpath={{.status.phase}}={wanted}", "--timeout=240s", f"pod/{name}", parse=False)
     return kubectl("get", "pod", name)["status"]["containerStatuses"][0]["state"]["terminated"]
 
 
@@ -92,6 +94,11 @@ def process_count(kubectl: Kubectl, name: str) -> int:
     pods = from_kubelet(kubectl, "stats/summary")["pods"]
     counts = [item.get("process_stats", {}).get("process_count", 0) for item in pods if item["podRef"]["name"] == name]
     return counts[0] if counts else 0
+
+
+def counted_at(kubectl: Kubectl, name: str) -> datetime:
+    (item,) = (item for item in from_kubelet(kubectl, "stats/summary")["pods"] if item["podRef"]["name"] == name)
+    return datetime.fromisoformat(item["containers"][0]["cpu"]["time"])
 
 
 def test_present(witness: Kubectl, node: Driver) -> None:
@@ -135,9 +142,12 @@ def test_processes_are_counted_every_second(witness: Kubectl) -> None:
     forks = "i=0; while [ $i -lt 64 ]; do sleep 1000 & i=$((i + 1)); done; echo started; wait"
     create(witness, shell("forks", forks))
     ready(witness, "forks")
-    began = time.monotonic()
-    until(lambda: process_count(witness, "forks") == 65, seconds=8)
-    assert time.monotonic() - began < 8
+    until(lambda: process_count(witness, "forks") == 65)
+    # By the kubelet's own clock, whatever else keeps us from asking: unset, it counts every 10 s at best.
+    moments = [counted_at(witness, "forks")]
+    for _count in range(4):
+        moments.append(until(lambda: (now := counted_at(witness, "forks")) > moments[-1] and now))
+    assert min((after - before).total_seconds() for before, after in pairwise(moments)) < 4
     assert "started" in witness("logs", "forks", parse=False)
     assert 'pod="forks"' in from_kubelet(witness, "metrics/cadvisor")
 
@@ -193,13 +203,13 @@ def test_service_reaches_the_pod_also_from_itself(witness: Kubectl) -> None:
     address = witness("get", "service", "web")["spec"]["clusterIP"]
     for client in ("client", "web"):
         # Rules for a new Service take kube-proxy a moment.
-        until(lambda client=client: reached(witness, client, f"{address}:80"), seconds=15)
+        until(lambda client=client: reached(witness, client, f"{address}:80"))
 
 
 def test_a_service_is_found_by_its_name(witness: Kubectl) -> None:
     """In its own namespace and whole; and a name that there is none of is not, at once."""
     for target in ("web:80", "web.default.svc.cluster.local:80", "kubernetes.default:443"):
-        until(partial(reached, witness, "client", target), seconds=20)
+        until(partial(reached, witness, "client", target))
     assert not reached(witness, "client", "no-such-service:80")
 
 
@@ -288,7 +298,7 @@ def test_simulated_only_needs_a_restart_and_leaves_no_node(witness: Kubectl, nod
     assert "taints" not in witness("get", "nodes")["items"][0]["spec"]
     # At once: what kept the simulated nodes' leases until now has left none behind.
     create(witness, shell("pretended", "sleep 1000"))
-    witness("wait", "--for=condition=Ready", "--timeout=20s", "pod/pretended", parse=False)
+    witness("wait", "--for=condition=Ready", "--timeout=240s", "pod/pretended", parse=False)
     witness("delete", "pod", "pretended", "--now", parse=False)
     assert Traces.now().left(before) == {}
     assert "real_node is False instead of True" in node.failure()
@@ -316,7 +326,7 @@ def test_absent_in_the_middle_of_a_run_leaves_the_machine_as_it_was(
         command, env=command_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as run:
         try:
-            until(lambda: compiling(own_kubectl), seconds=90)
+            until(lambda: compiling(own_kubectl))
             assert run.poll() is None
             node.ok(state="absent")
             assert Traces.now().left(before) == {}

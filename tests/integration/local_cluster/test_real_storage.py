@@ -74,7 +74,7 @@ def user_of(name: str, claims: dict[str, str]) -> dict[str, Any]:
 
 def start(kubectl: Kubectl, pod: dict[str, Any]) -> None:
     create(kubectl, pod)
-    kubectl("wait", "--for=condition=Ready", "--timeout=55s", f"pod/{pod['metadata']['name']}", parse=False)
+    kubectl("wait", "--for=condition=Ready", "--timeout=240s", f"pod/{pod['metadata']['name']}", parse=False)
 
 
 def inside(kubectl: Kubectl, pod: str, script: str) -> str:

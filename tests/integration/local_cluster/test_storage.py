@@ -87,7 +87,7 @@ def test_nothing_of_it_listens_beyond_loopback(storage: Driver) -> None:
     parts = storage.ok()["parts"]
     for name in CONTROLLERS:
         (port,) = parts[name]["ports"].values()
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
             assert connection.getpeername()[0] == "127.0.0.1"
         with socket.socket() as other:
             # Where a server has all addresses, or this one, it cannot be had.
@@ -147,7 +147,7 @@ def test_a_volume_of_a_simulated_pod_is_attached(witness: Kubectl) -> None:
             },
         },
     )
-    witness("wait", "--for=condition=Ready", "--timeout=50s", "pod/user", parse=False)
+    witness("wait", "--for=condition=Ready", "--timeout=240s", "pod/user", parse=False)
     (attachment,) = until(lambda: witness("get", "volumeattachment")["items"])
     wait_for(witness, f"volumeattachment/{attachment['metadata']['name']}", ".status.attached", "true")
     assert attachment["spec"]["source"]["persistentVolumeName"] == bound(witness, "used")
@@ -199,7 +199,7 @@ def test_only_what_is_left_of_the_run_itself_is_named(storage: Driver, witness: 
     assert {name for names in named for name in names} == left
     change = json.dumps({"spec": {"persistentVolumeReclaimPolicy": "Delete"}})
     witness("patch", "pv", *left, f"--patch={change}", parse=False)
-    witness("wait", "--for=delete", "--timeout=50s", "pv", *left, parse=False)
+    witness("wait", "--for=delete", "--timeout=240s", "pv", *left, parse=False)
 
 
 @pytest.mark.parametrize(
@@ -379,7 +379,7 @@ def test_definitions_are_those_of_the_pinned_module() -> None:
     if go is None:
         pytest.skip("no Go on the PATH")
     command = [go, "mod", "download", "-json", SNAPSHOT_MODULE]
-    done = subprocess.run(command, cwd=FILES / "go" / "csi", capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(command, cwd=FILES / "go" / "csi", capture_output=True, text=True, check=True, timeout=600)
     folder = Path(json.loads(done.stdout)["Dir"]) / "config" / "crd"
     theirs = [yaml.safe_load(path.read_text()) for path in sorted(folder.glob("snapshot.storage.k8s.io_*.yaml"))]
     ours = [json.loads(path.read_text()) for path in sorted((FILES / "crds").glob("*.json"))]

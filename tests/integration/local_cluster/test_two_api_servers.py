@@ -47,7 +47,7 @@ def second_port(driver: Driver, own_kubectl: Any, tmp_path: Path) -> Iterator[in
         yield port
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        process.wait(timeout=240)
 
 
 def answers(own_kubectl: Any, *arguments: str) -> bool:
@@ -88,7 +88,7 @@ async def test_counters_of_two_servers_are_told_apart_and_added(driver: Driver, 
         for namespace in ("posted-1", "posted-2", "posted-3"):
             own_kubectl("create", "namespace", namespace)
             root_ca = ("configmap/kube-root-ca.crt", "-n", namespace)
-            own_kubectl("wait", "--for=create", *root_ca, "--timeout=60s", parse=False)
+            own_kubectl("wait", "--for=create", *root_ca, "--timeout=240s", parse=False)
             _seconds, document = await posted(
                 namespace, count=COUNT, kubeconfig=kubeconfig, host=f"https://127.0.0.1:{port}"
             )

@@ -25,7 +25,7 @@ class Screen:
 
     def wait_for(self, number: int) -> bool:
         with self.grown:
-            return self.grown.wait_for(lambda: len(self.lines) >= number, timeout=5)
+            return self.grown.wait_for(lambda: len(self.lines) >= number, timeout=60)
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ async def test_whoever_has_enough_ends_the_connection() -> None:
     async with cluster_on(server.handle) as cluster:
         with pytest.raises(Enough):
             await cluster.request("GET", "/log", read=first_piece)
-        await asyncio.wait_for(server.closed.wait(), 10)
+        await asyncio.wait_for(server.closed.wait(), 60)
 
 
 async def test_an_endless_refusal_is_read_as_far_as_its_message_needs() -> None:
@@ -56,7 +56,7 @@ async def test_an_endless_refusal_is_read_as_far_as_its_message_needs() -> None:
     async with cluster_on(server.handle) as cluster:
         with pytest.raises(Forbidden, match="more more"):
             await cluster.request("GET", "/log", read=all_pieces)
-        await asyncio.wait_for(server.closed.wait(), 10)
+        await asyncio.wait_for(server.closed.wait(), 60)
 
 
 async def test_an_answer_that_is_read_to_its_end_keeps_its_connection() -> None:

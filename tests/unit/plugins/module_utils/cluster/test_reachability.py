@@ -313,7 +313,7 @@ async def test_what_hangs_when_an_outage_has_lasted_too_long_is_cut():
         async with cluster.reachability.attended():
             with pytest.raises(Unreachable, match="could not be reached for 7 s"):
                 await cluster.get("/x")
-        assert loop.time() - began < 17
+        assert loop.time() - began < 40, "the answer itself would come after 60 s"
 
 
 async def test_a_server_that_has_just_started_is_asked_again():

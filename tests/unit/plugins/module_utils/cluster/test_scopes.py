@@ -35,7 +35,7 @@ def a_pod(api: MemoryApi, name: str, namespace: str) -> None:
 
 
 async def following(watch: ScopedWatch) -> AsyncIterator[Event]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for event in watch.events():
             yield event
 
@@ -135,7 +135,7 @@ async def test_a_version_to_start_from_is_found_in_one_namespace():
         watch = ScopedWatch(cluster, PODS, Scopes(["a", "b"]))
         version = await watch.now()
         a_pod(api, "new", "b")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             async for event in watch.events(version=version):
                 assert event.object["metadata"]["name"] == "new"
                 break

@@ -37,7 +37,7 @@ def build_in_two_halves(barrier):
             with (folder / name).open("w") as program:
                 program.write("first half, ")
                 program.flush()
-                barrier.wait(timeout=10)
+                barrier.wait(timeout=60)
                 program.write("second half")
 
     return build
@@ -58,11 +58,11 @@ def test_two_that_ask_at_once_get_one_build(tmp_path):
     asking = [context.Process(target=ask, args=(tmp_path, barrier, results)) for _one in range(2)]
     for process in asking:
         process.start()
-    barrier.wait(timeout=10)
+    barrier.wait(timeout=60)
     for process in asking:
-        process.join(timeout=20)
+        process.join(timeout=120)
         assert process.exitcode == 0
-    assert sorted([results.get(timeout=5), results.get(timeout=5)]) == [[], ["etcd"]]
+    assert sorted([results.get(timeout=60), results.get(timeout=60)]) == [[], ["etcd"]]
     assert (tmp_path / "calls").read_text() == "x"
     assert cached_path(tmp_path, FILES, "etcd").read_text() == "first half, second half"
 

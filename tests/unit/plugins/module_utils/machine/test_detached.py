@@ -20,7 +20,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.machine.detached i
 from ansible_collections.kubestress.core.plugins.module_utils.machine.process import Process
 from ansible_collections.kubestress.core.plugins.module_utils.machine.sync import wait_until
 
-SECONDS = 30.0
+SECONDS = 120.0
 HERE = Path(__file__).resolve().parents[5] / "plugins" / "module_utils"
 
 

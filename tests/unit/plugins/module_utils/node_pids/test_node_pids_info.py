@@ -187,7 +187,7 @@ async def test_a_silent_kubelet_costs_its_time_once():
     api.node("w1", silent)
     api.node("w2", healthy(("a", UIDS[0], 72)))
     asking = asyncio.create_task(ask(api, node_timeout=0.3))
-    answer = await asyncio.wait_for(asking, timeout=20)
+    answer = await asyncio.wait_for(asking, timeout=120)
     ended.set()
     assert answer["no_data"][0] == {"cause": "summary: no answer within 0.3 s", "nodes": 1, "example": "w1"}
     assert answer["nodes_with_data"] == 1

@@ -86,14 +86,14 @@ class World:
         return web.json_response(node) if node else status(403, reason="Forbidden", message="nodes")
 
     async def until(self, met: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20), self.changed:
+        async with asyncio.timeout(120), self.changed:
             await self.changed.wait_for(met)
 
 
 async def rounds(part: NodePart, number: int) -> None:
     """Wait until the part has begun so many more rounds, for what must not happen in them."""
     until = part._round + number
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while part._round < until:
             await asyncio.sleep(0.005)
 
@@ -190,7 +190,7 @@ async def test_an_interval_of_nought_asks_nobody():
     world = World()
     world.run_pod("n1-build", "n1")
     async with observing(world, interval_seconds=0) as part:
-        await asyncio.wait_for(part.run(), 20)
+        await asyncio.wait_for(part.run(), 120)
     assert world.asked == {}
     assert nodes(part)["cause"] == "not read: the interval is 0"
 
@@ -338,7 +338,7 @@ async def test_threads_of_pods_that_are_not_told_have_their_cause_and_are_asked_
 
 
 async def test_nodes_are_asked_for_the_threads_of_pods_by_turns(monkeypatch):
-    monkeypatch.setattr(room, "_CGROUPS_SECONDS", 0.05)
+    monkeypatch.setattr(room, "_CGROUPS_SECONDS", 0.8)
     world = World()
     for node in ("n1", "n2", "n3"):
         world.run_pod(f"{node}-build", node)
@@ -516,5 +516,5 @@ async def test_a_fault_is_the_parts_own_and_leaves_its_document():
 
         part._sampler._is_build_pod = fault
         with pytest.raises(ZeroDivisionError):
-            await asyncio.wait_for(part.run(), 20)
+            await asyncio.wait_for(part.run(), 120)
     assert row(part, "n1")["threads_peak"] == 1000

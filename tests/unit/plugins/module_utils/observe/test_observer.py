@@ -86,7 +86,7 @@ async def test_a_killed_process_leaves_what_was_written_meanwhile(
     monkeypatch.setattr(room, "_WRITE_SECONDS", 0.01)
     part = Reading()
     made, path = observer(tmp_path, part)
-    async with made.beside(), asyncio.timeout(20):
+    async with made.beside(), asyncio.timeout(120):
         await part.rounds.wait()
         while "run" not in read(path)["reading"]["steps"]:
             await asyncio.sleep(0.01)
@@ -118,7 +118,7 @@ async def test_a_refusal_is_told_in_the_servers_words(tmp_path: Path) -> None:
 async def test_a_part_that_hangs_does_not_hold_up_the_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "_EDGE_SECONDS", 0.05)
     made, path = observer(tmp_path, Hanging())
-    async with asyncio.timeout(20), made.beside():
+    async with asyncio.timeout(120), made.beside():
         pass
     (warning,) = read(path)["warnings"]
     assert "no answer within 0.05 s" in warning

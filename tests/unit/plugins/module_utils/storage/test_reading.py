@@ -21,7 +21,7 @@ from helpers.collection import CHECKOUT
 from helpers.fake_server import ThreeTries, cluster_on, serving, status
 from helpers.storage import Answer, Objects, StorageServer, answering, endless
 
-QUICKLY = ThreeTries(deadline_seconds=20.0, first_pause_seconds=0.001, max_pause_seconds=0.01)
+QUICKLY = ThreeTries(deadline_seconds=240.0, first_pause_seconds=0.001, max_pause_seconds=0.01)
 
 
 async def read(server: StorageServer, **wanted: Any) -> Inventory:

@@ -228,7 +228,7 @@ def test_the_report_of_its_own_playbook_ends_it(folder: RunFolder, playbook: sub
     half = folder.root / f".report.html.{playbook.pid}.tmp"
     half.write_text("<html>")
     end(folder)
-    assert playbook.wait(timeout=5) < 0
+    assert playbook.wait(timeout=120) < 0
     assert not half.exists()
     assert not (folder.attempt_dir / STATE_FILE).exists()
     end(folder)  # there is none any more
@@ -246,7 +246,7 @@ def test_the_report_of_another_playbook_ends_it_only_where_its_own_is_gone(
         owner.kill()
         owner.communicate()
     end(folder)
-    assert playbook.wait(timeout=5) < 0
+    assert playbook.wait(timeout=120) < 0
 
 
 def test_a_file_of_something_else_is_refused(folder: RunFolder):
