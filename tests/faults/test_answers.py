@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.cluster import client, errors, watch
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster, RetryPolicy
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import ClusterError
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.retries import RetryPolicy
 from helpers import faults
 from helpers.fault_suite import Case, Defence, believing, parameters
 

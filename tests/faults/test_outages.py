@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import RetryPolicy
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.clock import HeldClock
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.reachability import Reachability
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.retries import RetryPolicy
 from ansible_collections.kubestress.core.plugins.module_utils.load.tracker import Tracker
 from helpers import faults
 from helpers.batches import NAMESPACES, config_maps, deployments, jobs

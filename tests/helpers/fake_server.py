@@ -11,8 +11,9 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from aiohttp import web
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster, RetryPolicy
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import Connection
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.retries import RetryPolicy
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 QUICK = RetryPolicy(deadline_seconds=60.0, first_pause_seconds=0.001, max_pause_seconds=0.01)

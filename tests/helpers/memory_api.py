@@ -17,9 +17,10 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster, RetryPolicy
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import Connection
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import TransientError, from_response
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.retries import RetryPolicy
 
 #: (apiVersion, plural, kind, namespaced)
 KINDS = (

@@ -7,7 +7,8 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster, RetryPolicy
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.retries import RetryPolicy
 
 CLAIM, VOLUME = "PersistentVolumeClaim", "PersistentVolume"
 SNAPSHOT, CONTENT = "VolumeSnapshot", "VolumeSnapshotContent"

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster, RetryPolicy
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.discovery import Discovery
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.retries import RetryPolicy
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.watch import ListWatch, key_of
 from helpers.batches import NAMESPACES, config_maps, deployments, jobs, measured, run_batch, witness
 from helpers.counting_proxy import counting_proxy

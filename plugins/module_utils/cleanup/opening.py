@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..cluster.arguments import auth_options
-from ..cluster.client import Cluster, RetryPolicy
+from ..cluster.client import Cluster
 from ..cluster.limits import Limits
+from ..cluster.retries import RetryPolicy
 
 
 async def open_cluster(params: Mapping[str, Any]) -> Cluster:

@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
@@ -42,32 +41,11 @@ from .proof import (
     unread,
 )
 from .reachability import Reachability
+from .retries import Course, RetryPolicy
 from .traffic import Traffic
 from .transport import MAX_LINE_BYTES, cause_of, import_aiohttp, is_about_trust, lines_of, use_small_tls_buffers
 
 Admission = Callable[[], contextlib.AbstractAsyncContextManager[Any]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RetryPolicy:
-    """How often and for how long a transient failure is retried.
-
-    `deadline_seconds` covers all attempts and pauses of one operation, but neither the time it waited for our own
-    limits nor outages that are sat out.
-    The pause before attempt n is random in 0..min(`max_pause_seconds`, `first_pause_seconds` * 2^(n-1)) ("full
-    jitter"), or the server's Retry-After plus up to a quarter of it, so that clients that were refused together do not
-    return together.
-    """
-
-    deadline_seconds: float = 120.0
-    first_pause_seconds: float = 0.1
-    max_pause_seconds: float = 10.0
-
-    def pause_seconds(self, attempt: int, retry_after_seconds: float | None) -> float:
-        """Seconds to wait after the failed attempt number `attempt` (from 1)."""
-        if retry_after_seconds is not None:
-            return retry_after_seconds * (1 + random.random() / 4)
-        return random.random() * min(self.max_pause_seconds, self.first_pause_seconds * 2 ** min(attempt - 1, 30))
 
 
 @dataclass(slots=True)
@@ -106,36 +84,6 @@ class _Asked:
     expected_status: int | None
     measured_as: tuple[str, str] | None
     read: Read | None
-
-
-@dataclass(slots=True)
-class _Course:
-    """How far one operation is; times are those of the event loop's clock. `sent` is the newest attempt's.
-
-    `sits_out`: it waits for the end of an outage; then its time and its pauses begin anew, at attempt `first_attempt`.
-    `answered` is the last failure.
-    """
-
-    started: float
-    allowed_seconds: float
-    sits_out: bool
-    deadline: float = field(init=False)
-    sent: float = field(init=False)
-    began_anew: float = field(init=False)
-    attempt: int = 0
-    first_attempt: int = 1
-    refusals: int = 0
-    maybe_done: bool = False
-    answered: TransientError | None = None
-
-    def __post_init__(self) -> None:
-        self.deadline, self.sent = self.started + self.allowed_seconds, self.started
-        self.began_anew = self.started
-
-    def begin_anew(self, at: float) -> None:
-        """After the end of an outage: what was tried during it does not count."""
-        self.began_anew, self.first_attempt = at, self.attempt
-        self.deadline = max(self.deadline, at + self.allowed_seconds)
 
 
 class Cluster:
@@ -241,7 +189,7 @@ class Cluster:
         url = self._url(path, query)
         asked = _Asked(method, path, url, body, content_type, accept, decode, expected_status, measured_as, read)
         allowed = self.retry.deadline_seconds if deadline_seconds is None else deadline_seconds
-        course = _Course(now(), allowed, sits_out=deadline_seconds is None)
+        course = Course(now(), allowed, sits_out=deadline_seconds is None)
         while True:
             course.attempt += 1
             connection = self.connection
@@ -270,7 +218,7 @@ class Cluster:
                     reach.answered()
                 raise
 
-    async def _pause_after(self, error: TransientError, course: _Course) -> None:
+    async def _pause_after(self, error: TransientError, course: Course) -> None:
         """Return when the operation may be tried again. Raises TransientError if it is given up."""
         reach, now = self.reachability, asyncio.get_running_loop().time
         reach.check()
@@ -293,7 +241,7 @@ class Cluster:
         self.traffic.retry(error.cause)
         await reach.pause(pause)
 
-    async def _renew_after(self, error: Unauthorized, course: _Course, refused: Connection) -> None:
+    async def _renew_after(self, error: Unauthorized, course: Course, refused: Connection) -> None:
         """Return when the operation may be tried with new credentials. Raises the error if there are none."""
         error.attempts = course.attempt
         course.refusals += 1
@@ -307,7 +255,7 @@ class Cluster:
             raise self.refused(error) from error
         course.deadline = asyncio.get_running_loop().time() + course.allowed_seconds
 
-    async def _is_sat_out(self, course: _Course, pause: float) -> bool:
+    async def _is_sat_out(self, course: Course, pause: float) -> bool:
         """Whether there is an outage that the operation waits for; Unreachable if that has lasted too long.
 
         Where the operation's time would be over after the pause, a mere doubt is decided first.

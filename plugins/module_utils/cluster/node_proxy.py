@@ -16,8 +16,9 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from .bodies import Read
-from .client import Cluster, RetryPolicy
+from .client import Cluster
 from .errors import ClusterError, Forbidden, NotFound, TransientError
+from .retries import RetryPolicy
 
 SUMMARY = "stats/summary"
 CADVISOR = "metrics/cadvisor"

@@ -16,9 +16,10 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote
 
 from ..cluster.bodies import Read
-from ..cluster.client import Cluster, RetryPolicy
+from ..cluster.client import Cluster
 from ..cluster.errors import ClusterError, TransientError
 from ..cluster.node_proxy import cause_of_kubelet
+from ..cluster.retries import RetryPolicy
 from .folder import Cut, File, Folder, is_safe
 from .objects import NodeRef, PodRef
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ..cluster.arguments import auth_options
-from ..cluster.client import Cluster, RetryPolicy
+from ..cluster.client import Cluster
 from ..cluster.errors import ClusterError
 from ..cluster.inventory import serves_group
 from ..cluster.limits import Limits
+from ..cluster.retries import RetryPolicy
 from ..errors import ModuleFailed
 from ..machine.progress import Progress
 from ..must_gather.notes import PARTIAL

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
-from ..cluster.client import Cluster, RetryPolicy
+from ..cluster.client import Cluster
 from ..cluster.discovery import Discovery, Resource
 from ..cluster.limits import Limits
 from ..cluster.meter import Meter
+from ..cluster.retries import RetryPolicy
 from ..errors import KubestressError
 from ..guard.arguments import Thresholds
 from ..observe.arguments import Intervals

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ..cluster.arguments import auth_options
-from ..cluster.client import Cluster, RetryPolicy
+from ..cluster.client import Cluster
 from ..cluster.errors import ClusterError, NotFound
 from ..cluster.inventory import read_each
 from ..cluster.labels import run_selector
 from ..cluster.node_proxy import CADVISOR, CONFIGURATION, SUMMARY, NodeProxy
+from ..cluster.retries import RetryPolicy
 from ..errors import ModuleFailed
 from ..measure.kubelet import Unreadable, parse_cgroups, parse_configuration, parse_summary
 from ..readiness.nodes import is_simulated

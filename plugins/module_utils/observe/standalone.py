@@ -13,10 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..cluster.client import Cluster, RetryPolicy
+from ..cluster.client import Cluster
 from ..cluster.discovery import Discovery
 from ..cluster.errors import ClusterError, Forbidden, name_namespaces
 from ..cluster.labels import run_selector
+from ..cluster.retries import RetryPolicy
 from ..cluster.scopes import FEW_NAMESPACES, ScopedWatch, Scopes
 from ..cluster.watch import Event
 from ..measure.client import POD_SERIES, Timeline

@@ -15,9 +15,10 @@ from ..capacity.compare import Placement, compare
 from ..capacity.limits import consent_line
 from ..capacity.rows import NO_DATA, OK, OVER, UNKNOWN, WARNING, Row
 from ..capacity.supply import Node, Supply
-from ..cluster.client import Cluster, RetryPolicy
+from ..cluster.client import Cluster
 from ..cluster.discovery import Discovery, Resource, served
 from ..cluster.inventory import is_openshift
+from ..cluster.retries import RetryPolicy
 from ..cluster.reviews import user_name
 from ..errors import ModuleFailed
 from ..plan.access import cleanup_access, lists_of, needed_access

@@ -15,8 +15,9 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
-from ..cluster.client import Cluster, RetryPolicy
+from ..cluster.client import Cluster
 from ..cluster.errors import cluster_error
+from ..cluster.retries import RetryPolicy
 from ..errors import ModuleFailed
 from ..measure.recorder import now_rfc3339
 from ..truenas import rows

@@ -13,9 +13,10 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from ..cluster.arguments import auth_options
-from ..cluster.client import Cluster, RetryPolicy
+from ..cluster.client import Cluster
 from ..cluster.errors import Forbidden, cluster_error
 from ..cluster.proof import document_of
+from ..cluster.retries import RetryPolicy
 from ..errors import ModuleFailed
 from ..machine.interpreter import rare_garbage_collection
 from ..measure.recorder import now_rfc3339

@@ -14,8 +14,9 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
-from ..cluster.client import Cluster, RetryPolicy
+from ..cluster.client import Cluster
 from ..cluster.errors import ClusterError
+from ..cluster.retries import RetryPolicy
 from ..machine.interruptions import stop_on_signals, unless
 from ..measure.recorder import now_rfc3339
 from ..storage.document import Report, document, plain

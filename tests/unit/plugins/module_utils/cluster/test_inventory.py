@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster, RetryPolicy
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import Connection
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import TransientError
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.inventory import (
@@ -16,6 +16,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.cluster.inventory 
     read_each,
     serves_group,
 )
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.retries import RetryPolicy
 
 
 @asynccontextmanager

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import RetryPolicy
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.clock import HeldClock
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.connection import Connection
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import (
@@ -19,6 +18,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors imp
     Unreachable,
 )
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.proof import document_of, object_of
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.retries import RetryPolicy
 from helpers.fake_server import cluster_on, status
 from helpers.memory_api import Answer, MemoryApi, MemoryCluster, answer, failure
 from helpers.virtual_time import in_virtual_time

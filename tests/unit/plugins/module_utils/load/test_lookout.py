@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import RetryPolicy
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.discovery import Discovery
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import TransientError
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.limits import Limits
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.retries import RetryPolicy
 from ansible_collections.kubestress.core.plugins.module_utils.load.batch import Batch
 from ansible_collections.kubestress.core.plugins.module_utils.load.opened import BatchSettings, OpenedCluster
 from ansible_collections.kubestress.core.plugins.module_utils.plan.fragment import Context, parse_fragments
