@@ -21,6 +21,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.truenas.errors imp
 from ansible_collections.kubestress.core.plugins.module_utils.truenas.options import box_options
 from ansible_collections.kubestress.core.plugins.module_utils.truenas.questions import Question
 from ansible_collections.kubestress.core.plugins.module_utils.truenas.reader import open_box, read_box
+from helpers import aiotruenas_client
 from helpers.truenas import KEY, USERNAME, Refused
 
 Start = Callable[..., Any]
@@ -276,7 +277,32 @@ def test_certificates_that_are_none(site: Start, tmp_path: Any) -> None:
         transport._tls(box_options(here.params(ca_cert=str(broken))))
 
 
-# --- an independent client accepts the stand-in ----------------------------------------------------------------------
+# --- two independent clients accept the stand-in ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("release", ["25.10", "26.0"])
+async def test_aiotruenas_accepts_the_stand_in(site: Start, release: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It logs in as boxes before 25.10 want it, and makes its own sense of datasets."""
+    aiotruenas: Any = aiotruenas_client.load()
+    here = site(release=release)
+    # It takes no file of authorities, but trusts those of the system, which OpenSSL lets us name.
+    monkeypatch.setenv("SSL_CERT_FILE", here.box.ca_file)
+    host, _, port = here.box.url.removeprefix("https://").partition(":")
+    with pytest.raises(aiotruenas.TrueNASAuthenticationError):
+        await aiotruenas.TrueNASClient(host, "1-x", port=int(port)).connect()
+    async with aiotruenas.TrueNASClient(host, KEY, port=int(port)) as box:
+        with pytest.raises(aiotruenas.TrueNASCallError, match="Method does not exist"):
+            await box.call("no.such.method")
+        (pool,) = await box.call("pool.query", [[["name", "=", "tank"]]])
+        assert (pool["status"], pool["healthy"]) == ("ONLINE", True)
+        datasets = await aiotruenas.TrueNASState(box).get_dataset()
+    wanted = {one.id for one in here.driver.zfs.below("tank/k8s/v")}
+    assert wanted
+    assert wanted <= set(datasets)
+    for name in wanted:
+        row = datasets[name]
+        assert (row["type"], row["pool"], row["mountpoint"]) == ("FILESYSTEM", "tank", f"/mnt/{name}")
+        assert min(row["used"], row["available"]) > 0
 
 
 @pytest.mark.parametrize("release", ["25.10", "26.0"])
