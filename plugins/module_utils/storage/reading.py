@@ -48,7 +48,7 @@ class TooLong(PermanentError):
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
-    """One list. `after`: the lists whose first pages come before its own.
+    """One list, and what is decoded of its objects (`item`). `after`: the lists whose first pages come before its own.
 
     `optional`: a cluster without this kind lacks nothing. `forgets`: its records, which the inventory has under the
     list's name, are forgotten where the list begins anew.
@@ -57,7 +57,7 @@ class Listed:
     name: str
     api_version: str
     plural: str
-    page: type
+    item: type
     take: Callable[[Inventory, Iterable[Any]], None]
     namespaced: bool = True
     after: tuple[str, ...] = ()
@@ -69,6 +69,11 @@ class Listed:
         root = "/api/v1" if self.api_version == "v1" else f"/apis/{self.api_version}"
         scope = f"/namespaces/{namespace}" if namespace and self.namespaced else ""
         return f"{root}{scope}/{self.plural}"
+
+    @property
+    def page(self) -> Any:
+        """The type of a page."""
+        return structs.page_type(self.item)
 
     @property
     def group(self) -> str:
@@ -88,7 +93,7 @@ LISTS: dict[str, Listed] = {
             name="volumes",
             api_version="v1",
             plural="persistentvolumes",
-            page=structs.VolumePage,
+            item=structs.VolumeObject,
             take=Inventory.take_volumes,
             namespaced=False,
             forgets=True,
@@ -97,7 +102,7 @@ LISTS: dict[str, Listed] = {
             name="claims",
             api_version="v1",
             plural="persistentvolumeclaims",
-            page=structs.ClaimPage,
+            item=structs.ClaimObject,
             take=Inventory.take_claims,
             after=("volumes",),
             forgets=True,
@@ -106,7 +111,7 @@ LISTS: dict[str, Listed] = {
             name="classes",
             api_version="storage.k8s.io/v1",
             plural="storageclasses",
-            page=structs.ClassPage,
+            item=structs.ClassObject,
             take=Inventory.take_classes,
             namespaced=False,
         ),
@@ -114,7 +119,7 @@ LISTS: dict[str, Listed] = {
             name="pods",
             api_version="v1",
             plural="pods",
-            page=structs.PodPage,
+            item=structs.PodObject,
             take=Inventory.take_pods,
             after=("claims",),
         ),
@@ -123,7 +128,7 @@ LISTS: dict[str, Listed] = {
                 name=name,
                 api_version=api_version,
                 plural=f"{kind.lower()}s",
-                page=structs.WorkloadPage,
+                item=structs.WorkloadObject,
                 take=_workloads(kind),
                 after=("claims",),
                 optional=name in OPTIONAL_MAKERS,
@@ -134,7 +139,7 @@ LISTS: dict[str, Listed] = {
             name="attachments",
             api_version="storage.k8s.io/v1",
             plural="volumeattachments",
-            page=structs.AttachmentPage,
+            item=structs.AttachmentObject,
             take=Inventory.take_attachments,
             namespaced=False,
             after=("claims",),
@@ -143,7 +148,7 @@ LISTS: dict[str, Listed] = {
             name="drivers",
             api_version="storage.k8s.io/v1",
             plural="csidrivers",
-            page=structs.KeyPage,
+            item=structs.KeyObject,
             take=Inventory.take_drivers,
             namespaced=False,
         ),
@@ -151,7 +156,7 @@ LISTS: dict[str, Listed] = {
             name="snapshots",
             api_version=_SNAPSHOTS,
             plural="volumesnapshots",
-            page=structs.SnapshotPage,
+            item=structs.SnapshotObject,
             take=Inventory.take_snapshots,
             forgets=True,
         ),
@@ -159,7 +164,7 @@ LISTS: dict[str, Listed] = {
             name="contents",
             api_version=_SNAPSHOTS,
             plural="volumesnapshotcontents",
-            page=structs.ContentPage,
+            item=structs.ContentObject,
             take=Inventory.take_contents,
             namespaced=False,
             after=("snapshots",),
@@ -169,7 +174,7 @@ LISTS: dict[str, Listed] = {
             name="snapshot_classes",
             api_version=_SNAPSHOTS,
             plural="volumesnapshotclasses",
-            page=structs.SnapshotClassPage,
+            item=structs.SnapshotClassObject,
             take=Inventory.take_snapshot_classes,
             namespaced=False,
         ),
@@ -177,7 +182,7 @@ LISTS: dict[str, Listed] = {
             name="nodes",
             api_version="v1",
             plural="nodes",
-            page=structs.NodePage,
+            item=structs.NodeObject,
             take=Inventory.take_nodes,
             namespaced=False,
         ),

@@ -9,7 +9,7 @@ take a fifth of the time and memory of dictionaries, and they live only until th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 
 if TYPE_CHECKING:
     from msgspec import Struct, field
@@ -24,8 +24,14 @@ else:
             def __init_subclass__(cls, **_options: object) -> None:
                 """Take msgspec's options."""
 
+            def __init__(self, *_values: object, **_fields: object) -> None:
+                """Take what is made on import."""
+
         def field(**_options: object) -> None:
             """Stands in for msgspec's."""
+
+
+Item = TypeVar("Item")
 
 
 class Record(Struct, gc=False):
@@ -69,6 +75,19 @@ class PageMetadata(Struct, gc=False):
 
     next_page: str = field(default="", name="continue")
     version: str = field(default="", name="resourceVersion")
+
+
+class Page(Struct, Generic[Item], gc=False):
+    """A page of a list."""
+
+    kind: str
+    metadata: PageMetadata
+    items: list[Item] | None = None
+
+
+def page_type(item: type) -> Any:
+    """The type of a page with objects of this type, for a decoder."""
+    return Page[item]  # type: ignore[valid-type]
 
 
 class Amount(Struct, gc=False):
@@ -127,14 +146,6 @@ class ClaimObject(Struct, gc=False):
     metadata: Metadata
     spec: ClaimSpec
     status: ClaimStatus | None = None
-
-
-class ClaimPage(Struct, gc=False):
-    """A page of claims."""
-
-    kind: str
-    metadata: PageMetadata
-    items: list[ClaimObject] | None = None
 
 
 class CsiSource(Struct, gc=False, rename="camel"):
@@ -203,28 +214,12 @@ class VolumeObject(Struct, gc=False):
     status: VolumeStatus | None = None
 
 
-class VolumePage(Struct, gc=False):
-    """A page of volumes."""
-
-    kind: str
-    metadata: PageMetadata
-    items: list[VolumeObject] | None = None
-
-
 class ClassObject(Struct, gc=False, rename="camel"):
     """A StorageClass."""
 
     metadata: Key
     provisioner: str = ""
     volume_binding_mode: str = ""
-
-
-class ClassPage(Struct, gc=False):
-    """A page of StorageClasses."""
-
-    kind: str
-    metadata: PageMetadata
-    items: list[ClassObject] | None = None
 
 
 class AttachmentSource(Struct, gc=False, rename="camel"):
@@ -248,26 +243,10 @@ class AttachmentObject(Struct, gc=False):
     spec: AttachmentSpec
 
 
-class AttachmentPage(Struct, gc=False):
-    """A page of VolumeAttachments."""
-
-    kind: str
-    metadata: PageMetadata
-    items: list[AttachmentObject] | None = None
-
-
 class KeyObject(Struct, gc=False):
     """An object of which only its place matters."""
 
     metadata: Key
-
-
-class KeyPage(Struct, gc=False):
-    """A page of objects of which only their places matter."""
-
-    kind: str
-    metadata: PageMetadata
-    items: list[KeyObject] | None = None
 
 
 # -- pods, and what makes them ----------------------------------------------------------------------------------------
@@ -319,14 +298,6 @@ class PodObject(Struct, gc=False):
     status: PodStatus | None = None
 
 
-class PodPage(Struct, gc=False):
-    """A page of pods."""
-
-    kind: str
-    metadata: PageMetadata
-    items: list[PodObject] | None = None
-
-
 class Template(Struct, gc=False):
     """A pod template."""
 
@@ -376,14 +347,6 @@ class WorkloadObject(Struct, gc=False):
     status: WorkloadStatus | None = None
 
 
-class WorkloadPage(Struct, gc=False):
-    """A page of one kind of them."""
-
-    kind: str
-    metadata: PageMetadata
-    items: list[WorkloadObject] | None = None
-
-
 # -- snapshots --------------------------------------------------------------------------------------------------------
 
 
@@ -424,14 +387,6 @@ class SnapshotObject(Struct, gc=False):
     status: SnapshotStatus | None = None
 
 
-class SnapshotPage(Struct, gc=False):
-    """A page of VolumeSnapshots."""
-
-    kind: str
-    metadata: PageMetadata
-    items: list[SnapshotObject] | None = None
-
-
 class ContentSource(Struct, gc=False, rename="camel"):
     """Of a VolumeSnapshotContent: handles of the volume, or of a snapshot that was there before."""
 
@@ -465,27 +420,11 @@ class ContentObject(Struct, gc=False):
     status: ContentStatus | None = None
 
 
-class ContentPage(Struct, gc=False):
-    """A page of VolumeSnapshotContents."""
-
-    kind: str
-    metadata: PageMetadata
-    items: list[ContentObject] | None = None
-
-
 class SnapshotClassObject(Struct, gc=False, rename="camel"):
     """A VolumeSnapshotClass."""
 
     metadata: Key
     driver: str = ""
-
-
-class SnapshotClassPage(Struct, gc=False):
-    """A page of VolumeSnapshotClasses."""
-
-    kind: str
-    metadata: PageMetadata
-    items: list[SnapshotClassObject] | None = None
 
 
 # -- nodes, and what kubelets tell ------------------------------------------------------------------------------------
@@ -521,14 +460,6 @@ class NodeObject(TypedDict, total=False):
 
     metadata: NodeMetadata
     status: NodeStatus
-
-
-class NodePage(Struct, gc=False):
-    """A page of nodes."""
-
-    kind: str
-    metadata: PageMetadata
-    items: list[NodeObject] | None = None
 
 
 class VolumeFigures(Struct, gc=False, rename="camel"):

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NotRequired, TypedDict, get_args, get_type_hints
+from typing import Any, NotRequired, TypedDict
 
 from ..cluster.decoding import decoder
 from ..cluster.proof import Unproven
 from ..cluster.watch import DOCUMENTS, Event, Form, NoEvent, event_of
 from ..libraries import MSGSPEC, MissingLibrary
 from ..storage.reading import Listed
-from ..storage.structs import KeyPage
+from ..storage.structs import KeyObject, page_type
 
 
 class _Place(TypedDict):
@@ -35,13 +35,13 @@ class _Line(TypedDict):
 
 
 def form_of(listed: Listed) -> Form:
-    """The form of a list; its events' objects are of the type that the list's page has as items."""
-    return _form(listed.page)
+    """The form of a list; its events' objects are of the type of its items."""
+    return _form(listed.item)
 
 
 def keys_form() -> Form:
     """A form for objects of which only their places matter."""
-    return _form(KeyPage)
+    return _form(KeyObject)
 
 
 def key_of(item: Any) -> tuple[str, str]:
@@ -52,15 +52,13 @@ def key_of(item: Any) -> tuple[str, str]:
     return getattr(metadata, "namespace", ""), metadata.name
 
 
-def _form(page: type) -> Form:
+def _form(item: type) -> Form:
     """Raises MissingLibrary."""
     try:
         from msgspec import defstruct
     except ImportError as error:
         raise MissingLibrary([MSGSPEC], error) from error
-    (items, *_none) = get_args(get_type_hints(page)["items"])
-    (item,) = get_args(items)
-    decode_page: Callable[[bytes], Any] = decoder(page)
+    decode_page: Callable[[bytes], Any] = decoder(page_type(item))
     decode_line = decoder(_Line)
     decode_object: Callable[[bytes], Any] = decoder(defstruct("Line", [("object", item)], gc=False))
 
