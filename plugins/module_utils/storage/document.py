@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from operator import attrgetter
 from typing import Any
 
+from ..text import text_of
 from .findings import ORPHAN, Finding, most_important_first
 from .structs import Fact
 
@@ -183,3 +184,22 @@ def plain(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [plain(each) for each in value]
     return value
+
+
+def sentence(whole: Mapping[str, Any]) -> str:
+    """The scan in one line."""
+    summary = whole["summary"]
+    seen = ", ".join(f"{summary[name]:,} {name}" for name in ("claims", "volumes", "snapshots", "contents"))
+    orphans = ", ".join(f"{number:,} {kind}" for kind, number in summary["orphans"].items())
+    text = f"{seen}; orphans: {orphans or 'none'}"
+    if orphans:
+        text += f" ({text_of(summary['orphan_bytes'], 'bytes')})"
+    unknown = sum(states.get("unknown", 0) for states in summary["states"].values())
+    if unknown:
+        text += f"; {unknown:,} cannot be judged"
+    causes: dict[str, list[str]] = {}
+    for name, part in whole["parts"].items():
+        if not part["complete"]:
+            causes.setdefault(part["cause"], []).append(name)
+    missing = "; ".join(f"{', '.join(names)} ({cause})" for cause, names in causes.items())
+    return text + (f"; not complete: {missing}" if missing else "")

@@ -333,9 +333,17 @@ class Inventory:
                 of_namespace[f"{claim.metadata.name}-{meta.name}"] = SetTemplate(meta.name, wanted)
 
     def use(self, key: str, how: int, who: str) -> None:
-        """Somebody names a claim. Of those who do not use it now one is kept, rather what may use it again."""
-        self.uses[key] = self.uses.get(key, 0) | how
-        if how == USED_AT_REST or (how == USED_BY_ENDED and key not in self.users):
+        """Somebody names a claim.
+
+        Of those who do not use it now one is kept: rather what may use it again, and of several the first by name, such
+        as a Deployment before its ReplicaSets. Lists are read in no order that could be relied upon.
+        """
+        before = self.uses.get(key, 0)
+        self.uses[key] = before | how
+        known = self.users.get(key)
+        is_at_rest, is_known_at_rest = how == USED_AT_REST, bool(before & USED_AT_REST)
+        is_better = is_at_rest if is_at_rest != is_known_at_rest else known is None or who < known
+        if how in (USED_AT_REST, USED_BY_ENDED) and is_better:
             self.users[key] = who
 
     # -- asking ------------------------------------------------------------------------------------------------------

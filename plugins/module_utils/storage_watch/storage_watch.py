@@ -23,7 +23,7 @@ from ..machine.interpreter import rare_garbage_collection
 from ..machine.sync import exclusive
 from ..results.folder import ResultsError, read_json
 from ..settings.setting import SettingError
-from ..storage.storage_info import sentence
+from ..storage.document import sentence
 from .endpoint import check_prometheus_client
 from .options import FOREGROUND, STARTED, WatchOptions, checked_watch, is_loopback
 from .watching import watch

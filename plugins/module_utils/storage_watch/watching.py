@@ -24,9 +24,9 @@ from ..storage.findings import CLAIM, ORPHAN
 from ..storage.options import CLAIMS, SNAPSHOTS, USAGE, VOLUMES
 from ..storage.reading import LISTS, Listed, uncompressed
 from ..storage.rules import Judged
+from ..storage.scanning import KINDS_OF_PART, conclude, groups_and_time
 from ..storage.second_look import look_again
 from ..storage.selection import Selection, lists_of
-from ..storage.storage_info import KINDS_OF_PART, conclude, groups_and_time
 from .endpoint import Endpoint
 from .filling import Filling
 from .judging import Candidate, Change, Judge, only

@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.decoding import decoder
-from ansible_collections.kubestress.core.plugins.module_utils.storage.inventory import Inventory
+from ansible_collections.kubestress.core.plugins.module_utils.storage.inventory import (
+    USED_AT_REST,
+    USED_BY_ENDED,
+    USED_BY_POD,
+    Inventory,
+)
 from ansible_collections.kubestress.core.plugins.module_utils.storage.reading import LISTS
 from helpers.storage import Objects
 
@@ -37,6 +42,20 @@ def test_a_claim_of_the_same_name_is_not_that_of_the_volume() -> None:
     inventory = objects.inventory()
     assert inventory.claims["ns/c"].uid == "uid-c"
     assert inventory.volumes["pv-c"].claim_uid == "uid-of-one-before"
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_of_several_who_name_a_claim_the_same_is_kept_in_any_order(turn: int) -> None:
+    said = [
+        (USED_AT_REST, "ReplicaSet/web-1"),
+        (USED_BY_ENDED, "Job/a"),
+        (USED_AT_REST, "Deployment/web"),
+        (USED_BY_POD, "Pod/a"),
+    ]
+    inventory = Inventory()
+    for how, who in said[turn:] + said[:turn]:
+        inventory.use("ns/c", how, who)
+    assert inventory.users == {"ns/c": "Deployment/web"}
 
 
 def test_a_scan_loads_nothing_of_what_only_runs_need() -> None:
