@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.storage import storage_info
+from ansible_collections.kubestress.core.plugins.module_utils.storage import scanning, storage_info
 from ansible_collections.kubestress.core.plugins.module_utils.storage.inventory import Inventory
 from ansible_collections.kubestress.core.plugins.module_utils.storage.options import Options
 from ansible_collections.kubestress.core.plugins.module_utils.storage.reading import LISTS
@@ -150,13 +150,13 @@ async def test_a_pod_that_is_created_during_the_scan(
     place: Place, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch, confirm: bool
 ) -> None:
     place.bound("left")
-    judge = storage_info.judge
+    judge = scanning.judge
 
     def judged_late(*arguments: Any) -> Any:
         place.pod("late", of_claim("left"))
         return judge(*arguments)
 
-    monkeypatch.setattr(storage_info, "judge", judged_late)
+    monkeypatch.setattr(scanning, "judge", judged_late)
     options = Options(
         namespaces=(place.name,), min_age_seconds=0, parts=frozenset({"claims", "attachments"}), confirm=confirm
     )
