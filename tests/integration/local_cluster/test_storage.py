@@ -240,7 +240,7 @@ def test_devices_are_refused_before_anything_is_made_and_else_end_the_run_with_t
     create(witness, storage_class("unsaid"))
     began = time.monotonic()
     stopped = run_volumes(kubeconfig, "device", results_dir=tmp_path, **wanted, volumes_storage_class="unsaid")
-    assert time.monotonic() - began < 40
+    assert time.monotonic() - began < 200, "not after the time in which nothing may come forward"
     reason = "volumes are folders: volumeMode Block is not possible"
     assert stopped["aborted"].startswith("guard: refusals of drivers ever to make a volume: 1 within "), stopped[
         "aborted"
