@@ -164,7 +164,7 @@ def _sorting(path: str) -> list[bytes]:
 
 
 def _write(context: Context, file: Any, *, below: str) -> str:
-    writer = _Hashing(file)
+    writer: Any = _Hashing(file)
     with tarfile.open(fileobj=writer, mode="w|", format=tarfile.PAX_FORMAT, encoding="utf-8") as archive:
         if below:
             archive.addfile(_info(Entry(below, "", stat.S_IFDIR | _FOLDER_MODE), below))

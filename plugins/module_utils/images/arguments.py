@@ -1,0 +1,31 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of the module `image`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .request import DEFAULT_PLATFORM, LAYERS
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "state": {"type": "str", "choices": ["present"], "default": "present"},
+    "name": {"type": "str", "required": True},
+    "tag": {"type": "str"},
+    "builder": {"type": "str", "choices": [LAYERS], "default": LAYERS},
+    "context": {"type": "path", "required": True},
+    "base": {"type": "str"},
+    "dockerfile": {"type": "str"},
+    "platform": {"type": "str", "default": DEFAULT_PLATFORM},
+    "project": {"type": "str"},
+    "region": {"type": "str"},
+    "repository": {"type": "str"},
+    "registry_insecure": {"type": "bool", "default": False},
+    "timeout": {"type": "int", "default": 3600},
+    "log_file": {"type": "path"},
+    "cache_dir": {"type": "path"},
+    "binaries_dir": {"type": "path"},
+    "sources_dir": {"type": "path"},
+    "progress_file": {"type": "path"},
+}

@@ -1,0 +1,177 @@
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module `image`: check the options, look through the context, build, say what came of it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import ModuleFailed
+from ..local_cluster.binaries import provide_binaries
+from ..local_cluster.build import GoBuilder
+from ..local_cluster.errors import LocalClusterError
+from ..local_cluster.settings import default_cache_dir
+from ..machine.interruptions import raise_on_signals
+from ..text import text_of
+from .context import WORKDIR, Context, read_context
+from .crane import Crane
+from .errors import BadOption, ImageError
+from .layers import Layers
+from .log import Interrupted, Log
+from .names import image_name, parsed
+from .request import BUILDERS, LAYERS, Builder, Built, Request, checked_dockerfile, checked_platform
+
+#: As many skipped files are named in a warning.
+_NAMED = 5
+_SHORTEST, _LONGEST = 60, 86_400
+
+
+@dataclass
+class Outcome:
+    """What the module returns, and what it warns of."""
+
+    result: dict[str, Any]
+    warnings: list[str] = field(default_factory=list)
+
+
+def run_module(params: Mapping[str, Any], *, check_mode: bool, environ: Mapping[str, str] | None = None) -> Outcome:
+    """Run the module. Raises ModuleFailed: bad input, a build that failed, a play that was interrupted."""
+    environ = os.environ if environ is None else environ
+    try:
+        request = read_request(params)
+    except ImageError as error:
+        raise ModuleFailed(f"image: {error}") from error
+    result = {"changed": True, "image": str(request.image), "builder": params["builder"], **_figures(request.context)}
+    outcome = Outcome(result, _warnings(request.context))
+    if check_mode:
+        # Neither a registry nor a service is asked, so that nobody knows whether there is such an image.
+        result |= {"digest": None, "reference": None, "log_file": None, "seconds": 0.0}
+        result["msg"] = f"would build {request.image} with {params['builder']}: {_contents(request)}"
+        return outcome
+    with Log(_log_file(params), _path(params, "progress_file")) as log:
+        result["log_file"] = str(log.path)
+        try:
+            with raise_on_signals(Interrupted):
+                built = _builder(params, request, log, environ).build(request, log)
+        except (ImageError, LocalClusterError, OSError) as error:
+            raise ModuleFailed(f"image: {log.hidden(str(error))}; {_seen(log)}", result | {"changed": False}) from error
+        except Interrupted as error:
+            raise ModuleFailed(
+                f"image: {error}, {request.image} was not pushed", result | {"changed": False}
+            ) from error
+        outcome.result |= _built(request, built, log)
+    return outcome
+
+
+def read_request(params: Mapping[str, Any]) -> Request:
+    """What is to be built. Raises BadOption; nothing was built or sent."""
+    builder = params["builder"]
+    if not _SHORTEST <= params["timeout"] <= _LONGEST:
+        raise BadOption("timeout", f"{params['timeout']}; allowed are {_SHORTEST} to {_LONGEST:,} seconds")
+    names = {key: params[key] for key in ("project", "region", "repository", "tag")}
+    image = parsed(image_name(params["name"], **names))
+    if image.digest:
+        raise BadOption("name", f"{str(image)!r} has a digest, which a build only finds out; give a tag")
+    folder = Path(params["context"])
+    base, dockerfile = str(params["base"] or "").strip(), str(params["dockerfile"] or "").strip()
+    platform = checked_platform(params["platform"])
+    if builder == LAYERS:
+        if dockerfile:
+            others = ", ".join(name for name in BUILDERS if name != LAYERS)
+            raise BadOption("dockerfile", f"{dockerfile}, but builder={LAYERS} runs none; use base, or one of {others}")
+        if base:
+            parsed(base, option="base")
+        context = read_context(folder)
+    else:
+        if base:
+            raise BadOption("base", f"{base}, but builder={builder} runs a Dockerfile, whose FROM says it")
+        if not folder.is_dir():
+            raise BadOption("context", f"there is no folder {folder}")
+        dockerfile = checked_dockerfile(folder, dockerfile)
+        context = read_context(folder, keep=[dockerfile])
+    return Request(
+        image=image,
+        context=context,
+        platform=platform,
+        base=base,
+        dockerfile=dockerfile,
+        insecure=bool(params["registry_insecure"]),
+    )
+
+
+def _builder(params: Mapping[str, Any], request: Request, log: Log, environ: Mapping[str, str]) -> Builder:
+    return Layers(crane_for(params, request, log, environ))
+
+
+def crane_for(params: Mapping[str, Any], request: Request, log: Log, environ: Mapping[str, str]) -> Crane:
+    """The program, found or built. Raises BuildError."""
+    cache, sources = _path(params, "cache_dir") or default_cache_dir(environ), _path(params, "sources_dir")
+    if sources is None:
+        raise BadOption("sources_dir", "missing; where this collection is not, name the role local_cluster's files")
+    builder = GoBuilder(cache_dir=cache, sources_dir=sources, timeout_seconds=params["timeout"])
+    found = provide_binaries(
+        ["crane"], sources_dir=sources, cache_dir=cache, binaries_dir=_path(params, "binaries_dir"), builder=builder
+    )["crane"]
+    log.say(f"crane {found.version} ({found.source})")
+    return Crane(found.path, environment=environ, insecure=request.insecure, log=log)
+
+
+def _built(request: Request, built: Built, log: Log) -> dict[str, Any]:
+    reference = f"{request.image.repository}@{built.digest}"
+    state = "pushed" if built.is_new else "unchanged"
+    return {
+        "changed": built.is_new,
+        "digest": built.digest,
+        "reference": reference,
+        "seconds": round(log.seconds, 1),
+        "msg": f"{state}: {request.image} is {reference}",
+    }
+
+
+def _figures(context: Context) -> dict[str, Any]:
+    return {"files": context.files, "bytes": context.size_bytes}
+
+
+def _contents(request: Request) -> str:
+    size = text_of(request.context.size_bytes, "bytes")
+    what = f"{request.context.files} files, {size}"
+    if request.dockerfile:
+        return f"{what}, {request.dockerfile}, for {request.platform}"
+    return f"{what} in {WORKDIR} on {request.base or 'nothing'}, for {request.platform}"
+
+
+def _warnings(context: Context) -> list[str]:
+    if not context.skipped:
+        return []
+    named = ", ".join(context.skipped[:_NAMED]) + (", …" if len(context.skipped) > _NAMED else "")
+    return [f"left out of the image, because they are sockets, pipes or devices: {named}"]
+
+
+def _log_file(params: Mapping[str, Any]) -> Path:
+    given = _path(params, "log_file")
+    if given is None:
+        number, name = tempfile.mkstemp(prefix="kubestress-image-", suffix=".log")
+        os.close(number)
+        return Path(name)
+    try:
+        given.parent.mkdir(parents=True, exist_ok=True)
+        # For the user only: a build may write anything.
+        given.touch(mode=0o600)
+        given.write_text("")
+    except OSError as error:
+        raise ModuleFailed(f"image: log_file: {given} cannot be written: {error.strerror or error}") from error
+    return given
+
+
+def _seen(log: Log) -> str:
+    return f"the log is {log.path}"
+
+
+def _path(params: Mapping[str, Any], option: str) -> Path | None:
+    return Path(params[option]) if params.get(option) else None

@@ -1,0 +1,205 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, kubestress contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module `image`: documentation, argument spec, one call into module_utils, one failure edge."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image
+short_description: Build the image of a folder and push it
+version_added: "1.0.0"
+author:
+  - kubestress contributors (@kubestress)
+description:
+  - Makes an image of a folder's files and pushes it to a registry, without Docker and without gcloud.
+  - The builder V(layers) adds the files as one layer to O(base) and runs nothing. The same files on the same base give
+    the same digest on another day, in another folder and on another machine; then the task is not changed.
+  - The image's full name is that of the filter P(kubestress.core.image_name#filter). Files are left out by the rules of
+    C(.dockerignore), and some always, as the guide says.
+  - Lines of the builder are shown as they come, and kept in RV(log_file).
+  - An interrupted play ends the build. Before it is finished, nothing is pushed under the image's name.
+requirements:
+  - for a build of C(crane), which is done once, a Go compiler of at least 1.26, or access to PyPI to fetch one, and
+    access to a Go module proxy
+options:
+  state:
+    description: With V(present) the registry has the image.
+    type: str
+    choices: [present]
+    default: present
+  name:
+    description:
+      - What the image is called, such as V(train), V(my-project/train:v1) or V(localhost:5000/train).
+      - A name without a registry belongs to O(project).
+    type: str
+    required: true
+  tag:
+    description: Tag, if O(name) has none. Without it, V(latest).
+    type: str
+  builder:
+    description: V(layers) adds the files to O(base) by C(crane), on this machine, and pushes the image.
+    type: str
+    choices: [layers]
+    default: layers
+  context:
+    description: Folder whose files go into the image. There they are in C(/app), which is the working directory too.
+    type: path
+    required: true
+  base:
+    description:
+      - Image that the files are added to, such as V(python:3.12-slim). It stays in its registry.
+      - Without it, the image has the files and nothing else.
+    type: str
+  dockerfile:
+    description:
+      - Path of a Dockerfile in O(context), for a builder that runs one.
+      - O(builder=layers) runs none and refuses it.
+    type: str
+  platform:
+    description: Operating system and architecture of the image.
+    type: str
+    default: linux/amd64
+  project:
+    description: Id of the project in Google Cloud that the image belongs to. Needed if O(name) has no registry.
+    type: str
+  region:
+    description: Location of the Artifact Registry, such as V(europe-west4). Needs O(repository).
+    type: str
+  repository:
+    description: Repository in the Artifact Registry. Needs O(region).
+    type: str
+  registry_insecure:
+    description:
+      - Whether a registry without TLS, or with any certificate, is accepted.
+      - Not needed for a registry on this machine.
+    type: bool
+    default: false
+  timeout:
+    description:
+      - Seconds for the build of C(crane).
+      - Must be 60 to 86,400.
+    type: int
+    default: 3600
+  log_file:
+    description: File for the log. Without it, a new one in the folder for temporary files.
+    type: path
+  cache_dir:
+    description:
+      - Folder of built programs, shared with M(kubestress.core.local_cluster).
+      - The default is C(${KUBESTRESS_CACHE:-${XDG_CACHE_HOME:-~/.cache}/kubestress}).
+    type: path
+  binaries_dir:
+    description: Folder with a C(crane) that is preferred to those on E(PATH) and in O(cache_dir), of any version.
+    type: path
+  sources_dir:
+    description:
+      - Folder with the pinned Go modules, on the machine where the module runs.
+      - The default is C(files) of this collection's role P(kubestress.core.local_cluster#role), which needs
+        C(connection=local).
+    type: path
+  progress_file:
+    description: File to which progress lines are appended; set by the action plug-in, which shows them.
+    type: path
+attributes:
+  check_mode:
+    description: Looks through the context and says what would be built. It asks no registry, so that it cannot say
+      whether anything would change.
+    support: partial
+  diff_mode:
+    description: The module returns no diff.
+    support: none
+  async:
+    description: Works with C(async), then without progress lines.
+    support: full
+notes:
+  - Logins are those of C(docker login) or C(crane auth login), in E(DOCKER_CONFIG) or C(~/.docker).
+seealso:
+  - plugin: kubestress.core.image_name
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Build the image of a folder on a base
+  kubestress.core.image:
+    name: train
+    project: my-project
+    region: europe-west4
+    repository: jobs
+    context: train
+    base: python:3.12-slim
+  register: built
+
+- name: Push it to a registry on this machine
+  kubestress.core.image:
+    name: localhost:5000/train
+    tag: v1
+    context: train
+    base: localhost:5000/python:3.12-slim
+"""
+
+RETURN = r"""
+image:
+  description: The image's full name.
+  returned: always
+  type: str
+  sample: europe-west4-docker.pkg.dev/my-project/jobs/train:latest
+digest:
+  description: The digest that the name stands for. Null in check mode.
+  returned: success
+  type: str
+  sample: sha256:1d40820f53c2cc2d632ed26d363bad2496cfc81c134b40cc63204df903e1f776
+reference:
+  description: The name with the digest instead of the tag, which always means this image. Null in check mode.
+  returned: success
+  type: str
+  sample: europe-west4-docker.pkg.dev/my-project/jobs/train@sha256:1d40820f53c2cc2d632ed26d363bad2496cfc81c
+builder:
+  description: The builder.
+  returned: always
+  type: str
+  sample: layers
+files:
+  description: Files of the context that are in the image.
+  returned: always
+  type: int
+  sample: 12
+bytes:
+  description: Their bytes.
+  returned: always
+  type: int
+  sample: 48213
+log_file:
+  description: What the builder wrote. Null in check mode.
+  returned: always
+  type: str
+  sample: /tmp/kubestress-image-a1b2c3d4.log
+seconds:
+  description: How long it took.
+  returned: success
+  type: float
+  sample: 4.2
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.errors import ModuleFailed
+from ..module_utils.images.arguments import ARGUMENTS
+from ..module_utils.images.image import run_module
+
+
+def main() -> None:
+    """Run the module; the one place where errors become a failure."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    try:
+        outcome = run_module(module.params, check_mode=module.check_mode)
+    except ModuleFailed as error:
+        module.fail_json(msg=str(error), **error.result)
+    for warning in outcome.warnings:
+        module.warn(warning)
+    module.exit_json(**outcome.result)
+
+
+if __name__ == "__main__":
+    main()

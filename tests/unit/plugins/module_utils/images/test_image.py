@@ -1,0 +1,60 @@
+"""What the module refuses before anything is built or sent, and what check mode says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
+from ansible_collections.kubestress.core.plugins.module_utils.images.arguments import ARGUMENTS
+from ansible_collections.kubestress.core.plugins.module_utils.images.image import Outcome, run_module
+
+DIGEST = f"sha256:{'0' * 64}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "train.py").write_text("print('training')\n")
+    return tmp_path
+
+
+def image(folder: Path, *, check_mode: bool = False, **options: Any) -> Outcome:
+    checked = ArgumentSpecValidator(ARGUMENTS).validate({"name": "h:1/train", "context": str(folder), **options})
+    assert not checked.error_messages
+    return run_module(checked.validated_parameters, check_mode=check_mode, environ={})
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"name": "train"}, "project: missing; 'train' has no registry"),
+        ({"context": "/gone"}, "context: there is no folder /gone"),
+        ({"platform": "amd64"}, "platform: 'amd64'; allowed is OS/ARCHITECTURE"),
+        ({"dockerfile": "Dockerfile"}, "dockerfile: Dockerfile, but builder=layers runs none"),
+        ({"base": "Base Image"}, "base: 'Base Image'; allowed is"),
+        ({"name": f"h:1/train@{DIGEST}"}, "name: 'h:1/train@sha256:0000"),
+        ({"timeout": 1}, "timeout: 1; allowed are 60 to 86,400 seconds"),
+        ({"log_file": "/proc/x/image.log"}, "log_file: /proc/x/image.log cannot be written"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(folder: Path, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ModuleFailed) as caught:
+        image(folder, **options)
+    text = str(caught.value)
+    assert text.startswith(f"image: {said}")
+    assert "\n" not in text
+
+
+def test_check_mode(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    outcome = image(folder, check_mode=True, base="python:3.12", log_file=str(folder / "new" / "image.log"))
+    assert outcome.result == {
+        "changed": True, "image": "h:1/train:latest", "builder": "layers", "files": 1, "bytes": 18, "digest": None,
+        "reference": None, "log_file": None, "seconds": 0.0,
+        "msg": "would build h:1/train:latest with layers: 1 files, 18 B in /app on python:3.12, for linux/amd64",
+    }  # fmt: skip
+    assert outcome.warnings == ["left out of the image, because they are sockets, pipes or devices: pipe"]
+    assert not (folder / "new").exists()
