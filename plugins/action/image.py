@@ -14,7 +14,7 @@ from ansible_collections.kubestress.core.plugins.plugin_utils.show import show_l
 from ansible_collections.kubestress.core.plugins.plugin_utils.sources import with_sources
 
 #: Options that name something on the user's machine, relative to the user's working directory.
-_PATHS = ("context", "log_file", "cache_dir", "binaries_dir")
+_PATHS = ("context", "log_file", "credentials_file", "cache_dir", "binaries_dir")
 
 
 class ActionModule(ProgressAction):

@@ -16,13 +16,16 @@ description:
   - Makes an image of a folder's files and pushes it to a registry, without Docker and without gcloud.
   - The builder V(layers) adds the files as one layer to O(base) and runs nothing. The same files on the same base give
     the same digest on another day, in another folder and on another machine; then the task is not changed.
+  - The builder V(cloud_build) has Google Cloud Build run the folder's Dockerfile, by REST. Each build is a new one, so
+    that the task is changed each time.
   - The image's full name is that of the filter P(kubestress.core.image_name#filter). Files are left out by the rules of
     C(.dockerignore), and some always, as the guide says.
   - Lines of the builder are shown as they come, and kept in RV(log_file).
-  - An interrupted play ends the build. Before it is finished, nothing is pushed under the image's name.
+  - An interrupted play ends the build, or cancels it in the cloud.
 requirements:
-  - for a build of C(crane), which is done once, a Go compiler of at least 1.26, or access to PyPI to fetch one, and
-    access to a Go module proxy
+  - google-auth >= 2.40 and requests >= 2.32, for O(builder=cloud_build) and O(credentials_file)
+  - for O(builder=layers) C(crane); where it is missing it is built, once, with a Go compiler of at least 1.26, or access
+    to PyPI to fetch one, and access to a Go module proxy
 options:
   state:
     description: With V(present) the registry has the image.
@@ -39,9 +42,12 @@ options:
     description: Tag, if O(name) has none. Without it, V(latest).
     type: str
   builder:
-    description: V(layers) adds the files to O(base) by C(crane), on this machine, and pushes the image.
+    description:
+      - V(layers) adds the files to O(base) by C(crane), on this machine, and pushes the image.
+      - V(cloud_build) uploads the files to the project's bucket C(PROJECT_cloudbuild), which is made if it is missing,
+        and has Google Cloud Build run the Dockerfile and push the image. It builds for C(linux/amd64).
     type: str
-    choices: [layers]
+    choices: [layers, cloud_build]
     default: layers
   context:
     description: Folder whose files go into the image. There they are in C(/app), which is the working directory too.
@@ -51,18 +57,21 @@ options:
     description:
       - Image that the files are added to, such as V(python:3.12-slim). It stays in its registry.
       - Without it, the image has the files and nothing else.
+      - Only for O(builder=layers). With others the Dockerfile's C(FROM) says it.
     type: str
   dockerfile:
     description:
       - Path of a Dockerfile in O(context), for a builder that runs one.
-      - O(builder=layers) runs none and refuses it.
+      - O(builder=layers) runs none and refuses it. With others the default is C(Dockerfile).
     type: str
   platform:
     description: Operating system and architecture of the image.
     type: str
     default: linux/amd64
   project:
-    description: Id of the project in Google Cloud that the image belongs to. Needed if O(name) has no registry.
+    description:
+      - Id of the project in Google Cloud that the image belongs to and that O(builder=cloud_build) builds in.
+      - Needed if O(name) has no registry, and for O(builder=cloud_build).
     type: str
   region:
     description: Location of the Artifact Registry, such as V(europe-west4). Needs O(repository).
@@ -70,6 +79,28 @@ options:
   repository:
     description: Repository in the Artifact Registry. Needs O(region).
     type: str
+  credentials_file:
+    description:
+      - File of credentials for Google Cloud, of a service account or of a user.
+      - Without it, O(builder=cloud_build) uses the file in E(GOOGLE_APPLICATION_CREDENTIALS), that of
+        C(gcloud auth application-default login), or the metadata server, in this order.
+      - With O(builder=layers) it is the login at Google's registries; no other registry gets a token.
+    type: path
+  endpoints:
+    description:
+      - Other addresses of services, such as those of a private network or a stand-in, C(https://HOST[:PORT][/PATH]).
+        Without TLS only on this machine.
+    type: dict
+    suboptions:
+      storage:
+        description: Cloud Storage; by default C(https://storage.googleapis.com).
+        type: str
+      cloud_build:
+        description: Cloud Build; by default C(https://cloudbuild.googleapis.com).
+        type: str
+      token:
+        description: Where tokens are given; by default what the credentials name.
+        type: str
   registry_insecure:
     description:
       - Whether a registry without TLS, or with any certificate, is accepted.
@@ -78,7 +109,7 @@ options:
     default: false
   timeout:
     description:
-      - Seconds for the build of C(crane).
+      - Seconds for the build in the cloud, which may also wait for an hour before it begins, or for that of C(crane).
       - Must be 60 to 86,400.
     type: int
     default: 3600
@@ -130,6 +161,14 @@ EXAMPLES = r"""
     context: train
     base: python:3.12-slim
   register: built
+
+- name: Have Cloud Build run the Dockerfile
+  kubestress.core.image:
+    name: train
+    builder: cloud_build
+    project: my-project
+    context: train
+    credentials_file: key.json
 
 - name: Push it to a registry on this machine
   kubestress.core.image:

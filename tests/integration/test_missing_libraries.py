@@ -28,10 +28,14 @@ MODULES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "truenas_info": ({}, ["aiohttp", "msgspec"]),
     "must_gather_info": ({"path": "/"}, ["PyYAML"]),
     "storage_info": ({}, [*CLUSTER, "msgspec"]),
+    "image": (
+        {"name": "train", "project": "p", "builder": "cloud_build", "context": "/", "sources_dir": "/"},
+        ["google-auth", "requests"],
+    ),
     "local_cluster": ({}, ["cryptography"]),
 }
 #: They run where the playbook runs, with ansible-core's own libraries.
-ON_CONTROLLER = {"capacity_search", "compare", "image", "report", "settings"}
+ON_CONTROLLER = {"capacity_search", "compare", "report", "settings"}
 
 
 @pytest.fixture(scope="module")

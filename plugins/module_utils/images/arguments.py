@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .request import DEFAULT_PLATFORM, LAYERS
+from .request import CLOUD_BUILD, DEFAULT_PLATFORM, LAYERS
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["present"], "default": "present"},
     "name": {"type": "str", "required": True},
     "tag": {"type": "str"},
-    "builder": {"type": "str", "choices": [LAYERS], "default": LAYERS},
+    "builder": {"type": "str", "choices": [LAYERS, CLOUD_BUILD], "default": LAYERS},
     "context": {"type": "path", "required": True},
     "base": {"type": "str"},
     "dockerfile": {"type": "str"},
@@ -21,6 +21,11 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "project": {"type": "str"},
     "region": {"type": "str"},
     "repository": {"type": "str"},
+    "credentials_file": {"type": "path"},
+    "endpoints": {
+        "type": "dict",
+        "options": {"storage": {"type": "str"}, "cloud_build": {"type": "str"}, "token": {"type": "str"}},
+    },
     "registry_insecure": {"type": "bool", "default": False},
     "timeout": {"type": "int", "default": 3600},
     "log_file": {"type": "path"},

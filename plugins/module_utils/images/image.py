@@ -5,27 +5,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import ModuleFailed
+from ..gcp.credentials import credentials
+from ..gcp.errors import GcpError
+from ..gcp.session import Session, endpoint
+from ..libraries import GOOGLE, check_libraries
 from ..local_cluster.binaries import provide_binaries
 from ..local_cluster.build import GoBuilder
 from ..local_cluster.errors import LocalClusterError
 from ..local_cluster.settings import default_cache_dir
 from ..machine.interruptions import raise_on_signals
 from ..text import text_of
+from .cloud_build import CLOUD_BUILD_URL, STORAGE_URL, CloudBuild
 from .context import WORKDIR, Context, read_context
 from .crane import Crane
 from .errors import BadOption, ImageError
 from .layers import Layers
 from .log import Interrupted, Log
-from .names import image_name, parsed
-from .request import BUILDERS, LAYERS, Builder, Built, Request, checked_dockerfile, checked_platform
+from .login import is_googles, logged_in
+from .names import image_name, parsed, project_id
+from .request import (
+    BUILDERS,
+    CLOUD_BUILD,
+    DEFAULT_PLATFORM,
+    LAYERS,
+    Built,
+    Request,
+    checked_dockerfile,
+    checked_platform,
+)
 
 #: As many skipped files are named in a warning.
 _NAMED = 5
@@ -44,8 +60,10 @@ def run_module(params: Mapping[str, Any], *, check_mode: bool, environ: Mapping[
     """Run the module. Raises ModuleFailed: bad input, a build that failed, a play that was interrupted."""
     environ = os.environ if environ is None else environ
     try:
+        if params["builder"] == CLOUD_BUILD:
+            check_libraries(*GOOGLE)
         request = read_request(params)
-    except ImageError as error:
+    except (ImageError, GcpError) as error:
         raise ModuleFailed(f"image: {error}") from error
     result = {"changed": True, "image": str(request.image), "builder": params["builder"], **_figures(request.context)}
     outcome = Outcome(result, _warnings(request.context))
@@ -58,8 +76,8 @@ def run_module(params: Mapping[str, Any], *, check_mode: bool, environ: Mapping[
         result["log_file"] = str(log.path)
         try:
             with raise_on_signals(Interrupted):
-                built = _builder(params, request, log, environ).build(request, log)
-        except (ImageError, LocalClusterError, OSError) as error:
+                built = _run(params, request, log, environ)
+        except (ImageError, GcpError, LocalClusterError, OSError) as error:
             raise ModuleFailed(f"image: {log.hidden(str(error))}; {_seen(log)}", result | {"changed": False}) from error
         except Interrupted as error:
             raise ModuleFailed(
@@ -70,7 +88,7 @@ def run_module(params: Mapping[str, Any], *, check_mode: bool, environ: Mapping[
 
 
 def read_request(params: Mapping[str, Any]) -> Request:
-    """What is to be built. Raises BadOption; nothing was built or sent."""
+    """What is to be built. Raises ImageError and GcpError; nothing was built or sent."""
     builder = params["builder"]
     if not _SHORTEST <= params["timeout"] <= _LONGEST:
         raise BadOption("timeout", f"{params['timeout']}; allowed are {_SHORTEST} to {_LONGEST:,} seconds")
@@ -93,6 +111,8 @@ def read_request(params: Mapping[str, Any]) -> Request:
             raise BadOption("base", f"{base}, but builder={builder} runs a Dockerfile, whose FROM says it")
         if not folder.is_dir():
             raise BadOption("context", f"there is no folder {folder}")
+        if builder == CLOUD_BUILD:
+            _check_cloud_build(params, platform)
         dockerfile = checked_dockerfile(folder, dockerfile)
         context = read_context(folder, keep=[dockerfile])
     return Request(
@@ -105,11 +125,72 @@ def read_request(params: Mapping[str, Any]) -> Request:
     )
 
 
-def _builder(params: Mapping[str, Any], request: Request, log: Log, environ: Mapping[str, str]) -> Builder:
-    return Layers(crane_for(params, request, log, environ))
+def _check_cloud_build(params: Mapping[str, Any], platform: str) -> None:
+    """Refuse what would only come out after the upload. Raises BadOption, GcpError and MissingLibrary."""
+    if platform != DEFAULT_PLATFORM:
+        raise BadOption("platform", f"{platform}, but builder={CLOUD_BUILD} builds for {DEFAULT_PLATFORM}")
+    _project(params)
+    for option, default in (("storage", STORAGE_URL), ("cloud_build", CLOUD_BUILD_URL), ("token", STORAGE_URL)):
+        endpoint(_endpoints(params).get(option), option=option, default=default)
 
 
-def crane_for(params: Mapping[str, Any], request: Request, log: Log, environ: Mapping[str, str]) -> Crane:
+def _run(params: Mapping[str, Any], request: Request, log: Log, environ: Mapping[str, str]) -> Built:
+    """Build with the builder that is wanted. Raises ImageError, GcpError, LocalClusterError and Interrupted."""
+    if params["builder"] == CLOUD_BUILD:
+        with _session(params, log, environ) as session:
+            return _cloud_build(params, session).build(request, log)
+    with tempfile.TemporaryDirectory(prefix="kubestress-login-") as folder:
+        environment = _environment(params, request, log, environ, Path(folder))
+        return Layers(_crane(params, request, log, environment)).build(request, log)
+
+
+@contextlib.contextmanager
+def _session(params: Mapping[str, Any], log: Log, environ: Mapping[str, str]) -> Iterator[Session]:
+    token_url = _endpoints(params).get("token")
+    checked = endpoint(token_url, option="token", default="") if token_url else ""
+    session = Session(
+        credentials(_path(params, "credentials_file"), token_url=checked, environ=environ), on_token=log.hide
+    )
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+def _cloud_build(params: Mapping[str, Any], session: Session) -> CloudBuild:
+    given = _endpoints(params)
+    return CloudBuild(
+        session,
+        project=_project(params),
+        storage_url=endpoint(given.get("storage"), option="storage", default=STORAGE_URL),
+        build_url=endpoint(given.get("cloud_build"), option="cloud_build", default=CLOUD_BUILD_URL),
+        timeout_seconds=params["timeout"],
+    )
+
+
+def _endpoints(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    return params["endpoints"] or {}
+
+
+def _project(params: Mapping[str, Any]) -> str:
+    return project_id(params["project"], needed_for=f"builder={CLOUD_BUILD} builds in one")
+
+
+def _environment(
+    params: Mapping[str, Any], request: Request, log: Log, environ: Mapping[str, str], folder: Path
+) -> Mapping[str, str]:
+    """The environment of crane: logged in with credentials_file, if that is given, where Google's registries are."""
+    hosts = {
+        host for host in (request.image.host, parsed(request.base).host if request.base else "") if is_googles(host)
+    }
+    if not params["credentials_file"] or not hosts:
+        return environ
+    with _session(params, log, environ) as session:
+        token, _expires = session.token()
+    return logged_in(environ, folder, hosts=hosts, token=token)
+
+
+def _crane(params: Mapping[str, Any], request: Request, log: Log, environ: Mapping[str, str]) -> Crane:
     """The program, found or built. Raises BuildError."""
     cache, sources = _path(params, "cache_dir") or default_cache_dir(environ), _path(params, "sources_dir")
     if sources is None:
