@@ -24,8 +24,8 @@ description:
   - An interrupted play ends the build, or cancels it in the cloud.
 requirements:
   - google-auth >= 2.40 and requests >= 2.32, for O(builder=cloud_build) and O(credentials_file)
-  - for O(builder=layers) C(crane); where it is missing it is built, once, with a Go compiler of at least 1.26, or access
-    to PyPI to fetch one, and access to a Go module proxy
+  - for O(builder=layers) C(crane); where it is missing it is built, once, with a Go compiler of at least 1.26, or
+    access to PyPI to fetch one, and access to a Go module proxy
 options:
   state:
     description: With V(present) the registry has the image.

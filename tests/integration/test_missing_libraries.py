@@ -32,6 +32,10 @@ MODULES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"name": "train", "project": "p", "builder": "cloud_build", "context": "/", "sources_dir": "/"},
         ["google-auth", "requests"],
     ),
+    "gke_credentials": (
+        {"project": "p", "location": "us-east1", "name": "c"},
+        ["google-auth", "requests", "PyYAML"],
+    ),
     "local_cluster": ({}, ["cryptography"]),
 }
 #: They run where the playbook runs, with ansible-core's own libraries.

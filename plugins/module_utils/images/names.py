@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ..gcp.project import PROJECT, PROJECT_RULE
 from .errors import BadOption
 
 LATEST = "latest"
@@ -31,8 +32,6 @@ _HOST = re.compile(
 )
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-#: Google's ids; an older one has a domain and a colon before it (example.com:train), which is a path in image names.
-_PROJECT = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?:)?[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _REGION = re.compile(r"[a-z]+(?:-[a-z0-9]+)*")
 _REPOSITORY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NAME_RULE = "allowed is [HOST/]PATH[:TAG][@sha256:DIGEST], the path of lower-case letters, digits and . _ - /"
@@ -114,10 +113,8 @@ def project_id(given: object, *, needed_for: str = "") -> str:
     project = _text(given)
     if not project and needed_for:
         raise BadOption("project", f"missing; {needed_for}")
-    if project and not _PROJECT.fullmatch(project):
-        raise BadOption(
-            "project", f"{_shown(project)} is not the id of a project; allowed are lower-case letters, digits and -"
-        )
+    if project and not PROJECT.fullmatch(project):
+        raise BadOption("project", f"{_shown(project)} {PROJECT_RULE}")
     return project
 
 
