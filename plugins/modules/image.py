@@ -24,8 +24,9 @@ description:
   - An interrupted play ends the build, or cancels it in the cloud.
 requirements:
   - google-auth >= 2.40 and requests >= 2.32, for O(builder=cloud_build) and O(credentials_file)
-  - for O(builder=layers) C(crane); where it is missing it is built, once, with a Go compiler of at least 1.26, or
-    access to PyPI to fetch one, and access to a Go module proxy
+  - C(crane), but not for O(builder=cloud_build); where it is missing it is built, once, with a Go compiler of at least
+    1.26, or access to PyPI to fetch one, and access to a Go module proxy
+  - C(buildah), for O(builder=buildah)
 options:
   state:
     description: With V(present) the registry has the image.
@@ -46,8 +47,10 @@ options:
       - V(layers) adds the files to O(base) by C(crane), on this machine, and pushes the image.
       - V(cloud_build) uploads the files to the project's bucket C(PROJECT_cloudbuild), which is made if it is missing,
         and has Google Cloud Build run the Dockerfile and push the image. It builds for C(linux/amd64).
+      - V(buildah) has that program run the Dockerfile on this machine and push the image. Without a C(RUN) in it, the
+        same files give the same digest.
     type: str
-    choices: [layers, cloud_build]
+    choices: [layers, cloud_build, buildah]
     default: layers
   context:
     description: Folder whose files go into the image. There they are in C(/app), which is the working directory too.
@@ -122,7 +125,9 @@ options:
       - The default is C(${KUBESTRESS_CACHE:-${XDG_CACHE_HOME:-~/.cache}/kubestress}).
     type: path
   binaries_dir:
-    description: Folder with a C(crane) that is preferred to those on E(PATH) and in O(cache_dir), of any version.
+    description:
+      - Folder with a C(crane) that is preferred to those on E(PATH) and in O(cache_dir), of any version.
+      - A C(buildah) in it is preferred to the one on E(PATH).
     type: path
   sources_dir:
     description:

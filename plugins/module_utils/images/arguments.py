@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .request import CLOUD_BUILD, DEFAULT_PLATFORM, LAYERS
+from .request import BUILDERS, DEFAULT_PLATFORM, LAYERS
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["present"], "default": "present"},
     "name": {"type": "str", "required": True},
     "tag": {"type": "str"},
-    "builder": {"type": "str", "choices": [LAYERS, CLOUD_BUILD], "default": LAYERS},
+    "builder": {"type": "str", "choices": list(BUILDERS), "default": LAYERS},
     "context": {"type": "path", "required": True},
     "base": {"type": "str"},
     "dockerfile": {"type": "str"},

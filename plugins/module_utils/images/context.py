@@ -108,6 +108,18 @@ def write_source(context: Context, target: Path) -> Archive:
         return Archive(target, _write(context, packed, below=""))
 
 
+def write_folder(context: Context, target: Path) -> Path:
+    """Copy the files to a folder, for a program that wants one. Raises BadOption for what cannot be read."""
+    packed = target.with_name(f"{target.name}.tar")
+    with packed.open("wb") as file:
+        _write(context, file, below="")
+    with tarfile.open(packed) as archive:
+        # Our own archive: links that lead out of the folder are the context's, and stay what they are.
+        archive.extractall(target, filter="tar")
+    packed.unlink()
+    return target
+
+
 def _rules(folder: Path) -> ignore.Ignore:
     path = folder / ignore.FILE
     try:

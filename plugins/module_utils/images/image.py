@@ -24,6 +24,7 @@ from ..local_cluster.errors import LocalClusterError
 from ..local_cluster.settings import default_cache_dir
 from ..machine.interruptions import raise_on_signals
 from ..text import text_of
+from .buildah import Buildah, find_buildah
 from .cloud_build import CLOUD_BUILD_URL, STORAGE_URL, CloudBuild
 from .context import WORKDIR, Context, read_context
 from .crane import Crane
@@ -33,6 +34,7 @@ from .log import Interrupted, Log
 from .login import is_googles, logged_in
 from .names import image_name, parsed, project_id
 from .request import (
+    BUILDAH,
     BUILDERS,
     CLOUD_BUILD,
     DEFAULT_PLATFORM,
@@ -62,7 +64,7 @@ def run_module(params: Mapping[str, Any], *, check_mode: bool, environ: Mapping[
     try:
         if params["builder"] == CLOUD_BUILD:
             check_libraries(*GOOGLE)
-        request = read_request(params)
+        request = read_request(params, environ)
     except (ImageError, GcpError) as error:
         raise ModuleFailed(f"image: {error}") from error
     result = {"changed": True, "image": str(request.image), "builder": params["builder"], **_figures(request.context)}
@@ -87,7 +89,7 @@ def run_module(params: Mapping[str, Any], *, check_mode: bool, environ: Mapping[
     return outcome
 
 
-def read_request(params: Mapping[str, Any]) -> Request:
+def read_request(params: Mapping[str, Any], environ: Mapping[str, str]) -> Request:
     """What is to be built. Raises ImageError and GcpError; nothing was built or sent."""
     builder = params["builder"]
     if not _SHORTEST <= params["timeout"] <= _LONGEST:
@@ -113,6 +115,8 @@ def read_request(params: Mapping[str, Any]) -> Request:
             raise BadOption("context", f"there is no folder {folder}")
         if builder == CLOUD_BUILD:
             _check_cloud_build(params, platform)
+        else:
+            find_buildah(_path(params, "binaries_dir"), environ)
         dockerfile = checked_dockerfile(folder, dockerfile)
         context = read_context(folder, keep=[dockerfile])
     return Request(
@@ -141,7 +145,11 @@ def _run(params: Mapping[str, Any], request: Request, log: Log, environ: Mapping
             return _cloud_build(params, session).build(request, log)
     with tempfile.TemporaryDirectory(prefix="kubestress-login-") as folder:
         environment = _environment(params, request, log, environ, Path(folder))
-        return Layers(_crane(params, request, log, environment)).build(request, log)
+        crane = _crane(params, request, log, environment)
+        if params["builder"] == BUILDAH:
+            program = find_buildah(_path(params, "binaries_dir"), environ)
+            return Buildah(program, crane, environment=environment).build(request, log)
+        return Layers(crane).build(request, log)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from .errors import BuildFailed
 from .log import Log
@@ -24,7 +24,7 @@ _GRACE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Done:
-    """How a program ended: its exit code, what it printed, and the lines on standard error."""
+    """How a program ended: its exit code, what it printed, and the lines that were shown."""
 
     code: int
     printed: str
@@ -38,8 +38,9 @@ def run_program(
     environment: Mapping[str, str],
     folder: Path | None = None,
     show: Callable[[str], None],
+    show_all: bool = False,
 ) -> Done:
-    """Run it to its end; `show` gets each line of standard error as it comes.
+    """Run it to its end; `show` gets each line of standard error as it comes, with `show_all` of both streams.
 
     :raises BuildFailed: if it cannot be started.
     :raises Interrupted: if the playbook is gone. However this ends, the program has ended too.
@@ -49,8 +50,8 @@ def run_program(
             process = subprocess.Popen(
                 [str(part) for part in command],
                 stdin=subprocess.DEVNULL,
-                stdout=printed,
-                stderr=subprocess.PIPE,
+                stdout=subprocess.PIPE if show_all else printed,
+                stderr=subprocess.STDOUT if show_all else subprocess.PIPE,
                 env=dict(environment),
                 cwd=folder,
                 encoding="utf-8",
@@ -59,8 +60,8 @@ def run_program(
         except OSError as error:
             raise BuildFailed(f"{command[0]} cannot be started: {error.strerror or error}") from error
         said: list[str] = []
-        assert process.stderr is not None
-        reader = threading.Thread(target=_read, args=(process.stderr, said, show), daemon=True)
+        stream = process.stdout if show_all else process.stderr
+        reader = threading.Thread(target=_read, args=(stream, said, show), daemon=True)
         reader.start()
         _wait(process, log)
         reader.join()
@@ -68,7 +69,7 @@ def run_program(
         return Done(process.returncode, printed.read(), said)
 
 
-def _read(stream: IO[str], said: list[str], show: Callable[[str], None]) -> None:
+def _read(stream: Any, said: list[str], show: Callable[[str], None]) -> None:
     for line in stream:
         if text := line.rstrip():
             said.append(text)

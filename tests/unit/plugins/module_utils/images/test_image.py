@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 def image(folder: Path, *, check_mode: bool = False, **options: Any) -> Outcome:
     checked = ArgumentSpecValidator(ARGUMENTS).validate({"name": "h:1/train", "context": str(folder), **options})
     assert not checked.error_messages
-    return run_module(checked.validated_parameters, check_mode=check_mode, environ={})
+    return run_module(checked.validated_parameters, check_mode=check_mode, environ={"PATH": ""})
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,12 @@ def test_check_mode(folder: Path) -> None:
     }  # fmt: skip
     assert outcome.warnings == ["left out of the image, because they are sockets, pipes or devices: pipe"]
     assert not (folder / "new").exists()
+
+
+def test_a_builder_whose_program_is_missing(folder: Path) -> None:
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    with pytest.raises(ModuleFailed) as caught:
+        image(folder, builder="buildah", check_mode=True)
+    assert str(caught.value) == (
+        "image: builder: buildah is not on PATH; install it (package buildah), or use layers, which needs no program"
+    )
