@@ -72,7 +72,7 @@ def test_other_addresses(ask: Ask, address: str, host: str, authority: str) -> N
 
 def test_a_kubeconfig_keeps_everything_else(ask: Ask, cloud: Cloud, tmp_path: Path) -> None:
     path = tmp_path / "real"
-    theirs = {
+    theirs: dict[str, Any] = {
         "apiVersion": "v1", "kind": "Config", "preferences": {"colors": True}, "current-context": "mine",
         "clusters": [{"name": "mine", "cluster": {"server": "https://mine", "proxy-url": "http://p"}}],
         "users": [{"name": "mine", "user": {"exec": {"command": "gke-gcloud-auth-plugin"}}}],
