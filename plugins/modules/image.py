@@ -140,9 +140,9 @@ options:
     type: path
 attributes:
   check_mode:
-    description: Looks through the context and says what would be built. It asks no registry, so that it cannot say
-      whether anything would change.
+    description: Looks through the context and says what would be built.
     support: partial
+    details: It asks no registry, so that it cannot say whether anything would change, and reports a change.
   diff_mode:
     description: The module returns no diff.
     support: none

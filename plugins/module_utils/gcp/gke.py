@@ -36,7 +36,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
     "address": {"type": "str", "choices": list(ADDRESSES), "default": PUBLIC},
     "credentials_file": {"type": "path"},
-    "endpoints": {"type": "dict", "options": {"container": {"type": "str"}, "token": {"type": "str"}}},
+    "endpoints": {"type": "dict", "options": {"container": {"type": "str"}, "token": {"type": "str", "no_log": False}}},
     "ca_file": {"type": "path"},
     "kubeconfig": {"type": "path"},
     "context": {"type": "str"},

@@ -24,7 +24,11 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "credentials_file": {"type": "path"},
     "endpoints": {
         "type": "dict",
-        "options": {"storage": {"type": "str"}, "cloud_build": {"type": "str"}, "token": {"type": "str"}},
+        "options": {
+            "storage": {"type": "str"},
+            "cloud_build": {"type": "str"},
+            "token": {"type": "str", "no_log": False},
+        },
     },
     "registry_insecure": {"type": "bool", "default": False},
     "timeout": {"type": "int", "default": 3600},

@@ -98,7 +98,7 @@ class CloudBuild:
             archive = write_source(request.context, Path(made) / "source.tgz")
             size = text_of(archive.path.stat().st_size, "bytes")
             name = f"source/{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{uuid.uuid4().hex}.tgz"
-            log.say(f"uploading {request.context.files} files, {size} compressed, to gs://{bucket}/{name}")
+            log.say(f"uploading {request.context.text}, {size} compressed, to gs://{bucket}/{name}")
             return storage.upload(archive.path, bucket=bucket, name=name), storage
 
     def _begun(self, request: Request, source: Stored) -> dict[str, Any]:

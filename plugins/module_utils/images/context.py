@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..text import text_of
 from . import ignore
 from .errors import BadOption
 
@@ -62,6 +63,11 @@ class Context:
     def files(self) -> int:
         """Number of files and links."""
         return sum(not entry.is_folder for entry in self.entries)
+
+    @property
+    def text(self) -> str:
+        """How much it is, such as "2 files, 1.2 KiB"."""
+        return f"{self.files:,} file{'' if self.files == 1 else 's'}, {text_of(self.size_bytes, 'bytes')}"
 
     @property
     def size_bytes(self) -> int:

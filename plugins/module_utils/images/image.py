@@ -23,7 +23,6 @@ from ..local_cluster.build import GoBuilder
 from ..local_cluster.errors import LocalClusterError
 from ..local_cluster.settings import default_cache_dir
 from ..machine.interruptions import raise_on_signals
-from ..text import text_of
 from .buildah import Buildah, find_buildah
 from .cloud_build import CLOUD_BUILD_URL, STORAGE_URL, CloudBuild
 from .context import WORKDIR, Context, read_context
@@ -228,8 +227,7 @@ def _figures(context: Context) -> dict[str, Any]:
 
 
 def _contents(request: Request) -> str:
-    size = text_of(request.context.size_bytes, "bytes")
-    what = f"{request.context.files} files, {size}"
+    what = request.context.text
     if request.dockerfile:
         return f"{what}, {request.dockerfile}, for {request.platform}"
     return f"{what} in {WORKDIR} on {request.base or 'nothing'}, for {request.platform}"

@@ -13,7 +13,6 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
-from ..text import text_of
 from .context import WORKDIR, write_layer
 from .crane import Crane
 from .errors import BadOption, BuildFailed
@@ -40,8 +39,7 @@ class Layers:
         with tempfile.TemporaryDirectory(prefix="kubestress-image-") as made:
             folder = Path(made)
             layer = write_layer(request.context, folder / _LAYER)
-            size = text_of(request.context.size_bytes, "bytes")
-            log.say(f"layer {layer.digest[:19]}: {request.context.files} files, {size}, in {WORKDIR}")
+            log.say(f"layer {layer.digest[:19]}: {request.context.text}, in {WORKDIR}")
             before = self._crane.digest_of(name)
             digest = self._on_base(request, folder, log) if request.base else self._alone(request, folder, log)
         is_new = digest != before

@@ -54,7 +54,7 @@ def test_check_mode(folder: Path) -> None:
     assert outcome.result == {
         "changed": True, "image": "h:1/train:latest", "builder": "layers", "files": 1, "bytes": 18, "digest": None,
         "reference": None, "log_file": None, "seconds": 0.0,
-        "msg": "would build h:1/train:latest with layers: 1 files, 18 B in /app on python:3.12, for linux/amd64",
+        "msg": "would build h:1/train:latest with layers: 1 file, 18 B in /app on python:3.12, for linux/amd64",
     }  # fmt: skip
     assert outcome.warnings == ["left out of the image, because they are sockets, pipes or devices: pipe"]
     assert not (folder / "new").exists()
