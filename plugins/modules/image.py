@@ -27,6 +27,7 @@ requirements:
   - C(crane), but not for O(builder=cloud_build); where it is missing it is built, once, with a Go compiler of at least
     1.26, or access to PyPI to fetch one, and access to a Go module proxy
   - C(buildah), for O(builder=buildah)
+  - kubernetes >= 36.0.1 and aiohttp >= 3.13.5, for O(builder=job)
 options:
   state:
     description: With V(present) the registry has the image.
@@ -49,8 +50,9 @@ options:
         and has Google Cloud Build run the Dockerfile and push the image. It builds for C(linux/amd64).
       - V(buildah) has that program run the Dockerfile on this machine and push the image. Without a C(RUN) in it, the
         same files give the same digest.
+      - V(job) has a Job on a cluster run the Dockerfile by BuildKit without root, and push the image; see O(job).
     type: str
-    choices: [layers, cloud_build, buildah]
+    choices: [layers, cloud_build, buildah, job]
     default: layers
   context:
     description: Folder whose files go into the image. There they are in C(/app), which is the working directory too.
@@ -103,6 +105,34 @@ options:
         type: str
       token:
         description: Where tokens are given; by default what the credentials name.
+        type: str
+  job:
+    description:
+      - Where O(builder=job) builds. What is not given here comes from the variables V(kubestress_kubeconfig) and
+        V(kubestress_context), then from the C(K8S_AUTH_*) variables and the places that all modules know.
+      - The registry must be reached under the image's name from here and from the cluster.
+    type: dict
+    suboptions:
+      namespace:
+        description: Namespace of the Job. Its pods need the seccomp profile C(Unconfined).
+        type: str
+        default: default
+      kubeconfig:
+        description: Path of a kubeconfig file.
+        type: path
+      context:
+        description: Context of the kubeconfig.
+        type: str
+      buildkit:
+        description: Image of BuildKit that runs as user 1000.
+        type: str
+        default: docker.io/moby/buildkit:rootless
+      carrier:
+        description: Image with C(cp), to which the context is added so that the pod can copy it.
+        type: str
+        default: docker.io/library/busybox:stable
+      secret:
+        description: Secret of type C(kubernetes.io/dockerconfigjson) in the namespace, with the logins.
         type: str
   registry_insecure:
     description:

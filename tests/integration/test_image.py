@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
@@ -70,18 +69,6 @@ def files_of(registry: Registry, image: str, folder: Path) -> dict[str, bytes]:
         return {one.name: archive.extractfile(one).read() for one in archive if one.isfile()}  # type: ignore[union-attr]
 
 
-def base_image(registry: Registry, folder: Path, *, architecture: str = "amd64") -> str:
-    """Push an image with one file that belongs to nobody's context, and return its name."""
-    name = f"{registry.host}/base:{architecture}"
-    with tarfile.open(folder / "base.tar", "w") as layer:
-        info = tarfile.TarInfo("etc/base")
-        info.size = 5
-        layer.addfile(info, io.BytesIO(b"base\n"))
-    registry.crane("append", "-f", str(folder / "base.tar"), "-t", name)
-    registry.crane("mutate", name, "-t", name, "--set-platform", f"linux/{architecture}", "--env", "BASE=yes")
-    return name
-
-
 def test_in_a_play(registry: Registry, folder: Path, tmp_path: Path, cluster_free_playbook: Any) -> None:
     """All options as text, as AWX gives them; the log where nobody named one; a second time; check mode."""
     shown: list[str] = []
@@ -91,7 +78,7 @@ def test_in_a_play(registry: Registry, folder: Path, tmp_path: Path, cluster_fre
         shown.append(done.output)
         return done
 
-    base = base_image(registry, tmp_path)
+    base = registry.base(tmp_path)
     options = {"name": f"{registry.host}/train", "tag": "v1", "base": base, "context": folder.name}
     texts = {"registry_insecure": "true", "timeout": "600", "project": " my-project\n"}
     rc, answer = returned(play, tmp_path, MODULE, {**options, **texts})
@@ -121,7 +108,7 @@ def test_in_a_play(registry: Registry, folder: Path, tmp_path: Path, cluster_fre
 
 
 def test_the_content_is_that_of_the_context(image: Image, registry: Registry, tmp_path: Path) -> None:
-    answer = image(name=f"{registry.host}/content", base=base_image(registry, tmp_path))
+    answer = image(name=f"{registry.host}/content", base=registry.base(tmp_path))
     assert files_of(registry, answer["reference"], tmp_path) == {
         "etc/base": b"base\n", "app/train.py": b"print('training')\n", "app/lib/data.txt": b"data\n",
     }  # fmt: skip
@@ -134,7 +121,7 @@ def test_the_content_is_that_of_the_context(image: Image, registry: Registry, tm
 def test_the_same_files_are_the_same_image_on_another_day_and_path(
     image: Image, registry: Registry, folder: Path, tmp_path: Path
 ) -> None:
-    name, base = f"{registry.host}/again", base_image(registry, tmp_path)
+    name, base = f"{registry.host}/again", registry.base(tmp_path)
     first = image(name=name, base=base)
     assert first["changed"]
     seen = len(registry.requests())
@@ -172,7 +159,7 @@ def test_an_image_of_nothing_but_files(image: Image, registry: Registry, tmp_pat
 def test_what_a_registry_refuses_is_told_with_image_and_cause(
     image: Image, registry: Registry, tmp_path: Path, options: dict[str, str], said: str
 ) -> None:
-    arm = base_image(registry, tmp_path, architecture="arm64")
+    arm = registry.base(tmp_path, architecture="arm64")
 
     def real(text: str) -> str:
         return text.replace("HOST", registry.host).replace("ARM", arm)

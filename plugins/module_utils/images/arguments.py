@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .job_manifest import BUILDKIT_IMAGE, CARRIER_IMAGE
 from .request import BUILDERS, DEFAULT_PLATFORM, LAYERS
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -28,6 +29,17 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
             "storage": {"type": "str"},
             "cloud_build": {"type": "str"},
             "token": {"type": "str", "no_log": False},
+        },
+    },
+    "job": {
+        "type": "dict",
+        "options": {
+            "namespace": {"type": "str", "default": "default"},
+            "kubeconfig": {"type": "path"},
+            "context": {"type": "str"},
+            "buildkit": {"type": "str", "default": BUILDKIT_IMAGE},
+            "carrier": {"type": "str", "default": CARRIER_IMAGE},
+            "secret": {"type": "str", "no_log": False},
         },
     },
     "registry_insecure": {"type": "bool", "default": False},

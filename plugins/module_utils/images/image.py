@@ -13,21 +13,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
+from ..cluster.connection import AUTH_ENVIRONMENT
 from ..errors import ModuleFailed
 from ..gcp.credentials import credentials
 from ..gcp.errors import GcpError
 from ..gcp.session import Session, endpoint
-from ..libraries import GOOGLE, check_libraries
+from ..libraries import CLUSTER, GOOGLE, check_libraries
 from ..local_cluster.binaries import provide_binaries
 from ..local_cluster.build import GoBuilder
 from ..local_cluster.errors import LocalClusterError
 from ..local_cluster.settings import default_cache_dir
 from ..machine.interruptions import raise_on_signals
+from ..syntax import DNS_LABEL_RULE, is_dns_label
 from .buildah import Buildah, find_buildah
 from .cloud_build import CLOUD_BUILD_URL, STORAGE_URL, CloudBuild
 from .context import WORKDIR, Context, read_context
 from .crane import Crane
 from .errors import BadOption, ImageError
+from .job import JobBuilder, JobOptions
 from .layers import Layers
 from .log import Interrupted, Log
 from .login import is_googles, logged_in
@@ -37,6 +42,7 @@ from .request import (
     BUILDERS,
     CLOUD_BUILD,
     DEFAULT_PLATFORM,
+    JOB,
     LAYERS,
     Built,
     Request,
@@ -81,9 +87,7 @@ def run_module(params: Mapping[str, Any], *, check_mode: bool, environ: Mapping[
         except (ImageError, GcpError, LocalClusterError, OSError) as error:
             raise ModuleFailed(f"image: {log.hidden(str(error))}; {_seen(log)}", result | {"changed": False}) from error
         except Interrupted as error:
-            raise ModuleFailed(
-                f"image: {error}, {request.image} was not pushed", result | {"changed": False}
-            ) from error
+            raise ModuleFailed(f"image: {error}; {_seen(log)}", result | {"changed": False}) from error
         outcome.result |= _built(request, built, log)
     return outcome
 
@@ -114,8 +118,11 @@ def read_request(params: Mapping[str, Any], environ: Mapping[str, str]) -> Reque
             raise BadOption("context", f"there is no folder {folder}")
         if builder == CLOUD_BUILD:
             _check_cloud_build(params, platform)
-        else:
+        elif builder == BUILDAH:
             find_buildah(_path(params, "binaries_dir"), environ)
+        else:
+            check_libraries(*CLUSTER)
+            _job_options(params)
         dockerfile = checked_dockerfile(folder, dockerfile)
         context = read_context(folder, keep=[dockerfile])
     return Request(
@@ -148,7 +155,31 @@ def _run(params: Mapping[str, Any], request: Request, log: Log, environ: Mapping
         if params["builder"] == BUILDAH:
             program = find_buildah(_path(params, "binaries_dir"), environ)
             return Buildah(program, crane, environment=environment).build(request, log)
+        if params["builder"] == JOB:
+            return JobBuilder(crane, _job_options(params), _connection(params, environ)).build(request, log)
         return Layers(crane).build(request, log)
+
+
+def _job_options(params: Mapping[str, Any]) -> JobOptions:
+    """Where the Job is to be. Raises BadOption."""
+    given = params["job"] or {}
+    namespace, secret = ((given.get(key) or "").strip() for key in ("namespace", "secret"))
+    for option, value in (("namespace", namespace), ("secret", secret)):
+        if value and not is_dns_label(value):
+            raise BadOption(f"job.{option}", f"{value!r}; {DNS_LABEL_RULE}")
+    images = {key: str(parsed(given[key], option=f"job.{key}")) for key in ("buildkit", "carrier") if given.get(key)}
+    return JobOptions(namespace=namespace or "default", secret=secret, timeout_seconds=params["timeout"], **images)
+
+
+def _connection(params: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """The cluster's connection: the options here, else the variables that all modules know."""
+    found: dict[str, Any] = {option: environ[name] for option, name in AUTH_ENVIRONMENT.items() if environ.get(name)}
+    if "validate_certs" in found:
+        found["validate_certs"] = boolean(found["validate_certs"])
+    if "impersonate_groups" in found:
+        found["impersonate_groups"] = found["impersonate_groups"].split(",")
+    given = {key: value for key in ("kubeconfig", "context") if (value := (params["job"] or {}).get(key))}
+    return found | given
 
 
 @contextlib.contextmanager

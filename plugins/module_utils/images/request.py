@@ -15,8 +15,8 @@ from .errors import BadOption
 from .log import Log
 from .names import ImageName
 
-LAYERS, CLOUD_BUILD, BUILDAH = "layers", "cloud_build", "buildah"
-BUILDERS = (LAYERS, CLOUD_BUILD, BUILDAH)
+LAYERS, CLOUD_BUILD, BUILDAH, JOB = "layers", "cloud_build", "buildah", "job"
+BUILDERS = (LAYERS, CLOUD_BUILD, BUILDAH, JOB)
 DEFAULT_PLATFORM = "linux/amd64"
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9]+(?:/[a-z0-9]+)?")
 _PLATFORM_RULE = "allowed is OS/ARCHITECTURE[/VARIANT] such as linux/amd64 or linux/arm64"

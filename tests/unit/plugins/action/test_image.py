@@ -35,6 +35,17 @@ def test_folders_are_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert given["module_args"] == elsewhere
 
 
+def test_the_cluster_of_a_job_is_that_of_the_play(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    variables = {"kubestress_kubeconfig": "config", "kubestress_context": "theirs"}
+    given, _result = act(
+        image.ActionModule, {"builder": "job", "job": {"context": "mine"}}, task_vars=variables, check_mode=True
+    )
+    assert given["module_args"]["job"] == {"kubeconfig": str(tmp_path / "config"), "context": "mine"}
+    given, _result = act(image.ActionModule, {"builder": "layers"}, task_vars=variables, check_mode=True)
+    assert "job" not in given["module_args"]
+
+
 def test_another_machine_is_refused_in_one_line() -> None:
     with pytest.raises(AnsibleActionFail, match="image: runs where the playbook runs; use connection: local"):
         act(image.ActionModule, {"context": "train"}, transport="ssh")
