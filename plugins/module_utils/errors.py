@@ -9,6 +9,7 @@ KubestressError
   SettingError         a role variable that is refused (settings.setting)
   ResultsError         a results folder that cannot be read or written (results.folder)
   LocalClusterError    the embedded cluster (local_cluster.errors)
+  DetachedError        a background process that does not begin or end (machine.detached)
   ModuleFailed         what a module ends with
     MissingLibrary     a Python library that is not installed (libraries)
 """

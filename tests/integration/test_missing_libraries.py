@@ -36,6 +36,7 @@ MODULES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"project": "p", "location": "us-east1", "name": "c"},
         ["google-auth", "requests", "PyYAML"],
     ),
+    "storage_watch": ({"dest": "/nowhere/watch"}, [*CLUSTER, "msgspec"]),
     "local_cluster": ({}, ["cryptography"]),
 }
 #: They run where the playbook runs, with ansible-core's own libraries.
