@@ -68,14 +68,14 @@ class Registry:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Registry]:
-    """Yield a registry that keeps its images in a folder."""
+def serving(folder: Path, *, address: str = "127.0.0.1") -> Iterator[Registry]:
+    """Yield a registry that keeps its images in a folder. It speaks plain HTTP."""
     program = crane_program()
     disk, log = folder / "registry", folder / "registry.log"
     disk.mkdir()
     with log.open("w") as out:
         process = subprocess.Popen(
-            [program, "registry", "serve", "--address", "127.0.0.1:0", "--disk", disk],
+            [program, "registry", "serve", "--address", f"{address}:0", "--disk", disk],
             stdout=out,
             stderr=subprocess.STDOUT,
             env={"PATH": os.environ["PATH"], "HOME": str(folder)},
@@ -84,7 +84,7 @@ def serving(folder: Path) -> Iterator[Registry]:
         found = until(lambda: _LISTENING.search(log.read_text()) or process.poll() is not None)
         assert isinstance(found, re.Match), log.read_text()
         # Nobody's logins.
-        yield Registry(f"127.0.0.1:{found.group(1)}", program, log, {"DOCKER_CONFIG": str(folder)})
+        yield Registry(f"{address}:{found.group(1)}", program, log, {"DOCKER_CONFIG": str(folder)})
     finally:
         process.terminate()
         process.wait(10)

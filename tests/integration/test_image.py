@@ -14,11 +14,9 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
-from ansible_collections.kubestress.core.plugins.module_utils.images.arguments import ARGUMENTS
-from ansible_collections.kubestress.core.plugins.module_utils.images.image import run_module
 from ansible_collections.kubestress.core.plugins.plugin_utils.sources import SOURCES
+from helpers import images
 from helpers.commands import command_environment
 from helpers.one_task import returned
 from helpers.registry import Registry, serving
@@ -53,10 +51,8 @@ def image(tmp_path: Path, folder: Path, registry: Registry) -> Image:
 
     def run(*, check_mode: bool = False, **options: Any) -> dict[str, Any]:
         common = {"context": str(folder), "log_file": str(tmp_path / "image.log"), "sources_dir": str(SOURCES)}
-        checked = ArgumentSpecValidator(ARGUMENTS).validate({**common, **options})
-        assert not checked.error_messages
-        environment = {**os.environ, **registry.environment}
-        return run_module(checked.validated_parameters, check_mode=check_mode, environ=environment).result
+        environ = {**os.environ, **registry.environment}
+        return images.image({**common, **options}, environ=environ, check_mode=check_mode).result
 
     return run
 

@@ -11,16 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
 from ansible_collections.kubestress.core.plugins.module_utils.images import job as jobs
-from ansible_collections.kubestress.core.plugins.module_utils.images.arguments import ARGUMENTS
 from ansible_collections.kubestress.core.plugins.module_utils.images.context import read_context
-from ansible_collections.kubestress.core.plugins.module_utils.images.image import run_module
 from ansible_collections.kubestress.core.plugins.module_utils.images.job_manifest import BUILDKIT_IMAGE, job
 from ansible_collections.kubestress.core.plugins.module_utils.images.names import parsed
 from ansible_collections.kubestress.core.plugins.module_utils.images.request import Request
 from ansible_collections.kubestress.core.plugins.plugin_utils.sources import SOURCES
+from helpers import images
 from helpers.commands import run
 from helpers.registry import Registry, serving
 from helpers.waiting import until
@@ -53,10 +51,7 @@ def build(
             "log_file": str(tmp_path / "image.log"), "sources_dir": str(SOURCES),
             "job": {"kubeconfig": str(kubeconfig), "carrier": registry.base(tmp_path), **job},
         }  # fmt: skip
-        checked = ArgumentSpecValidator(ARGUMENTS).validate({**common, **options})
-        assert not checked.error_messages
-        environ = {**os.environ, **registry.environment}
-        return run_module(checked.validated_parameters, check_mode=False, environ=environ).result
+        return images.image({**common, **options}, environ={**os.environ, **registry.environment}).result
 
     return built
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import images
 from helpers.commands import command_environment
 from helpers.local_cluster import Driver, processes_of
+from helpers.registry import SOURCES, serving
 from helpers.traces import Traces
 from helpers.waiting import until
 
@@ -215,6 +218,33 @@ def test_images_bring_what_the_roles_call(witness: Kubectl) -> None:
         create(witness, pod(name, image, command=["sh", "-c", script]))
         assert phase(witness, name, "Succeeded")["exitCode"] == 0
         assert witness("logs", name, parse=False).splitlines()[-1] == "1220704766 1"
+
+
+def test_an_image_of_a_folder_is_pulled_from_a_registry_on_this_machine_and_runs(
+    witness: Kubectl, node: Driver, tmp_path: Path
+) -> None:
+    """Built with `layers`. A registry without TLS that nobody named is refused; once it is named, the same pod runs."""
+    context = tmp_path / "context"
+    context.mkdir()
+    shutil.copy2(shutil.which("busybox") or "", context / "busybox")
+    (context / "words.txt").write_text("open sesame\n")
+    with serving(tmp_path, address="10.231.7.1") as registry:
+        common = {"registry_insecure": True, "sources_dir": str(SOURCES), "log_file": str(tmp_path / "image.log")}
+        named = {"name": f"{registry.host}/built", "base": registry.base(tmp_path), "context": str(context)}
+        built = images.image({**common, **named}, environ={**os.environ, **registry.environment}).result
+        create(witness, pod("built", built["reference"], command=["/app/busybox", "cat", "words.txt", "/etc/base"]))
+
+        def refusal() -> str:
+            statuses = witness("get", "pod", "built")["status"].get("containerStatuses") or [{}]
+            return statuses[0].get("state", {}).get("waiting", {}).get("message", "")
+
+        until(lambda: "server gave HTTP response to HTTPS client" in refusal())
+        assert node.ok(real_node_registries=[registry.host])["changes"] == ["restart kubelet"]
+        assert phase(witness, "built", "Succeeded")["exitCode"] == 0
+        assert f"GET /v2/built/manifests/{built['digest']}" in registry.requests()
+    assert witness("logs", "built", parse=False) == "open sesame\nbase\n"
+    status = witness("get", "pod", "built")["status"]["containerStatuses"][0]
+    assert status["imageID"].endswith(built["digest"])
 
 
 def test_limit_on_a_pods_processes_is_taken_over(witness: Kubectl, node: Driver) -> None:

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.kubestress.core.plugins.module_utils.gcp import session
 from ansible_collections.kubestress.core.plugins.module_utils.images import cloud_build
-from ansible_collections.kubestress.core.plugins.module_utils.images.arguments import ARGUMENTS
-from ansible_collections.kubestress.core.plugins.module_utils.images.image import run_module
+from helpers import images
 from helpers.cloud import PROJECT, Cloud, running
 
 
@@ -37,8 +35,6 @@ def build(cloud: Cloud, tmp_path: Path) -> Callable[..., dict[str, Any]]:
     }  # fmt: skip
 
     def run(**options: Any) -> dict[str, Any]:
-        checked = ArgumentSpecValidator(ARGUMENTS).validate({**common, **options})
-        assert not checked.error_messages
-        return run_module(checked.validated_parameters, check_mode=False, environ={}).result
+        return images.image({**common, **options}, environ={}).result
 
     return run

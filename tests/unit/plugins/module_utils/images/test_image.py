@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
-from ansible_collections.kubestress.core.plugins.module_utils.images.arguments import ARGUMENTS
-from ansible_collections.kubestress.core.plugins.module_utils.images.image import Outcome, run_module
+from ansible_collections.kubestress.core.plugins.module_utils.images.image import Outcome
+from helpers import images
 
 DIGEST = f"sha256:{'0' * 64}"
 
@@ -22,9 +21,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def image(folder: Path, *, check_mode: bool = False, **options: Any) -> Outcome:
-    checked = ArgumentSpecValidator(ARGUMENTS).validate({"name": "h:1/train", "context": str(folder), **options})
-    assert not checked.error_messages
-    return run_module(checked.validated_parameters, check_mode=check_mode, environ={"PATH": ""})
+    common = {"name": "h:1/train", "context": str(folder)}
+    return images.image({**common, **options}, environ={"PATH": ""}, check_mode=check_mode)
 
 
 @pytest.mark.parametrize(
