@@ -106,6 +106,22 @@ options:
       token:
         description: Where tokens are given; by default what the credentials name.
         type: str
+  cloud_build:
+    description: Where O(builder=cloud_build) has things, such as where an organisation allows only some places.
+    type: dict
+    suboptions:
+      bucket:
+        description:
+          - Bucket for the files and the log, instead of C(PROJECT_cloudbuild). It is made if it is missing.
+          - It may belong to another project. One with the default's name may not.
+        type: str
+      bucket_location:
+        description:
+          - Location of the bucket if it is made, such as V(europe-west4) or V(EU). Without it, the service's default.
+        type: str
+      location:
+        description: Location of the build, such as V(europe-west4). Without it, the build is not bound to one.
+        type: str
   job:
     description:
       - Where O(builder=job) builds. What is not given here comes from the variables V(kubestress_kubeconfig) and

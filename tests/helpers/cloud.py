@@ -61,6 +61,7 @@ class Build:
 
     document: dict[str, Any]
     walk: list[str]
+    location: str = ""
     looks: int = 0
 
     @property
@@ -74,8 +75,8 @@ class Cloud:
     Faults: `refused` is path prefix -> (status, message) of every request there; `busy` is how many of the next
     requests of a build are answered with 429; `ends` is a build's last state, `failure` its failureInfo; `stays` keeps
     it WORKING; `silent_log` has no log while it goes on; `log_refused` is the status of reading it; `uses_per_token`
-    ends a token after so many requests; `owners` are buckets of others; `short` is how many bytes of a piece of an
-    upload arrive, and `lost` how many pieces are answered with 503.
+    ends a token after so many requests; `allowed_locations` are those where buckets may be made (default: US); `short`
+    is how many bytes of a piece of an upload arrive, and `lost` how many pieces are answered with 503.
     """
 
     def __init__(self, registry: Registry | None = None) -> None:
@@ -86,6 +87,8 @@ class Cloud:
         self.requests: list[str] = []
         self.answers: Counter[int] = Counter()
         self.buckets: dict[str, str] = {}
+        self.locations: dict[str, str] = {}
+        self.allowed_locations: tuple[str, ...] = ()
         self.objects: dict[tuple[str, str], tuple[bytes, str]] = {}
         self.builds: dict[str, Build] = {}
         self.clusters: dict[tuple[str, str, str], dict[str, Any]] = {}
@@ -152,10 +155,13 @@ class Cloud:
     ) -> Answer:
         if raw.startswith(("/storage/v1/b", "/upload/storage/v1/b")):
             return self._storage(method, raw, query, headers, body)
-        if found := re.fullmatch(r"/v1/projects/([^/]+)(?:/locations/[^/]+)?/builds", path):
-            return self._create_build(found[1], json.loads(body))
-        if found := re.fullmatch(r"/v1/projects/([^/]+)(?:/locations/[^/]+)?/builds/([^/:]+)(:cancel)?", path):
-            return self._cancel(found[2]) if found[3] else self._look(found[2])
+        if found := re.fullmatch(r"/v1/projects/([^/]+)(/locations/[^/]+)?/builds", path):
+            return self._create_build(found[1], found[2] or "", json.loads(body))
+        if found := re.fullmatch(r"/v1/projects/([^/]+)(/locations/[^/]+)?/builds/([^/:]+)(:cancel)?", path):
+            # A build in a location is found there only.
+            if self._build(found[3]).location != (found[2] or ""):
+                raise Refusal(404, f"build {found[3]} not found")
+            return self._cancel(found[3]) if found[4] else self._look(found[3])
         if found := re.fullmatch(r"/v1/projects/([^/]+)/locations/([^/]+)/clusters/([^/]+)", path):
             key = (found[1], found[2], found[3])
             if key not in self.clusters:
@@ -195,10 +201,13 @@ class Cloud:
             found = [{"name": name} for name in sorted(names) if name.startswith(query.get("prefix", ""))]
             return Answer({"items": found} if found else {})
         if not parts:
-            name = json.loads(body)["name"]
+            wanted = json.loads(body)
+            name, location = wanted["name"], wanted.get("location", "US")
+            if self.allowed_locations and location not in self.allowed_locations:
+                raise Refusal(412, f"'{location.lower()}' violates constraint 'constraints/gcp.resourceLocations'")
             if name in self.buckets:
                 raise Refusal(409, "The requested bucket name is not available.")
-            self.buckets[name] = query["project"]
+            self.buckets[name], self.locations[name] = query["project"], location
             return Answer({"name": name})
         if parts[0] not in self.buckets:
             raise Refusal(404, "The specified bucket does not exist.")
@@ -254,7 +263,7 @@ class Cloud:
 
     # --- Cloud Build --------------------------------------------------------------------------------------------------
 
-    def _create_build(self, project: str, wanted: dict[str, Any]) -> Answer:
+    def _create_build(self, project: str, location: str, wanted: dict[str, Any]) -> Answer:
         identity = secrets.token_hex(8)
         document = {
             **wanted, "id": identity, "projectId": project, "status": "QUEUED",
@@ -262,7 +271,7 @@ class Cloud:
         }  # fmt: skip
         if self.logging:
             document["options"] = {"logging": self.logging}
-        self.builds[identity] = Build(document, [*WALK, self.ends])
+        self.builds[identity] = Build(document, [*WALK, self.ends], location)
         return Answer({"name": f"operations/build/{identity}", "metadata": {"build": document}, "done": False})
 
     def _build(self, identity: str) -> Build:

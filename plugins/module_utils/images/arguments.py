@@ -31,6 +31,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
             "token": {"type": "str", "no_log": False},
         },
     },
+    "cloud_build": {
+        "type": "dict",
+        "options": {"bucket": {"type": "str"}, "bucket_location": {"type": "str"}, "location": {"type": "str"}},
+    },
     "job": {
         "type": "dict",
         "options": {

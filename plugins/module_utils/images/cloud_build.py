@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +22,7 @@ from ..gcp.session import Session, document
 from ..text import text_of
 from .cloud_storage import Storage, Stored, bucket_of
 from .context import write_source
-from .errors import BuildFailed, Refused
+from .errors import BadOption, BuildFailed, Refused
 from .log import Interrupted, Log
 from .request import Built, Request
 
@@ -40,6 +42,30 @@ _SLACK_SECONDS = 300.0
 _CANCEL_SECONDS = 10.0
 #: The lines of the log that a failure's message has.
 _LAST_LINES = 3
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+_BUCKET_RULE = "allowed are 3 to 222 lower-case letters, digits and . _ -"
+_LOCATION = re.compile(r"[A-Za-z]+[0-9]*(?:-[A-Za-z0-9]+)*")
+_LOCATION_RULE = "allowed is a location such as europe-west4 or EU"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things are. Empty: the bucket of Cloud Build's own tools, the service's default, and builds anywhere."""
+
+    bucket: str = ""
+    bucket_location: str = ""
+    location: str = ""
+
+
+def places(given: Mapping[str, Any]) -> Places:
+    """The option `cloud_build`. Raises BadOption."""
+    texts = {key: str(given.get(key) or "").strip() for key in ("bucket", "bucket_location", "location")}
+    texts["bucket"] = texts["bucket"].removeprefix("gs://").rstrip("/")
+    rules = ((_BUCKET, _BUCKET_RULE), (_LOCATION, _LOCATION_RULE), (_LOCATION, _LOCATION_RULE))
+    for (key, text), (pattern, rule) in zip(texts.items(), rules, strict=True):
+        if text and not pattern.fullmatch(text):
+            raise BadOption(f"cloud_build.{key}", f"{text[:200]!r}; {rule}")
+    return Places(texts["bucket"], texts["bucket_location"], texts["location"].lower())
 
 
 class CloudBuild:
@@ -53,11 +79,14 @@ class CloudBuild:
         storage_url: str,
         build_url: str,
         timeout_seconds: int,
+        where: Places = Places(),
     ) -> None:
         self._session = session
         self._project = project
         self._storage_url = storage_url
-        self._builds_url = f"{build_url}/v1/projects/{quote(project, safe=':')}/builds"
+        self._where = where
+        parent = f"projects/{quote(project, safe=':')}" + (f"/locations/{where.location}" if where.location else "")
+        self._builds_url = f"{build_url}/v1/{parent}/builds"
         self._timeout_seconds = timeout_seconds
 
     def build(self, request: Request, log: Log) -> Built:
@@ -91,9 +120,11 @@ class CloudBuild:
 
     def _uploaded(self, request: Request, log: Log) -> tuple[Stored, Storage]:
         storage = Storage(self._session, self._storage_url, look=log.raise_if_abandoned)
-        bucket = bucket_of(self._project)
-        if storage.ensure_bucket(bucket, project=self._project):
-            log.say(f"made the bucket {bucket}")
+        default, location = bucket_of(self._project), self._where.bucket_location
+        bucket = self._where.bucket or default
+        # Anybody can take the name that a project's bucket has by default. Another one that the user names is meant.
+        if storage.ensure_bucket(bucket, project=self._project, location=location, must_be_own=bucket == default):
+            log.say(f"made the bucket {bucket}{f' in {location}' if location else ''}")
         with tempfile.TemporaryDirectory(prefix="kubestress-image-") as made:
             archive = write_source(request.context, Path(made) / "source.tgz")
             size = text_of(archive.path.stat().st_size, "bytes")

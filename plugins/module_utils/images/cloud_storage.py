@@ -19,6 +19,7 @@ from ..gcp.session import Session, document
 RESUMABLE_BYTES = 8 * 1024 * 1024
 #: A multiple of 256 KiB, as the service wants it.
 _PIECE_BYTES = 8 * 1024 * 1024
+_FORBIDDEN, _NOT_FOUND, _CONFLICT = 403, 404, 409
 #: An upload whose service does not answer is given up after this.
 _PATIENCE_SECONDS = 120.0
 
@@ -40,19 +41,24 @@ class Storage:
         self._url = url
         self._look = look
 
-    def ensure_bucket(self, name: str, *, project: str) -> bool:
-        """Make sure that the project has the bucket; whether it was made.
+    def ensure_bucket(self, name: str, *, project: str, location: str = "", must_be_own: bool = True) -> bool:
+        """Make sure that there is the bucket; whether it was made, in `location` if that is given.
 
-        :raises GcpError: also if it is another project's, where our files must not go.
+        :raises GcpError: with `must_be_own` also if it is another project's, where our files must not go. Without it, a
+            bucket that may not be looked at is taken to be there, because writing into it needs another right.
         """
         made = False
         about = f"bucket {name}"
         try:
             self._call("GET", self._bucket(name), about=about)
         except ServiceRefused as error:
-            if error.status != 404:
+            if error.status == _FORBIDDEN and not must_be_own:
+                return False
+            if error.status != _NOT_FOUND:
                 raise
-            made = self._make(name, project=project, about=about)
+            made = self._make(name, project=project, location=location, about=about)
+        if not must_be_own:
+            return made
         # Names of buckets are the whole world's, and it says only the number of the project that has one.
         query = {"project": project, "prefix": name, "fields": "items(name)"}
         listed = document(self._call("GET", f"{self._url}/storage/v1/b", about=about, params=query), about=about)
@@ -99,14 +105,17 @@ class Storage:
         """Do something here again while the service says that it may work later. Raises what it raised last."""
         return self._session.later(work, until=until, look=self._look)
 
-    def _make(self, name: str, *, project: str, about: str) -> bool:
+    def _make(self, name: str, *, project: str, location: str, about: str) -> bool:
         try:
             url = f"{self._url}/storage/v1/b"
-            self._call("POST", url, about=about, params={"project": project}, json={"name": name})
+            wanted = {"name": name, **({"location": location} if location else {})}
+            self._call("POST", url, about=about, params={"project": project}, json=wanted)
         except ServiceRefused as error:
             # Somebody else made it just now, or has it without letting us see it; the list tells.
-            if error.status != 409:
-                raise
+            if error.status != _CONFLICT:
+                # Such as a policy of the organisation about where data may be: HTTP 412.
+                cure = "name one with cloud_build.bucket, or where it may be with cloud_build.bucket_location"
+                raise GcpError(f"{error}; it cannot be made: {cure}") from error
             return False
         return True
 

@@ -28,7 +28,7 @@ from ..local_cluster.settings import default_cache_dir
 from ..machine.interruptions import raise_on_signals
 from ..syntax import DNS_LABEL_RULE, is_dns_label
 from .buildah import Buildah, find_buildah
-from .cloud_build import CLOUD_BUILD_URL, STORAGE_URL, CloudBuild
+from .cloud_build import CLOUD_BUILD_URL, STORAGE_URL, CloudBuild, places
 from .context import WORKDIR, Context, read_context
 from .crane import Crane
 from .errors import BadOption, ImageError
@@ -140,6 +140,7 @@ def _check_cloud_build(params: Mapping[str, Any], platform: str) -> None:
     if platform != DEFAULT_PLATFORM:
         raise BadOption("platform", f"{platform}, but builder={CLOUD_BUILD} builds for {DEFAULT_PLATFORM}")
     _project(params)
+    places(params["cloud_build"] or {})
     for option, default in (("storage", STORAGE_URL), ("cloud_build", CLOUD_BUILD_URL), ("token", STORAGE_URL)):
         endpoint(_endpoints(params).get(option), option=option, default=default)
 
@@ -203,6 +204,7 @@ def _cloud_build(params: Mapping[str, Any], session: Session) -> CloudBuild:
         storage_url=endpoint(given.get("storage"), option="storage", default=STORAGE_URL),
         build_url=endpoint(given.get("cloud_build"), option="cloud_build", default=CLOUD_BUILD_URL),
         timeout_seconds=params["timeout"],
+        where=places(params["cloud_build"] or {}),
     )
 
 

@@ -138,6 +138,7 @@ def test_a_refusal_while_the_build_goes_on_cancels_it(cloud: Cloud, failed: Call
 def test_a_bucket_of_another_project_gets_nothing(cloud: Cloud, failed: Callable[..., str]) -> None:
     cloud.buckets[BUCKET] = "another-project"
     assert f"bucket {BUCKET} is not one of project {PROJECT}" in failed()
+    assert f"bucket {BUCKET} is not one of project {PROJECT}" in failed(cloud_build={"bucket": BUCKET})
     assert (cloud.objects, cloud.builds) == ({}, {})
 
 
@@ -147,6 +148,53 @@ def test_a_bucket_that_another_project_hides(cloud: Cloud, failed: Callable[...,
     cloud.refused[f"GET /storage/v1/b/{BUCKET}"] = (404, "not found")
     assert f"bucket {BUCKET} is not one of project {PROJECT}" in failed()
     assert cloud.objects == {}
+
+
+def test_a_bucket_may_not_be_where_the_service_makes_it(cloud: Cloud, failed: Callable[..., str]) -> None:
+    """An organisation may say where data is; then the user says it too."""
+    cloud.allowed_locations, cloud.ends = ("EUROPE-WEST4",), "FAILURE"
+    text = failed()
+    assert f"bucket {BUCKET}: HTTP 412: 'us' violates constraint 'constraints/gcp.resourceLocations'; " in text
+    assert "name one with cloud_build.bucket, or where it may be with cloud_build.bucket_location" in text
+    assert (cloud.buckets, cloud.builds) == ({}, {})
+    assert "ended as FAILURE" in failed(cloud_build={"bucket_location": " EUROPE-WEST4\n"})
+    assert cloud.locations == {BUCKET: "EUROPE-WEST4"}
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_bucket_that_the_user_names(cloud: Cloud, failed: Callable[..., str], hidden: bool) -> None:
+    """Whosever it is, and also if only its objects may be written; sources and the log are in it."""
+    cloud.buckets["shared-by-all"], cloud.ends = "another-project", "FAILURE"
+    if hidden:
+        cloud.refused["GET /storage/v1/b/shared-by-all"] = (403, "does not have storage.buckets.get access")
+    text = failed(cloud_build={"bucket": "gs://shared-by-all/", "location": "Europe-West4"})
+    assert "ended as FAILURE" in text
+    (build,) = cloud.builds.values()
+    assert build.document["source"]["storageSource"]["bucket"] == "shared-by-all"
+    assert build.document["logsBucket"] == "gs://shared-by-all"
+    assert build.location == "/locations/europe-west4"
+    assert list(cloud.buckets) == ["shared-by-all"]
+
+
+def test_a_build_in_a_location_is_cancelled_there(cloud: Cloud, failed: Callable[..., str]) -> None:
+    cloud.refused[f"GET /v1/projects/{PROJECT}/locations/us-east1/builds/"] = (403, "no right")
+    failed(cloud_build={"location": "us-east1", "bucket": "made-here"})
+    assert cloud.cancelled == list(cloud.builds)
+    assert (cloud.buckets, cloud.locations) == ({"made-here": PROJECT}, {"made-here": "US"})
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "rule"),
+    [
+        ("bucket", "gs://shared/folder", "'shared/folder'; allowed are 3 to 222 lower-case letters"),
+        ("bucket", "No", "'No'; allowed are 3 to 222"),
+        ("bucket_location", "eu/west", "'eu/west'; allowed is a location such as europe-west4 or EU"),
+        ("location", "../x", "'../x'; allowed is a location"),
+    ],
+)
+def test_places_that_cannot_be(failed: Callable[..., str], cloud: Cloud, option: str, value: str, rule: str) -> None:
+    assert failed(cloud_build={option: value}).startswith(f"image: cloud_build.{option}: {rule}")
+    assert cloud.requests == []
 
 
 def test_a_project_of_a_domain(cloud: Cloud, failed: Callable[..., str]) -> None:
