@@ -186,9 +186,11 @@ options:
     type: path
 attributes:
   check_mode:
-    description: Looks through the context and says what would be built.
+    description: Looks through the context and says what would be built; nothing is built or sent.
     support: partial
-    details: It asks no registry, so that it cannot say whether anything would change, and reports a change.
+    details: >-
+      With O(builder=layers) registries are read, and a change is reported only if the digest would differ. With others
+      that cannot be known, and a change is reported.
   diff_mode:
     description: The module returns no diff.
     support: none

@@ -133,6 +133,30 @@ def test_the_same_files_are_the_same_image_on_another_day_and_path(
     assert third["digest"] != first["digest"]
 
 
+def test_check_mode_knows_the_digest_and_sends_nothing(
+    image: Image, registry: Registry, folder: Path, tmp_path: Path
+) -> None:
+    """On a base and alone: what would be pushed, and then is; and that the same again would not."""
+    base = registry.base(tmp_path)
+    for tag, options in (("v1", {"base": base}), ("v2", {"platform": "linux/arm64"})):
+        wanted = {"name": f"{registry.host}/foreseen", "tag": tag}
+        seen = len(registry.requests())
+        would = image(check_mode=True, **wanted, **options)
+        # Not even the base's layers are read.
+        read = registry.requests()[seen:]
+        assert [one for one in read if one.split()[0] not in ("GET", "HEAD")] == []
+        layers = {layer["digest"] for layer in json.loads(registry.crane("manifest", base))["layers"]}
+        assert [one for one in read if any(layer in one for layer in layers)] == []
+        assert (would["changed"], would["msg"]) == (True, f"would be pushed: {would['image']} is {would['reference']}")
+        built = image(**wanted, **options)
+        assert (built["changed"], built["digest"]) == (True, would["digest"])
+        same = image(check_mode=True, **wanted, **options)
+        assert (same["changed"], same["digest"]) == (False, built["digest"])
+        assert same["msg"] == f"unchanged: {built['image']} is {built['reference']}"
+    (folder / "train.py").write_text("print('other')\n")
+    assert image(check_mode=True, **wanted, **options)["changed"]
+
+
 def test_an_image_of_nothing_but_files(image: Image, registry: Registry, tmp_path: Path) -> None:
     options = {"name": f"{registry.host}/alone", "platform": "linux/arm64/v8"}
     answer = image(**options)

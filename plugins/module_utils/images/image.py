@@ -21,7 +21,7 @@ from ..gcp.credentials import credentials
 from ..gcp.errors import GcpError
 from ..gcp.session import Session, endpoint
 from ..libraries import CLUSTER, GOOGLE, check_libraries
-from ..local_cluster.binaries import provide_binaries
+from ..local_cluster.binaries import find_binaries, provide_binaries
 from ..local_cluster.build import GoBuilder
 from ..local_cluster.errors import LocalClusterError
 from ..local_cluster.settings import default_cache_dir
@@ -31,7 +31,7 @@ from .buildah import Buildah, find_buildah
 from .cloud_build import CLOUD_BUILD_URL, STORAGE_URL, CloudBuild, places
 from .context import WORKDIR, Context, read_context
 from .crane import Crane
-from .errors import BadOption, ImageError
+from .errors import BadOption, BuildFailed, ImageError
 from .job import JobBuilder, JobOptions
 from .layers import Layers
 from .log import Interrupted, Log
@@ -53,6 +53,12 @@ from .request import (
 #: As many skipped files are named in a warning.
 _NAMED = 5
 _SHORTEST, _LONGEST = 60, 86_400
+#: Why nobody knows the digest of what a builder would push.
+_UNFORESEEN = {
+    CLOUD_BUILD: "each build is a new one, and its digest is known after it",
+    BUILDAH: "whether its digest would differ is not known before the Dockerfile is run",
+    JOB: "whether its digest would differ is not known before the Dockerfile is run",
+}
 
 
 @dataclass
@@ -75,9 +81,7 @@ def run_module(params: Mapping[str, Any], *, check_mode: bool, environ: Mapping[
     result = {"changed": True, "image": str(request.image), "builder": params["builder"], **_figures(request.context)}
     outcome = Outcome(result, _warnings(request.context))
     if check_mode:
-        # Neither a registry nor a service is asked, so that nobody knows whether there is such an image.
-        result |= {"digest": None, "reference": None, "log_file": None, "seconds": 0.0}
-        result["msg"] = f"would build {request.image} with {params['builder']}: {_contents(request)}"
+        outcome.result |= _foreseen(params, request, environ)
         return outcome
     with Log(_log_file(params), _path(params, "progress_file")) as log:
         result["log_file"] = str(log.path)
@@ -90,6 +94,25 @@ def run_module(params: Mapping[str, Any], *, check_mode: bool, environ: Mapping[
             raise ModuleFailed(f"image: {error}; {_seen(log)}", result | {"changed": False}) from error
         outcome.result |= _built(request, built, log)
     return outcome
+
+
+def _foreseen(params: Mapping[str, Any], request: Request, environ: Mapping[str, str]) -> dict[str, Any]:
+    """What the module would return. Registries are only read. Raises ModuleFailed for bad input."""
+    nothing = {"log_file": None, "seconds": 0.0}
+    why = _UNFORESEEN.get(params["builder"], "")
+    if not why:
+        try:
+            with tempfile.TemporaryDirectory(prefix="kubestress-image-") as made, Log(Path(made) / "log", None) as log:
+                with raise_on_signals(Interrupted), _login(params, request, log, environ) as environment:
+                    built = Layers(_crane(params, request, log, environment, may_build=False)).foresee(request, log)
+                return {**_built(request, built, log, done="would be pushed"), **nothing}
+        except (BadOption, Interrupted) as error:
+            raise ModuleFailed(f"image: {error}") from error
+        except (ImageError, GcpError, LocalClusterError, OSError) as error:
+            # Such as a registry that an earlier task of the play would have started.
+            why = f"whether its digest would differ is not known: {error}"
+    msg = f"would build {request.image} with {params['builder']}: {_contents(request)}; {why}"
+    return {**nothing, "digest": None, "reference": None, "msg": msg}
 
 
 def read_request(params: Mapping[str, Any], environ: Mapping[str, str]) -> Request:
@@ -150,8 +173,7 @@ def _run(params: Mapping[str, Any], request: Request, log: Log, environ: Mapping
     if params["builder"] == CLOUD_BUILD:
         with _session(params, log, environ) as session:
             return _cloud_build(params, session).build(request, log)
-    with tempfile.TemporaryDirectory(prefix="kubestress-login-") as folder:
-        environment = _environment(params, request, log, environ, Path(folder))
+    with _login(params, request, log, environ) as environment:
         crane = _crane(params, request, log, environment)
         if params["builder"] == BUILDAH:
             program = find_buildah(_path(params, "binaries_dir"), environ)
@@ -216,36 +238,47 @@ def _project(params: Mapping[str, Any]) -> str:
     return project_id(params["project"], needed_for=f"builder={CLOUD_BUILD} builds in one")
 
 
-def _environment(
-    params: Mapping[str, Any], request: Request, log: Log, environ: Mapping[str, str], folder: Path
-) -> Mapping[str, str]:
+@contextlib.contextmanager
+def _login(
+    params: Mapping[str, Any], request: Request, log: Log, environ: Mapping[str, str]
+) -> Iterator[Mapping[str, str]]:
     """The environment of crane: logged in with credentials_file, if that is given, where Google's registries are."""
     hosts = {
         host for host in (request.image.host, parsed(request.base).host if request.base else "") if is_googles(host)
     }
     if not params["credentials_file"] or not hosts:
-        return environ
+        yield environ
+        return
     with _session(params, log, environ) as session:
         token, _expires = session.token()
-    return logged_in(environ, folder, hosts=hosts, token=token)
+    with tempfile.TemporaryDirectory(prefix="kubestress-login-") as folder:
+        yield logged_in(environ, Path(folder), hosts=hosts, token=token)
 
 
-def _crane(params: Mapping[str, Any], request: Request, log: Log, environ: Mapping[str, str]) -> Crane:
-    """The program, found or built. Raises BuildError."""
+def _crane(
+    params: Mapping[str, Any], request: Request, log: Log, environ: Mapping[str, str], *, may_build: bool = True
+) -> Crane:
+    """The program, found or built. Raises BuildError, and BuildFailed if it may not be built."""
     cache, sources = _path(params, "cache_dir") or default_cache_dir(environ), _path(params, "sources_dir")
     if sources is None:
         raise BadOption("sources_dir", "missing; where this collection is not, name the role local_cluster's files")
-    builder = GoBuilder(cache_dir=cache, sources_dir=sources, timeout_seconds=params["timeout"])
-    found = provide_binaries(
-        ["crane"], sources_dir=sources, cache_dir=cache, binaries_dir=_path(params, "binaries_dir"), builder=builder
-    )["crane"]
+    places: dict[str, Any] = {
+        "sources_dir": sources, "cache_dir": cache, "binaries_dir": _path(params, "binaries_dir"),
+    }  # fmt: skip
+    if may_build:
+        builder = GoBuilder(cache_dir=cache, sources_dir=sources, timeout_seconds=params["timeout"])
+        found = provide_binaries(["crane"], builder=builder, **places)["crane"]
+    elif not (there := find_binaries(["crane"], environ=environ, **places)):
+        raise BuildFailed("there is no crane, which would be built first")
+    else:
+        found = there["crane"]
     log.say(f"crane {found.version} ({found.source})")
     return Crane(found.path, environment=environ, insecure=request.insecure, log=log)
 
 
-def _built(request: Request, built: Built, log: Log) -> dict[str, Any]:
+def _built(request: Request, built: Built, log: Log, *, done: str = "pushed") -> dict[str, Any]:
     reference = f"{request.image.repository}@{built.digest}"
-    state = "pushed" if built.is_new else "unchanged"
+    state = done if built.is_new else "unchanged"
     return {
         "changed": built.is_new,
         "digest": built.digest,

@@ -10,6 +10,7 @@ import io
 import json
 import tarfile
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +18,8 @@ from .context import WORKDIR, write_layer
 from .crane import Crane
 from .errors import BadOption, BuildFailed
 from .log import Log
+from .names import ImageName
+from .rehearsal import rehearsing
 from .request import Built, Request
 
 _LAYER = "layer.tar"
@@ -36,15 +39,25 @@ class Layers:
         The same files on the same base give the same digest, so that a second run changes nothing.
         """
         name = str(request.image)
+        before = self._crane.digest_of(name)
+        digest = self._pushed(request, log)
+        is_new = digest != before
+        log.say(f"{'pushed' if is_new else 'unchanged:'} {name}@{digest}")
+        return Built(digest, is_new)
+
+    def foresee(self, request: Request, log: Log) -> Built:
+        """What `build` would do, with nothing sent to the image's registry. Raises ImageError, and Interrupted."""
+        before = self._crane.digest_of(str(request.image))
+        with rehearsing() as host:
+            digest = self._pushed(replace(request, image=ImageName(host, request.image.path, "rehearsal")), log)
+        return Built(digest, digest != before)
+
+    def _pushed(self, request: Request, log: Log) -> str:
         with tempfile.TemporaryDirectory(prefix="kubestress-image-") as made:
             folder = Path(made)
             layer = write_layer(request.context, folder / _LAYER)
             log.say(f"layer {layer.digest[:19]}: {request.context.text}, in {WORKDIR}")
-            before = self._crane.digest_of(name)
-            digest = self._on_base(request, folder, log) if request.base else self._alone(request, folder, log)
-        is_new = digest != before
-        log.say(f"{'pushed' if is_new else 'unchanged:'} {name}@{digest}")
-        return Built(digest, is_new)
+            return self._on_base(request, folder, log) if request.base else self._alone(request, folder, log)
 
     def _on_base(self, request: Request, folder: Path, log: Log) -> str:
         config = self._crane.config_of(request.base, platform=request.platform)

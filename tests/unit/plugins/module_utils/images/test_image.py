@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
 from ansible_collections.kubestress.core.plugins.module_utils.images.image import Outcome
+from ansible_collections.kubestress.core.plugins.plugin_utils.sources import SOURCES
 from helpers import images
 
 DIGEST = f"sha256:{'0' * 64}"
@@ -48,14 +49,31 @@ def test_bad_input_is_refused_in_one_line(folder: Path, options: dict[str, Any],
 
 def test_check_mode(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
-    outcome = image(folder, check_mode=True, base="python:3.12", log_file=str(folder / "new" / "image.log"))
+    files = {"log_file": str(folder / "new" / "image.log"), "cache_dir": str(folder / "cache")}
+    outcome = image(folder, check_mode=True, base="python:3.12", sources_dir=str(SOURCES), **files)
     assert outcome.result == {
         "changed": True, "image": "h:1/train:latest", "builder": "layers", "files": 1, "bytes": 18, "digest": None,
         "reference": None, "log_file": None, "seconds": 0.0,
-        "msg": "would build h:1/train:latest with layers: 1 file, 18 B in /app on python:3.12, for linux/amd64",
+        "msg": "would build h:1/train:latest with layers: 1 file, 18 B in /app on python:3.12, for linux/amd64; "
+        "whether its digest would differ is not known: there is no crane, which would be built first",
     }  # fmt: skip
     assert outcome.warnings == ["left out of the image, because they are sockets, pipes or devices: pipe"]
     assert not (folder / "new").exists()
+    assert not (folder / "cache").exists()
+
+
+@pytest.mark.parametrize(
+    ("builder", "said"),
+    [
+        ("cloud_build", "each build is a new one, and its digest is known after it"),
+        ("job", "whether its digest would differ is not known before the Dockerfile is run"),
+    ],
+)
+def test_check_mode_says_what_cannot_be_known(folder: Path, builder: str, said: str) -> None:
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    result = image(folder, builder=builder, project="my-project", check_mode=True).result
+    assert (result["changed"], result["digest"]) == (True, None)
+    assert result["msg"].endswith(f"Dockerfile, for linux/amd64; {said}")
 
 
 def test_a_builder_whose_program_is_missing(folder: Path) -> None:
