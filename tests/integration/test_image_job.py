@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.images.request imp
 from ansible_collections.kubestress.core.plugins.plugin_utils.sources import SOURCES
 from helpers import images
 from helpers.commands import run
+from helpers.odd_registry import Odd, odd_registry
 from helpers.registry import Registry, serving
 from helpers.waiting import until
 
@@ -87,9 +89,12 @@ def test_a_job_that_ends_without_an_image_is_told_and_removed(
         f"image: {registry.host}/built:v1: the Job has finished, but the registry has no such image; "
     )
     assert "\n" not in text
-    # The context was pushed as an image, for the pod to copy it from.
-    (tag,) = registry.digests("built")
-    assert f"goes to the cluster as {registry.host}/built:{tag}" in (tmp_path / "image.log").read_text()
+    # The context was pushed as an image, for the pod to copy it from, and is there no more.
+    log = (tmp_path / "image.log").read_text()
+    (carrier,) = re.findall(r"goes to the cluster as (\S+)", log)
+    assert any(one.startswith("PUT /v2/built/manifests/context-image-") for one in registry.requests())
+    assert f"removed {carrier} from the registry" in log
+    assert registry.digests("built") == {}
     selector = "app.kubernetes.io/managed-by=kubestress,kubestress.core/role=image"
     assert kubectl("get", "jobs", "-A", "-l", selector)["items"] == []
 
@@ -119,6 +124,22 @@ def test_an_interrupted_play_removes_the_job(
     carrier = seen[0]["spec"]["template"]["spec"]["initContainers"][0]["image"]
     assert carrier.startswith(f"{registry.host}/built@sha256:")
     until(lambda: not kubectl("get", "jobs", "-n", prefix)["items"])
+
+
+def test_a_registry_that_deletes_nothing_is_told_of(
+    build: Callable[..., dict[str, Any]], registry: Registry, tmp_path: Path
+) -> None:
+    """The image of the context stays there, and the cause of the failure is still the build's."""
+    with odd_registry(registry.host) as front:
+        front.odd["DELETE"] = Odd(
+            405, b'{"errors": [{"code": "UNSUPPORTED", "message": "The operation is unsupported."}]}'
+        )
+        with pytest.raises(ModuleFailed, match="the Job has finished, but the registry has no such image"):
+            build({}, name=f"{front.host}/kept", tag="v1")
+    (tag,) = registry.digests("kept")
+    log = (tmp_path / "image.log").read_text()
+    assert f"{front.host}/kept:{tag} stays in the registry: {front.host}/kept:{tag}: DELETE " in log
+    assert "UNSUPPORTED: The operation is unsupported." in log
 
 
 def test_what_the_cluster_refuses_is_named(build: Callable[..., dict[str, Any]]) -> None:

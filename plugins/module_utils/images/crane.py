@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .errors import Refused
+from .errors import ImageError, Refused
 from .log import Log
 from .program import run_program
 
@@ -54,10 +55,35 @@ class Crane:
         config: dict[str, Any] = json.loads(self.run("config", image, "--platform", platform, about=image, quiet=True))
         return config
 
-    def run(self, command: str, *arguments: str, about: str, folder: Path | None = None, quiet: bool = False) -> str:
+    def removed(self, tag: str, digest: str, *, seconds: float) -> str:
+        """Remove an image that is ours alone, by both its names; why it is still there, empty if it is not.
+
+        Some registries take only the tag, some only the digest, some the digest once there is no tag, many neither.
+        """
+        said = []
+        for name in (tag, digest):
+            try:
+                self.run("delete", name, about=name, quiet=True, seconds=seconds)
+            except ImageError as error:
+                said.append(str(error))
+        try:
+            return said[0] if said and self.digest_of(tag) is not None else ""
+        except ImageError as error:
+            return str(error)
+
+    def run(
+        self,
+        command: str,
+        *arguments: str,
+        about: str,
+        folder: Path | None = None,
+        quiet: bool = False,
+        seconds: float = math.inf,
+    ) -> str:
         """What the program prints. `about` is the image that messages name.
 
         :raises Refused: with what the registry said and what to do about it.
+        :raises BuildFailed: if it cannot be started, or has not ended after so many seconds.
         :raises Interrupted: if the playbook is gone.
         """
 
@@ -71,6 +97,7 @@ class Crane:
             environment=self._environment,
             folder=folder,
             show=show,
+            seconds=seconds,
         )
         if done.code != 0:
             raise Refused(f"{about}: {self._log.hidden(_explained(done.said, done.code))}")

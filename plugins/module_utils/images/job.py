@@ -17,12 +17,13 @@ from typing import Any
 
 from ..cluster.client import Cluster
 from ..cluster.errors import ClusterError, Forbidden, Invalid, NotFound, TransientError
+from ..cluster.labels import LABEL_ROLE
 from ..text import text_of
 from .context import WORKDIR, write_layer
 from .crane import Crane
 from .errors import BuildFailed, Refused
 from .job_manifest import BUILD, BUILDKIT_IMAGE, CARRIER_IMAGE, job
-from .log import Log
+from .log import Interrupted, Log
 from .request import Built, Request
 
 _POLL_SECONDS = 2.0
@@ -59,29 +60,40 @@ class JobBuilder:
         """Build and push. The Job is removed, however this ends. Raises ImageError, and Interrupted."""
         name = str(request.image)
         before = self._crane.digest_of(name)
-        carrier = self._carried(request, log)
+        job_name = f"image-{uuid.uuid4().hex[:10]}"
+        carrier = f"{request.image.repository}:context-{job_name}"
+        pushed = self._carried(request, carrier, job_name, log)
         try:
-            asyncio.run(self._run(request, carrier, log))
+            asyncio.run(self._run(request, pushed, job_name, log))
         except ClusterError as error:
             raise Refused(f"{name}: {error}") from error
+        finally:
+            self._forgotten(carrier, pushed, log)
         digest = self._crane.digest_of(name)
         if digest is None:
             raise BuildFailed(f"{name}: the Job has finished, but the registry has no such image")
         log.say(f"{'pushed' if digest != before else 'unchanged:'} {name}@{digest}")
         return Built(digest, digest != before)
 
-    def _carried(self, request: Request, log: Log) -> str:
+    def _carried(self, request: Request, name: str, job_name: str, log: Log) -> str:
         """Push the context as an image that a pod can copy it from, and return the image's name with its digest."""
         with tempfile.TemporaryDirectory(prefix="kubestress-image-") as made:
-            layer = write_layer(request.context, Path(made) / _LAYER)
-            name = f"{request.image.repository}:context-{layer.digest.removeprefix('sha256:')[:16]}"
+            write_layer(request.context, Path(made) / _LAYER)
             log.say(f"the context, {request.context.text}, goes to the cluster as {name}")
             options = ["--platform", request.platform, "--append", _LAYER, "--workdir", WORKDIR, "--tag", name]
+            # With the Job's name in it its digest is nobody else's, so that it can be removed.
+            options += ["--label", f"{LABEL_ROLE}={job_name}"]
             return self._crane.run("mutate", self._options.carrier, *options, about=name, folder=Path(made)).strip()
 
-    async def _run(self, request: Request, carrier: str, log: Log) -> None:
+    def _forgotten(self, carrier: str, pushed: str, log: Log) -> None:
+        try:
+            why = self._crane.removed(carrier, pushed, seconds=_REMOVAL_SECONDS)
+        except Interrupted as error:
+            why = str(error)
+        log.say(f"{carrier} stays in the registry: {why}" if why else f"removed {carrier} from the registry")
+
+    async def _run(self, request: Request, carrier: str, name: str, log: Log) -> None:
         options = self._options
-        name = f"image-{uuid.uuid4().hex[:10]}"
         body = job(
             request,
             name=name,

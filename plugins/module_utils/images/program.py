@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..text import text_of
 from .errors import BuildFailed
 from .log import Log
 
@@ -39,10 +42,11 @@ def run_program(
     folder: Path | None = None,
     show: Callable[[str], None],
     show_all: bool = False,
+    seconds: float = math.inf,
 ) -> Done:
     """Run it to its end; `show` gets each line of standard error as it comes, with `show_all` of both streams.
 
-    :raises BuildFailed: if it cannot be started.
+    :raises BuildFailed: if it cannot be started, or has not ended after so many seconds.
     :raises Interrupted: if the playbook is gone. However this ends, the program has ended too.
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as printed:
@@ -63,7 +67,7 @@ def run_program(
         stream = process.stdout if show_all else process.stderr
         reader = threading.Thread(target=_read, args=(stream, said, show), daemon=True)
         reader.start()
-        _wait(process, log)
+        _wait(process, log, seconds)
         reader.join()
         printed.seek(0)
         return Done(process.returncode, printed.read(), said)
@@ -76,7 +80,8 @@ def _read(stream: Any, said: list[str], show: Callable[[str], None]) -> None:
             show(text)
 
 
-def _wait(process: subprocess.Popen[Any], log: Log) -> None:
+def _wait(process: subprocess.Popen[Any], log: Log, seconds: float) -> None:
+    until = time.monotonic() + seconds
     try:
         while True:
             try:
@@ -84,6 +89,8 @@ def _wait(process: subprocess.Popen[Any], log: Log) -> None:
                 return
             except subprocess.TimeoutExpired:
                 log.raise_if_abandoned()
+            if time.monotonic() > until:
+                raise BuildFailed(f"{Path(process.args[0]).name} has not ended after {text_of(seconds, 'seconds')}")
     finally:
         if process.poll() is None:
             process.terminate()
