@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -59,6 +60,24 @@ class Registry:
             layer.addfile(info, io.BytesIO(b"base\n"))
         self.crane("append", "-f", str(folder / "base.tar"), "-t", name)
         self.crane("mutate", name, "-t", name, "--set-platform", f"linux/{architecture}", "--env", "BASE=yes")
+        return name
+
+    def tools(self, folder: Path, script: str, text: str) -> str:
+        """Push an image with this machine's static busybox and a script of that name on PATH, and return its name."""
+        busybox = Path(shutil.which("busybox") or "")
+        with tarfile.open(folder / "tools.tar", "w") as layer:
+            layer.add(busybox, "bin/busybox")
+            for name in ("sh", "cp", "id", "ls"):
+                info = tarfile.TarInfo(f"bin/{name}")
+                info.type, info.linkname = tarfile.SYMTYPE, "busybox"
+                layer.addfile(info)
+            info = tarfile.TarInfo(f"bin/{script}")
+            content = f"#!/bin/sh\n{text}".encode()
+            info.size, info.mode = len(content), 0o755
+            layer.addfile(info, io.BytesIO(content))
+        name = f"{self.host}/tools"
+        self.crane("append", "-f", str(folder / "tools.tar"), "-t", name)
+        self.crane("mutate", name, "-t", name, "--set-platform", "linux/amd64")
         return name
 
     def digests(self, repository: str) -> dict[str, str]:

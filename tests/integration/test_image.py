@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.errors import Modu
 from ansible_collections.kubestress.core.plugins.plugin_utils.sources import SOURCES
 from helpers import images
 from helpers.commands import command_environment
+from helpers.odd_registry import Odd, odd_registry
 from helpers.one_task import returned
 from helpers.registry import Registry, serving
 from helpers.waiting import until
@@ -191,6 +193,61 @@ def test_what_a_registry_refuses_is_told_with_image_and_cause(
     assert "\n" not in text
     assert text.endswith(f"; the log is {tmp_path / 'image.log'}")
     assert not caught.value.result["changed"]
+
+
+HTML = Odd(200, b"<html>\n<body>Please log in</body>\n</html>", {"Content-Type": "text/html"})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "odd", "said"),
+    [
+        (".*", HTML, "that is no registry's answer; is the host right, and no proxy in between?"),
+        (".*", Odd(503, HTML.body, HTML.headers), "503 Service Unavailable: <html> <body>Please log in</body> </html>"),
+        ("GET /v2/base/manifests", HTML, "invalid character '<' looking for beginning of value (that is no registry's"),
+        ("GET /v2/base/manifests", Odd(cut=20), "unexpected EOF"),
+        ("GET /v2/base/blobs/CONFIG", Odd(cut=20), "unexpected EOF"),
+        ("GET /v2/base/blobs/CONFIG", Odd(200, b"{}"), "Content-Length header 2 does not match expected size"),
+        ("PUT /v2/x/manifests", Odd(413), "413 Request Entity Too Large"),
+        ("(HEAD|POST) /v2/x/blobs", Odd(403), "403 Forbidden"),
+    ],
+)
+def test_a_registry_that_misbehaves_is_told_in_one_line(
+    image: Image, registry: Registry, tmp_path: Path, pattern: str, odd: Odd, said: str
+) -> None:
+    base = registry.base(tmp_path)
+    config = json.loads(registry.crane("manifest", base))["config"]["digest"]
+    with odd_registry(registry.host) as front:
+        front.odd[pattern.replace("CONFIG", config)] = odd
+        with pytest.raises(ModuleFailed) as caught:
+            image(name=f"{front.host}/x", base=base.replace(registry.host, front.host))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "x" not in registry.crane("catalog", registry.host).split()
+
+
+def test_no_login_follows_to_another_host_and_a_layer_that_is_cut_makes_no_image(
+    image: Image, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The base's layers come from another registry, where they are sent on to a third host, and end too early."""
+    base = registry.base(tmp_path)
+    layer = json.loads(registry.crane("manifest", base))["layers"][0]["digest"]
+    with serving(tmp_path) as target, odd_registry(registry.host) as front, odd_registry(registry.host) as third:
+        login = {"auths": {front.host: {"auth": base64.b64encode(b"user:password").decode()}}}
+        (tmp_path / "config.json").write_text(json.dumps(login))
+        monkeypatch.setitem(registry.environment, "DOCKER_CONFIG", str(tmp_path))
+        front.odd["GET /v2/$"] = Odd(401, headers={"WWW-Authenticate": 'Basic realm="r"'})
+        front.odd[f"GET /v2/base/blobs/{layer}"] = Odd(
+            307, headers={"Location": f"http://{third.host}/v2/base/blobs/{layer}"}
+        )
+        third.odd["GET"] = Odd(cut=10)
+        with pytest.raises(ModuleFailed, match="unexpected EOF"):
+            image(name=f"{target.host}/cut", base=base.replace(registry.host, front.host))
+        assert any(login.startswith("Basic ") for _asked, login in front.seen)
+        assert third.seen
+        assert {login for _asked, login in third.seen} == {""}
+        assert "cut" not in target.crane("catalog", target.host).split()
+        third.odd.clear()
+        assert image(name=f"{target.host}/cut", base=base.replace(registry.host, front.host))["changed"]
 
 
 def test_an_interrupted_play_ends_the_program(folder: Path, tmp_path: Path) -> None:

@@ -142,8 +142,15 @@ def test_a_registry_that_deletes_nothing_is_told_of(
     assert "UNSUPPORTED: The operation is unsupported." in log
 
 
-def test_what_the_cluster_refuses_is_named(build: Callable[..., dict[str, Any]]) -> None:
+def test_what_the_cluster_refuses_is_named_and_nothing_is_pushed(
+    build: Callable[..., dict[str, Any]], registry: Registry
+) -> None:
+    seen = len(registry.requests())
     with pytest.raises(ModuleFailed, match=r"image: .*namespaces \"gone\" not found"):
         build({"namespace": "gone"})
     with pytest.raises(ModuleFailed, match=r"image: job.namespace: 'No'; "):
         build({"namespace": "No"})
+    with pytest.raises(ModuleFailed, match=r"image: .*/gone"):
+        build({"kubeconfig": "/gone"})
+    # But for the image that stands for BusyBox here, which each call of `build` pushes first.
+    assert [one for one in registry.requests()[seen:] if " /v2/built/" in one] == []

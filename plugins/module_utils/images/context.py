@@ -21,7 +21,7 @@ from typing import Any
 
 from ..text import text_of
 from . import ignore
-from .errors import BadOption
+from .errors import BadOption, BuildFailed
 
 #: Where the files are in the image, and what its processes begin in.
 WORKDIR = "/app"
@@ -232,9 +232,12 @@ class _Hashing:
         self._hash = hashlib.sha256()
 
     def write(self, data: bytes) -> int:
-        """Write the bytes."""
+        """Write the bytes. Raises BuildFailed, such as for a full disk."""
         self._hash.update(data)
-        written: int = self._file.write(data)
+        try:
+            written: int = self._file.write(data)
+        except OSError as error:
+            raise BuildFailed(f"the archive of the context cannot be written: {error.strerror or error}") from error
         return written
 
     def digest(self) -> str:

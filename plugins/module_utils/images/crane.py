@@ -17,6 +17,9 @@ from .log import Log
 from .program import run_program
 
 _NOTHING_THERE = ("MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND", "404 Not Found")
+#: Longest piece of an answer that a message has.
+_MAX_SAID = 600
+_NO_REGISTRY = "that is no registry's answer; is the host right, and no proxy in between?"
 #: What begins each of its lines.
 _STAMP = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ")
 #: What a registry's answer means -> what to do. The first that fits.
@@ -28,6 +31,9 @@ _HINTS = {
     "UNAUTHORIZED": "log in with `docker login` or `crane auth login`, or give credentials_file for one of Google's",
     "DENIED": "the account may not do that there",
     "no such host": "is the name right?",
+    "did not include Docker-Content-Digest": _NO_REGISTRY,
+    "invalid character '<'": _NO_REGISTRY,
+    "<html": _NO_REGISTRY,
     "connection refused": "does the registry run?",
 }
 
@@ -105,6 +111,9 @@ class Crane:
 
 
 def _explained(lines: list[str], code: int) -> str:
-    said = lines[-1].removeprefix("Error: ") if lines else f"crane ended with {code} and said nothing"
+    # An error may have several lines, such as those of a page that a proxy answers with.
+    first = max((number for number, line in enumerate(lines) if line.startswith("Error: ")), default=len(lines) - 1)
+    said = " ".join(" ".join(lines[max(first, 0) :]).removeprefix("Error: ").split())[:_MAX_SAID]
+    said = said or f"crane ended with {code} and said nothing"
     hint = next((hint for words, hint in _HINTS.items() if words in said), "")
     return f"{said} ({hint})" if hint else said

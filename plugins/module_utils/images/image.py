@@ -124,6 +124,10 @@ def read_request(params: Mapping[str, Any], environ: Mapping[str, str]) -> Reque
     image = parsed(image_name(params["name"], **names))
     if image.digest:
         raise BadOption("name", f"{str(image)!r} has a digest, which a build only finds out; give a tag")
+    if not params["context"].strip():
+        raise BadOption("context", "empty; name the folder whose files go into the image")
+    if params["binaries_dir"] and not Path(params["binaries_dir"]).is_dir():
+        raise BadOption("binaries_dir", f"there is no folder {params['binaries_dir']}")
     folder = Path(params["context"])
     base, dockerfile = str(params["base"] or "").strip(), str(params["dockerfile"] or "").strip()
     platform = checked_platform(params["platform"])

@@ -59,8 +59,13 @@ class JobBuilder:
     def build(self, request: Request, log: Log) -> Built:
         """Build and push. The Job is removed, however this ends. Raises ImageError, and Interrupted."""
         name = str(request.image)
-        before = self._crane.digest_of(name)
         job_name = f"image-{uuid.uuid4().hex[:10]}"
+        try:
+            # Before anything is pushed: whether the cluster would take the Job.
+            asyncio.run(self._try(request, job_name))
+        except ClusterError as error:
+            raise Refused(f"{name}: {error}") from error
+        before = self._crane.digest_of(name)
         carrier = f"{request.image.repository}:context-{job_name}"
         pushed = self._carried(request, carrier, job_name, log)
         try:
@@ -92,7 +97,26 @@ class JobBuilder:
             why = str(error)
         log.say(f"{carrier} stays in the registry: {why}" if why else f"removed {carrier} from the registry")
 
+    async def _try(self, request: Request, name: str) -> None:
+        """Have the API server check the Job without storing it. Raises ClusterError."""
+        body = self._body(request, str(request.image), name)
+        async with await Cluster.open(self._connection) as cluster:
+            await cluster.request("POST", self._jobs, query={"dryRun": "All"}, body=body)
+
     async def _run(self, request: Request, carrier: str, name: str, log: Log) -> None:
+        async with await Cluster.open(self._connection) as cluster:
+            await cluster.request("POST", self._jobs, body=self._body(request, carrier, name))
+            log.say(f"Job {self._options.namespace}/{name} builds {request.dockerfile}")
+            try:
+                await self._finished(cluster, f"{self._jobs}/{name}", name, log)
+            finally:
+                await self._removed(cluster, f"{self._jobs}/{name}", name, log)
+
+    @property
+    def _jobs(self) -> str:
+        return f"/apis/batch/v1/namespaces/{self._options.namespace}/jobs"
+
+    def _body(self, request: Request, carrier: str, name: str) -> bytes:
         options = self._options
         body = job(
             request,
@@ -103,14 +127,7 @@ class JobBuilder:
             secret=options.secret,
             timeout_seconds=options.timeout_seconds,
         )
-        jobs = f"/apis/batch/v1/namespaces/{options.namespace}/jobs"
-        async with await Cluster.open(self._connection) as cluster:
-            await cluster.request("POST", jobs, body=json.dumps(body).encode())
-            log.say(f"Job {options.namespace}/{name} builds {request.dockerfile}")
-            try:
-                await self._finished(cluster, f"{jobs}/{name}", name, log)
-            finally:
-                await self._removed(cluster, f"{jobs}/{name}", name, log)
+        return json.dumps(body).encode()
 
     async def _finished(self, cluster: Cluster, path: str, name: str, log: Log) -> None:
         """Until the Job has finished, its log shown. Raises BuildFailed and Interrupted."""

@@ -34,7 +34,8 @@ class Log:
         self._progress = Progress(progress_file, total=0, what="")
         self._started = time.monotonic()
         self._secrets: list[str] = []
-        self._file = path.open("a", encoding="utf-8")
+        # Names of files need not be text.
+        self._file = path.open("a", encoding="utf-8", errors="backslashreplace")
 
     def __enter__(self) -> Log:
         return self

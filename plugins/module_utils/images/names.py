@@ -24,6 +24,7 @@ from .errors import BadOption
 LATEST = "latest"
 #: Longest repository name, host included, that registries accept.
 _MAX_LENGTH = 255
+_MAX_PORT = 65_535
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _HOST = re.compile(
@@ -74,12 +75,17 @@ def parsed(given: object, *, option: str = "name") -> ImageName:
     first, slash, path = rest.partition("/")
     has_host = bool(slash) and is_host(first)
     host, path = (first, path) if has_host else ("", rest)
-    if (has_host and not _HOST.fullmatch(host)) or not _PATH.fullmatch(path):
+    if (has_host and not _is_right_host(host)) or not _PATH.fullmatch(path):
         raise BadOption(option, f"{_shown(text)}; {_NAME_RULE}")
     name = ImageName(host, path, tag, digest)
     if len(name.repository) > _MAX_LENGTH:
         raise BadOption(option, f"{len(name.repository)} characters without tag; allowed are {_MAX_LENGTH}")
     return name
+
+
+def _is_right_host(host: str) -> bool:
+    port = host.rpartition(":")[2]
+    return bool(_HOST.fullmatch(host)) and (not port.isdigit() or 0 < int(port) <= _MAX_PORT)
 
 
 def is_host(first: str) -> bool:

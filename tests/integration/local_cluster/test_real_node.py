@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
 from helpers import images
 from helpers.commands import command_environment
 from helpers.local_cluster import Driver, processes_of
@@ -245,6 +246,28 @@ def test_an_image_of_a_folder_is_pulled_from_a_registry_on_this_machine_and_runs
     assert witness("logs", "built", parse=False) == "open sesame\nbase\n"
     status = witness("get", "pod", "built")["status"]["containerStatuses"][0]
     assert status["imageID"].endswith(built["digest"])
+
+
+def test_the_pod_of_a_build_gets_the_context_and_its_log_is_shown(
+    witness: Kubectl, node: Driver, tmp_path: Path
+) -> None:
+    """What `image` with builder=job asks of a kubelet. In BuildKit's place is a script that says what it was given."""
+    context = tmp_path / "context"
+    context.mkdir()
+    (context / "Dockerfile").write_text("FROM scratch\n")
+    with serving(tmp_path, address="10.231.7.1") as registry:
+        node.ok(real_node_registries=[registry.host])
+        tools = registry.tools(tmp_path, "buildctl-daemonless.sh", "echo $*\nid -u\nls /context\nexit 7\n")
+        options = {
+            "name": f"{registry.host}/train", "builder": "job", "context": str(context), "registry_insecure": True,
+            "sources_dir": str(SOURCES), "log_file": str(tmp_path / "image.log"),
+            "job": {"kubeconfig": str(node.data_dir / "kubeconfig"), "carrier": tools, "buildkit": tools},
+        }  # fmt: skip
+        with pytest.raises(ModuleFailed, match=r"failed: BackoffLimitExceeded: .*; .* / 1000 / Dockerfile; the log is"):
+            images.image(options, environ={**os.environ, **registry.environment})
+        assert f"name={registry.host}/train:latest,push=true" in (tmp_path / "image.log").read_text()
+        assert registry.digests("train") == {}
+    assert witness("get", "jobs")["items"] == []
 
 
 def test_limit_on_a_pods_processes_is_taken_over(witness: Kubectl, node: Driver) -> None:

@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import socket
+import stat
 import tarfile
 from pathlib import Path
 
@@ -13,11 +14,14 @@ import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.images.context import (
     MTIME,
     Context,
+    Entry,
     read_context,
+    write_folder,
     write_layer,
     write_source,
 )
-from ansible_collections.kubestress.core.plugins.module_utils.images.errors import BadOption
+from ansible_collections.kubestress.core.plugins.module_utils.images.errors import BadOption, BuildFailed
+from ansible_collections.kubestress.core.plugins.module_utils.images.request import checked_dockerfile
 
 
 def make(folder: Path, *paths: str) -> Path:
@@ -151,3 +155,44 @@ def test_a_file_that_is_gone_when_it_is_read(tmp_path: Path) -> None:
     (folder / "a").unlink()
     with pytest.raises(BadOption, match=r"/a cannot be read: No such file"):
         write_layer(context, tmp_path / "layer.tar")
+
+
+def test_a_link_that_leads_out_of_the_context_is_not_followed(tmp_path: Path) -> None:
+    outside = make(tmp_path / "outside", "secret", "deep/secret")
+    folder = make(tmp_path / "context", "a")
+    (folder / "file").symlink_to(outside / "secret")
+    (folder / "folder").symlink_to("../outside")
+    (folder / "loop").symlink_to(".")
+    archive = write_layer(read_context(folder), tmp_path / "layer.tar")
+    with tarfile.open(archive.path) as layer:
+        assert {member.name: member.linkname for member in layer if member.issym()} == {
+            "app/file": str(outside / "secret"), "app/folder": "../outside", "app/loop": ".",
+        }  # fmt: skip
+    assert b"this is secret" not in archive.path.read_bytes()
+    assert (write_folder(read_context(folder), tmp_path / "copy") / "folder").readlink() == Path("../outside")
+
+
+def test_a_dockerfile_that_leads_out_of_the_context_is_refused(tmp_path: Path) -> None:
+    folder = make(tmp_path / "context", "a")
+    make(tmp_path, "Dockerfile")
+    (folder / "Dockerfile").symlink_to("../Dockerfile")
+    for given in ("", "../Dockerfile", str(tmp_path / "Dockerfile")):
+        with pytest.raises(BadOption, match=f"^dockerfile: {tmp_path}/Dockerfile is not in the context {folder}"):
+            checked_dockerfile(folder, given)
+
+
+def test_a_full_disk_is_named_as_one() -> None:
+    context = Context(Path("/"), (Entry("a", __file__, stat.S_IFREG | 0o644, Path(__file__).stat().st_size),), ())
+    with pytest.raises(BuildFailed, match=r"^the archive of the context cannot be written: No space left on device$"):
+        write_layer(context, Path("/dev/full"))
+
+
+def test_many_rules_with_exceptions_in_a_tree(tmp_path: Path) -> None:
+    folder = make(
+        tmp_path, "a.md", "src/x.md", "src/keep/y.md", "src/keep/z.txt", "build/out/a.bin", "build/out/b.bin",
+        "b/c/d.md",
+    )  # fmt: skip
+    (folder / ".dockerignore").write_text("**/*.md\n!src/**/*.md\nsrc/x.md\nbuild/**\n!build/**/b.bin\n.docker*\n")
+    assert names(read_context(folder)) == [
+        "b", "b/c", "build", "build/out", "build/out/b.bin", "src", "src/keep", "src/keep/y.md", "src/keep/z.txt",
+    ]  # fmt: skip

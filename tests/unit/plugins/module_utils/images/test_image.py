@@ -30,6 +30,9 @@ def image(folder: Path, *, check_mode: bool = False, **options: Any) -> Outcome:
     ("options", "said"),
     [
         ({"name": "train"}, "project: missing; 'train' has no registry"),
+        ({"context": " "}, "context: empty; name the folder"),
+        ({"name": "h:65536/train"}, "name: 'h:65536/train'; allowed is"),
+        ({"binaries_dir": "/gone"}, "binaries_dir: there is no folder /gone"),
         ({"context": "/gone"}, "context: there is no folder /gone"),
         ({"platform": "amd64"}, "platform: 'amd64'; allowed is OS/ARCHITECTURE"),
         ({"dockerfile": "Dockerfile"}, "dockerfile: Dockerfile, but builder=layers runs none"),
