@@ -238,12 +238,12 @@ image:
   type: str
   sample: europe-west4-docker.pkg.dev/my-project/jobs/train:latest
 digest:
-  description: The digest that the name stands for. Null in check mode.
+  description: The digest that the name stands for. In check mode what it would be, null if that is not known.
   returned: success
   type: str
   sample: sha256:1d40820f53c2cc2d632ed26d363bad2496cfc81c134b40cc63204df903e1f776
 reference:
-  description: The name with the digest instead of the tag, which always means this image. Null in check mode.
+  description: The name with the digest instead of the tag, which always means this image. In check mode as RV(digest).
   returned: success
   type: str
   sample: europe-west4-docker.pkg.dev/my-project/jobs/train@sha256:1d40820f53c2cc2d632ed26d363bad2496cfc81c

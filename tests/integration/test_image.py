@@ -202,7 +202,7 @@ HTML = Odd(200, b"<html>\n<body>Please log in</body>\n</html>", {"Content-Type":
     ("pattern", "odd", "said"),
     [
         (".*", HTML, "that is no registry's answer; is the host right, and no proxy in between?"),
-        (".*", Odd(503, HTML.body, HTML.headers), "503 Service Unavailable: <html> <body>Please log in</body> </html>"),
+        (".*", Odd(403, HTML.body, HTML.headers), "403 Forbidden: <html> <body>Please log in</body> </html>"),
         ("GET /v2/base/manifests", HTML, "invalid character '<' looking for beginning of value (that is no registry's"),
         ("GET /v2/base/manifests", Odd(cut=20), "unexpected EOF"),
         ("GET /v2/base/blobs/CONFIG", Odd(cut=20), "unexpected EOF"),

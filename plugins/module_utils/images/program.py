@@ -67,7 +67,7 @@ def run_program(
         stream = process.stdout if show_all else process.stderr
         reader = threading.Thread(target=_read, args=(stream, said, show), daemon=True)
         reader.start()
-        _wait(process, log, seconds)
+        _wait(process, log, seconds, name=Path(command[0]).name)
         reader.join()
         printed.seek(0)
         return Done(process.returncode, printed.read(), said)
@@ -80,7 +80,7 @@ def _read(stream: Any, said: list[str], show: Callable[[str], None]) -> None:
             show(text)
 
 
-def _wait(process: subprocess.Popen[Any], log: Log, seconds: float) -> None:
+def _wait(process: subprocess.Popen[Any], log: Log, seconds: float, *, name: str) -> None:
     until = time.monotonic() + seconds
     try:
         while True:
@@ -90,7 +90,7 @@ def _wait(process: subprocess.Popen[Any], log: Log, seconds: float) -> None:
             except subprocess.TimeoutExpired:
                 log.raise_if_abandoned()
             if time.monotonic() > until:
-                raise BuildFailed(f"{Path(process.args[0]).name} has not ended after {text_of(seconds, 'seconds')}")
+                raise BuildFailed(f"{name} has not ended after {text_of(seconds, 'seconds')}")
     finally:
         if process.poll() is None:
             process.terminate()
