@@ -219,6 +219,14 @@ options:
       - Must be 0 to 100.
     type: int
     default: 0
+  real_node_registries:
+    description:
+      - Registries without TLS that the real node may pull from, as V(HOST:PORT). Its network reaches this machine at
+        the first address of O(node_network), such as V(10.231.0.1:5000), and nothing else.
+      - Applied to a running cluster.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""

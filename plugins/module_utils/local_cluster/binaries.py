@@ -18,6 +18,8 @@ from .upstreams import KUBERNETES, UPSTREAM_OF, UPSTREAMS, numbers_of
 
 # A client that may differ by one version, and a program for pods with its own versions.
 OUTSIDE_SKEW = ("kubectl", "agnhost")
+# How a program is asked for its version, if not by --version.
+VERSION_ARGUMENTS = {"kubectl": ["version", "--client"], "crane": ["version"]}
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def check_skew(binaries: Mapping[str, Binary]) -> None:
 
 def version_of(name: str, path: Path) -> str | None:
     """The version that a program prints, such as `1.36.3`; None if it does not run."""
-    arguments = ["version", "--client"] if name == "kubectl" else ["--version"]
+    arguments = VERSION_ARGUMENTS.get(name, ["--version"])
     try:
         done = subprocess.run([path, *arguments], capture_output=True, text=True, check=False, timeout=30)
     except (OSError, subprocess.TimeoutExpired):

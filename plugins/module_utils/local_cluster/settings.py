@@ -29,6 +29,9 @@ REAL_NODE_NAME = "real-0001"
 # What a kubelet accepts for pid.available: a count or a percentage.
 PID_THRESHOLD = re.compile(r"^([1-9][0-9]*|[1-9][0-9]?%)?$")
 
+# It becomes the name of a folder.
+REGISTRY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?:[1-9][0-9]{0,4}")
+
 QUANTITY = re.compile(r"^[1-9][0-9]*(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")
 
 PORT_OPTIONS = tuple(USUAL_PORTS)
@@ -86,6 +89,7 @@ class Settings:
     real_node_pid_max: int
     real_node_cni_delay_ms: int
     real_node_cni_fail_percent: int
+    real_node_registries: tuple[str, ...]
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Settings:
@@ -96,6 +100,7 @@ class Settings:
         environ = os.environ if environ is None else environ
         values = {field.name: params[field.name] for field in fields(cls) if field.name in params}
         values |= {option: params[option] or 0 for option in PORT_OPTIONS}
+        values["real_node_registries"] = tuple(one.strip() for one in params["real_node_registries"] or ())
         values["data_dir"] = _folder(values["data_dir"] or default_data_dir(environ))
         values["in_default_folder"] = values["data_dir"] == _folder(default_data_dir(environ))
         values["cache_dir"] = _folder(values["cache_dir"] or default_cache_dir(environ))
@@ -195,6 +200,11 @@ def _node_problems(settings: Settings) -> list[str]:
             f"real_node_eviction_pids is {settings.real_node_eviction_pids!r}; allowed is a number such as 500, "
             "a percentage such as 10%, or nothing"
         )
+    problems += [
+        f"real_node_registries has {registry!r}; allowed is HOST:PORT such as 10.231.0.1:5000"
+        for registry in settings.real_node_registries
+        if not REGISTRY.fullmatch(registry)
+    ]
     # The node mounts its own /run.
     if settings.real_node and settings.data_dir.is_relative_to("/run"):
         problems.append(f"data_dir is {settings.data_dir}; with real_node allowed is a folder outside /run")

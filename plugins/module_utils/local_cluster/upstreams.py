@@ -116,7 +116,18 @@ HOSTPATH = Upstream(
 )
 _STORAGE = (PROVISIONER, ATTACHER, RESIZER, SNAPSHOTTER, HOSTPATH)
 
-UPSTREAMS = (ETCD, KUBERNETES, KWOK, COREDNS, *_STORAGE)
+# A client of registries; no part of a cluster.
+CRANE = Upstream(
+    folder="crane",
+    module="github.com/google/go-containerregistry",
+    packages={"crane": "github.com/google/go-containerregistry/cmd/crane"},
+    version_variable="github.com/google/go-containerregistry/cmd/crane/cmd.Version",
+    whole_version=True,
+)
+
+# What a cluster may consist of.
+PARTS_OF_A_CLUSTER = (ETCD, KUBERNETES, KWOK, COREDNS, *_STORAGE)
+UPSTREAMS = (*PARTS_OF_A_CLUSTER, CRANE)
 UPSTREAM_OF = {binary: upstream for upstream in UPSTREAMS for binary in upstream.packages}
 
 # What a real node needs besides the control plane.

@@ -236,6 +236,17 @@ _SETTINGS = (
         allowed=Range(0, 100),
         meaning="How many of a hundred starts of a pod's network fail. Taken over live.",
     ),
+    _setting(
+        "local_cluster_real_node_registries",
+        "list",
+        [],
+        elements="str",
+        meaning=(
+            "Registries without TLS that the real node may pull from, as C(HOST:PORT). Its network reaches this "
+            "machine at the first address of C(local_cluster_node_network), such as C(10.231.0.1:5000), and nothing "
+            "else. A running cluster takes it over."
+        ),
+    ),
 )
 
 ROLE = Role(

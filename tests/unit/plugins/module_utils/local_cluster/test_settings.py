@@ -44,6 +44,7 @@ PARAMS = {
     "real_node_pid_max": 0,
     "real_node_cni_delay_ms": 0,
     "real_node_cni_fail_percent": 0,
+    "real_node_registries": [],
 }
 
 
