@@ -61,6 +61,47 @@ options:
     description: Memory of a node, as a quantity. Applied to a running cluster.
     type: str
     default: 256Gi
+  node_pools:
+    description:
+      - Pools of further simulated nodes with machine types, labels, taints and extended resources, such as
+        accelerators. Applied to a running cluster.
+      - Every node has the label C(cloud.google.com/gke-nodepool) with the name of its pool.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the pool; its nodes are called C(NAME-0001) and so on.
+        type: str
+        required: true
+      count:
+        description:
+          - Number of nodes. If left out, as many as a slice of O(node_pools[].topology) has, or one.
+          - A pool of a topology with several nodes is one slice and cannot have another number.
+        type: int
+      type:
+        description:
+          - Type of the catalogue of accelerators, such as V(v5e) or V(nvidia-h100-80gb). The nodes' labels, taints and
+            chips follow from it. Without it they have none but those given here.
+        type: str
+      machine:
+        description: Machine type, the label C(node.kubernetes.io/instance-type). It may follow from the topology.
+        type: str
+      topology:
+        description: Topology of the slice, such as V(4x4), where the type has one.
+        type: str
+      labels:
+        description: Labels of the nodes, beside those of the type or in their place.
+        type: dict
+      taints:
+        description: Taints of the nodes beside those of the type, each with C(key), C(effect) and perhaps C(value).
+        type: list
+        elements: dict
+      resources:
+        description:
+          - Quantities of resources of a node, in the place of O(node_cpu), O(node_memory), O(pods_per_node) (C(cpu),
+            C(memory), C(pods)) and of the type's chips, or extended resources of any name.
+        type: dict
   api_port:
     description:
       - Port of the API server.
@@ -236,6 +277,17 @@ EXAMPLES = r"""
     nodes: 50
     pods_per_node: 110
 
+- name: A slice of four TPU nodes, and two nodes with eight GPUs each
+  kubestress.core.local_cluster:
+    node_pools:
+      - name: v5e-4x4
+        type: v5e
+        topology: 4x4
+      - name: h100
+        type: nvidia-h100-80gb
+        machine: a3-highgpu-8g
+        count: 2
+
 - name: Start a second cluster
   kubestress.core.local_cluster:
     data_dir: /var/tmp/second-cluster
@@ -266,10 +318,15 @@ endpoint:
   type: str
   sample: https://127.0.0.1:26443
 nodes:
-  description: Number of simulated nodes.
+  description: Number of simulated nodes that belong to no pool.
   returned: O(state=present), not in check mode
   type: int
   sample: 10
+node_pools:
+  description: Number of simulated nodes of each pool, by its name.
+  returned: O(state=present), not in check mode
+  type: dict
+  sample: {"h100": 2, "v5e-4x4": 4}
 parts:
   description: For each process its pid, its ports by option name, and the path of its log.
   returned: O(state=present), not in check mode

@@ -303,7 +303,7 @@ class LocalCluster:
             self.report.changes += describe_changes(population.changes())
             self.report.changes += population.missing_storage() if self.settings.storage else []
         elif not self.layout.etcd.exists():
-            self.report.changes += [f"create {self.settings.nodes} nodes"] if self.settings.nodes else []
+            self.report.changes += [f"create {self.settings.all_nodes} nodes"] if self.settings.all_nodes else []
         return self.report
 
     def _describe(self, parts: list[Part], binaries: Mapping[str, Binary]) -> None:
@@ -313,6 +313,7 @@ class LocalCluster:
             "kubeconfig": str(self.layout.kubeconfig),
             "endpoint": self.settings.endpoint,
             "nodes": self.settings.nodes,
+            "node_pools": {pool.name: pool.count for pool in self.settings.node_pools},
             "parts": {
                 part.name: {
                     "pid": running[part.name].pid,

@@ -35,7 +35,10 @@ class Population:
     def __init__(self, settings: Settings, pki: Pki) -> None:
         self.settings = settings
         self._pki = pki
-        self.size = nodes.NodeSize(settings.node_cpu, settings.node_memory, settings.pods_per_node)
+        size = nodes.NodeSize(settings.node_cpu, settings.node_memory, settings.pods_per_node)
+        self.wanted = nodes.plain_nodes(settings.nodes, size, tainted=settings.real_node)
+        for pool in settings.node_pools:
+            self.wanted |= pool.nodes(size, beside_real=settings.real_node)
 
     @cached_property
     def api(self) -> Api:
@@ -44,17 +47,12 @@ class Population:
 
     def changes(self) -> nodes.NodeChanges:
         """The changes to the simulated nodes that are needed."""
-        return nodes.compare(
-            nodes.existing_nodes(self.api),
-            count=self.settings.nodes,
-            size=self.size,
-            tainted=self.settings.real_node,
-        )
+        return nodes.compare(nodes.existing_nodes(self.api), self.wanted)
 
     def match(self) -> nodes.NodeChanges:
         """Make the changes, and return them."""
         changes = self.changes()
-        nodes.apply(self.api, changes, size=self.size, tainted=self.settings.real_node)
+        nodes.apply(self.api, changes, self.wanted)
         if self.settings.real_node:
             grant(self.api)
         else:
@@ -122,6 +120,7 @@ def describe_changes(changes: nodes.NodeChanges) -> list[str]:
         ("create", changes.create),
         ("resize", changes.resize),
         ("delete", changes.delete),
+        ("change the labels of", changes.relabel),
         ("change the taint of", changes.taint),
     )
     return [f"{verb} {len(names)} nodes" for verb, names in counted if names]

@@ -17,6 +17,7 @@ from ..settings.roles.local_cluster import ROLE as LOCAL_CLUSTER
 from ..settings.roles.local_cluster import STORAGE_PORT_COUNT, USUAL_PORTS
 from .errors import SettingsError
 from .layout import Layout
+from .pools import Pool, parse_pools
 
 LOOPBACK = "127.0.0.1"
 
@@ -60,6 +61,7 @@ class Settings:
     pods_per_node: int
     node_cpu: str
     node_memory: str
+    node_pools: tuple[Pool, ...]
     api_port: int
     etcd_client_port: int
     etcd_peer_port: int
@@ -101,8 +103,10 @@ class Settings:
         values["cache_dir"] = _folder(values["cache_dir"] or default_cache_dir(environ))
         values["sources_dir"] = _folder(values["sources_dir"] or "")
         values["binaries_dir"] = _folder(values["binaries_dir"]) if values["binaries_dir"] else None
+        values["node_pools"], pool_problems = parse_pools(params["node_pools"])
         settings = cls(**values)
         problems = [
+            *pool_problems,
             *_range_problems(settings, params),
             *_port_problems(settings),
             *_data_dir_problems(settings),
@@ -114,6 +118,11 @@ class Settings:
         if problems:
             raise SettingsError("; ".join(problems))
         return settings
+
+    @property
+    def all_nodes(self) -> int:
+        """Simulated nodes, those of pools included."""
+        return self.nodes + sum(pool.count for pool in self.node_pools)
 
     @property
     def ports(self) -> dict[str, int]:
@@ -183,6 +192,12 @@ def _range_problems(settings: Settings, params: Mapping[str, Any]) -> list[str]:
 
 def _node_problems(settings: Settings) -> list[str]:
     problems = []
+    allowed = LOCAL_CLUSTER["local_cluster_nodes"].allowed
+    if allowed and settings.nodes <= allowed.high < settings.all_nodes:
+        problems.append(
+            f"node_pools: with nodes, {settings.nodes}, they are {settings.all_nodes:,} nodes; at most "
+            f"{allowed.high:,} are allowed"
+        )
     try:
         network = ipaddress.ip_network(settings.node_network)
         usable = isinstance(network, ipaddress.IPv4Network) and network.prefixlen == NODE_PREFIX

@@ -75,6 +75,42 @@ _SETTINGS = (
         "256Gi",
         meaning="Memory of a node, as a quantity. A running cluster takes it over.",
     ),
+    _setting(
+        "local_cluster_node_pools",
+        "list",
+        [],
+        elements="dict",
+        options={
+            "name": {
+                "type": "str",
+                "required": True,
+                "description": ["Name of the pool, and the start of its nodes'."],
+            },
+            "count": {
+                "type": "int",
+                "description": ["Number of nodes; by default as many as a slice of the topology has, or one."],
+            },
+            "type": {"type": "str", "description": ["Type of the catalogue of accelerators, such as C(v5e)."]},
+            "machine": {"type": "str", "description": ["Machine type; it may follow from the topology."]},
+            "topology": {"type": "str", "description": ["Topology of the slice, such as C(4x4)."]},
+            "labels": {"type": "dict", "description": ["Labels beside those of the type, or in their place."]},
+            "taints": {
+                "type": "list",
+                "elements": "dict",
+                "description": ["Taints beside those of the type: C(key), C(effect) and perhaps C(value)."],
+            },
+            "resources": {
+                "type": "dict",
+                "description": ["Quantities of a node, in the place of the usual ones or of any other resource."],
+            },
+        },
+        meaning=(
+            "Pools of further simulated nodes, such as nodes with accelerators. Labels, taints and chips follow from "
+            "the type; every node has the label C(cloud.google.com/gke-nodepool) with the pool's name. A pool of a "
+            "topology with several nodes is one slice.\n"
+            "A running cluster takes them over."
+        ),
+    ),
     _port("api_port", "Port of the API server."),
     _port("etcd_client_port", "Port on which etcd serves the API server."),
     _port("etcd_peer_port", "Port on which etcd would talk to other members."),
