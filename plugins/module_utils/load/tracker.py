@@ -430,6 +430,8 @@ class Tracker:
 
     def _deleted(self, kind: str, key: Key, known: ObjectState, *, by_event: bool = True) -> None:
         """An object is gone, or going, that nobody but somebody else has deleted."""
+        if kind == "JobSet" and known.state is not State.WAITING:
+            return  # it has ended; its TTL removes it
         if not known.stored and by_event:
             self._states.forget(kind, key)  # of an earlier attempt, and not yet asked for by this one
             return

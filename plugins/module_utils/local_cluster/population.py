@@ -15,6 +15,7 @@ from ..machine.sync import wait_until
 from . import nodes, storage_objects
 from .api import Api
 from .errors import NotReadyError
+from .node_kinds import NodeSize
 from .pki import ADMIN, DNS_CLIENT, KUBELET_CLIENT, Pki
 from .settings import REAL_NODE_NAME, Settings
 
@@ -35,7 +36,7 @@ class Population:
     def __init__(self, settings: Settings, pki: Pki) -> None:
         self.settings = settings
         self._pki = pki
-        size = nodes.NodeSize(settings.node_cpu, settings.node_memory, settings.pods_per_node)
+        size = NodeSize(settings.node_cpu, settings.node_memory, settings.pods_per_node)
         self.wanted = nodes.plain_nodes(settings.nodes, size, tainted=settings.real_node)
         for pool in settings.node_pools:
             self.wanted |= pool.nodes(size, beside_real=settings.real_node)

@@ -203,6 +203,21 @@ def test_every_object_and_its_pods_carry_the_labels():
         assert inner["metadata"]["labels"] == {"app": "x", **LABELS}
 
 
+def test_the_pods_of_every_job_in_a_job_set_carry_the_labels():
+    template = {"metadata": {"labels": {"app": "x"}}, "spec": {"containers": []}}
+    parts = [{"name": name, "template": {"spec": {"template": template}}} for name in ("main-job", "slice-job")]
+    (found,) = rendered(
+        "apiVersion: jobset.x-k8s.io/v1alpha2\nkind: JobSet\nmetadata: {name: n}\n"
+        "spec: {replicatedJobs: {{ parts }}}\n",
+        parts=parts,
+    )
+    pods = [part["template"]["spec"]["template"] for part in found["spec"]["replicatedJobs"]]
+    assert [pod["metadata"]["labels"] for pod in pods] == [{"app": "x", **LABELS}] * 2
+    assert template["metadata"] == {"labels": {"app": "x"}}
+    with pytest.raises(TemplateError, match="replicatedJobs is not a list of mappings"):
+        rendered("apiVersion: x/v1\nkind: JobSet\nmetadata: {name: n}\nspec: {replicatedJobs: {name: a}}\n")
+
+
 def test_labels_and_objects_that_come_out_of_variables_are_left_as_they_were():
     """They serve other templates too, such as a Service's selector."""
     labels = {"app": "x"}
