@@ -61,6 +61,9 @@ options:
     description: Memory of a node, as a quantity. Applied to a running cluster.
     type: str
     default: 256Gi
+  accelerators:
+    description: Types of accelerators of your own for O(node_pools), in the form of C(accelerator_jobs_catalogue).
+    type: dict
   node_pools:
     description:
       - Pools of further simulated nodes with machine types, labels, taints and extended resources, such as
@@ -372,6 +375,7 @@ PREFIX = "local_cluster_"
 ARGUMENT_SPEC = {
     **{setting.name.removeprefix(PREFIX): setting.argument_spec() for setting in LOCAL_CLUSTER.settings},
     # Empty in the role, left out here.
+    "accelerators": {"type": "dict"},
     "data_dir": {"type": "path"},
     "cache_dir": {"type": "path"},
     "binaries_dir": {"type": "path"},

@@ -83,6 +83,7 @@ def shape_of(
         if number < least:
             raise AcceleratorError(option, f"{number} is not allowed; {least} or more")
     if not name.strip():
+        parse_catalogue(catalogue)  # what is given must be right, used or not
         for option, value in {"topology": topology, "machine": machine}.items():
             if value:
                 raise AcceleratorError(option, f"{value!r} is given without a type; a job of CPUs has none")

@@ -38,20 +38,22 @@ class Pool:
         return {f"{self.name}-{number:04d}": kind for number in range(1, self.count + 1)}
 
 
-def parse_pools(given: Sequence[Mapping[str, Any]]) -> tuple[tuple[Pool, ...], list[str]]:
-    """The pools, and a line for each that cannot be."""
+def parse_pools(
+    given: Sequence[Mapping[str, Any]], *, catalogue: Mapping[str, Any] | None = None
+) -> tuple[tuple[Pool, ...], list[str]]:
+    """The pools, and a line for each that cannot be. `catalogue`: the user's own types of accelerators."""
     pools: list[Pool] = []
     problems: list[str] = []
     for number, entry in enumerate(given, 1):
         where = f"node_pools: entry {number}"
         try:
-            pools.append(_pool(entry, where, taken=[pool.name for pool in pools]))
+            pools.append(_pool(entry, catalogue, taken=[pool.name for pool in pools]))
         except AcceleratorError as error:
-            problems.append(str(error) if error.option == "node_pools" else f"{where}, {error}")
+            problems.append(str(error) if error.option in ("node_pools", "catalogue") else f"{where}, {error}")
     return tuple(pools), problems
 
 
-def _pool(entry: Mapping[str, Any], where: str, *, taken: Sequence[str]) -> Pool:
+def _pool(entry: Mapping[str, Any], catalogue: Mapping[str, Any] | None, *, taken: Sequence[str]) -> Pool:
     name = str(entry.get("name") or "")
     if not syntax.is_dns_label(name) or len(name) > MAX_NAME:
         raise _refused(
@@ -61,7 +63,7 @@ def _pool(entry: Mapping[str, Any], where: str, *, taken: Sequence[str]) -> Pool
     if name in taken or name in TAKEN:
         raise _refused(f"the name {name} comes twice" if name in taken else f"the name {name} is taken; choose another")
     where = f"pool {name}"
-    shape = _shape(entry)
+    shape = _shape(entry, catalogue)
     labels = {
         **({INSTANCE_TYPE: shape.machine} if shape.machine else {}),
         **shape.node_selector,
@@ -79,14 +81,14 @@ def _pool(entry: Mapping[str, Any], where: str, *, taken: Sequence[str]) -> Pool
     )
 
 
-def _shape(entry: Mapping[str, Any]) -> JobShape:
+def _shape(entry: Mapping[str, Any], catalogue: Mapping[str, Any] | None) -> JobShape:
     """What the catalogue says of its nodes; a pool without a type may have any machine."""
     kind, machine, topology = (str(entry.get(option) or "") for option in ("type", "machine", "topology"))
     if not kind and not topology:
         if not syntax.is_label_value(machine):
             raise AcceleratorError("machine", f"{machine!r} is not allowed; {syntax.LABEL_VALUE_RULE}")
         return JobShape(machine=machine)
-    return shape_of(kind, topology=topology, machine=machine)
+    return shape_of(kind, topology=topology, machine=machine, catalogue=catalogue)
 
 
 def _count(given: Any, shape: JobShape, where: str) -> int:

@@ -103,7 +103,7 @@ class Settings:
         values["cache_dir"] = _folder(values["cache_dir"] or default_cache_dir(environ))
         values["sources_dir"] = _folder(values["sources_dir"] or "")
         values["binaries_dir"] = _folder(values["binaries_dir"]) if values["binaries_dir"] else None
-        values["node_pools"], pool_problems = parse_pools(params["node_pools"])
+        values["node_pools"], pool_problems = parse_pools(params["node_pools"], catalogue=params["accelerators"])
         settings = cls(**values)
         problems = [
             *pool_problems,

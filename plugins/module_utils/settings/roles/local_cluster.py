@@ -290,4 +290,5 @@ ROLE = Role(
         ),
     ),
     alone=True,
+    reads=("accelerator_jobs_catalogue",),
 )

@@ -57,6 +57,14 @@ def test_a_pool_of_cpus() -> None:
     assert (node.taints, node.resources["cpu"]) == ((), "8")
 
 
+def test_types_of_the_users_own() -> None:
+    own = {"gaudi": {"resource": "habana.ai/gaudi", "labels": {"habana": "yes"}, "machines": {"hls-3": 8}}}
+    ((found,), problems) = parse_pools([{"name": "a", "type": "gaudi", "count": 2}], catalogue=own)
+    assert (problems, found.resources) == ([], {"habana.ai/gaudi": "8"})
+    _pools, (problem,) = parse_pools([{"name": "a", "type": "v6e"}], catalogue={"gaudi": {"resource": "x"}})
+    assert "catalogue: the type gaudi has no machines" in problem
+
+
 def test_beside_a_real_node_no_pool_takes_pods_that_say_nothing() -> None:
     assert pool(name="cpu").nodes(SIZE, beside_real=True)["cpu-0001"].taints == (TAINT,)
     tpu = pool(name="tpu", type="v6e", topology="1x1").nodes(SIZE, beside_real=True)

@@ -20,6 +20,7 @@ PARAMS = {
     "node_cpu": "64",
     "node_memory": "256Gi",
     "node_pools": [],
+    "accelerators": None,
     "api_port": 26443,
     "etcd_client_port": 22379,
     "etcd_peer_port": 22380,
