@@ -24,7 +24,9 @@ _RANDOM = "-abcde"
 
 def accelerator_jobs(settings: Mapping[str, Any]) -> Iterator[str]:
     """Type, topology, machine and nodes go together, and names stay short enough for those of the pods."""
-    given = {option: settings.get(_PREFIX + option) for option in ("type", "topology", "machine", "nodes", "slices")}
+    given: dict[str, Any] = {
+        option: settings.get(_PREFIX + option) for option in ("type", "topology", "machine", "nodes", "slices")
+    }
     if any(value is None for value in given.values()):
         return  # something is refused by itself, or the role's settings are not looked at
     try:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.accelerators.shape import shape_of
+from helpers.commands import Completed
 from helpers.local_cluster import Driver
 from helpers.waiting import until
 
@@ -104,3 +107,68 @@ def test_the_scheduler_places_jobs_by_their_accelerator(driver: Driver, own_kube
     assert node["status"]["allocatable"]["google.com/tpu"] == "8"
     message = driver.failure(node_pools=[{"name": "x", "type": "v5e", "topology": "4x4", "count": 3}])
     assert "node_pools: pool x has count 3, but a slice of 4x4 on ct5lp-hightpu-4t has 4 nodes" in message
+
+
+# --- the role accelerator_jobs on pools ------------------------------------------------------------------------------
+
+TWO_POOLS: list[dict[str, Any]] = [{"name": f"v5e-{one}", "type": "v5e", "topology": "4x4"} for one in ("a", "b")]
+RUN: dict[str, Any] = {
+    "profile": "defaults",
+    "build_jobs_enabled": False,
+    "namespaces_total": 1,
+    "deployments_enabled": False,
+    "statefulsets_enabled": False,
+    "accelerator_jobs_enabled": True,
+    "accelerator_jobs_type": "v5e",
+    "accelerator_jobs_topology": "4x4",
+}
+
+
+@pytest.fixture
+def stress(
+    driver: Driver, cluster_free_playbook: Callable[..., Completed], tmp_path: Path
+) -> Callable[..., tuple[Completed, Path]]:
+    """A function that runs accelerator jobs on two pools of a v5e 4x4; returns what it printed and its folder."""
+    cluster = {"K8S_AUTH_KUBECONFIG": driver.ok(node_pools=TWO_POOLS, nodes=1)["kubeconfig"]}
+
+    def run(run_id: str, **settings: Any) -> tuple[Completed, Path]:
+        given = {**RUN, "run_id": run_id, "namespaces_prefix": run_id, "run_results_dir": str(tmp_path), **settings}
+        return cluster_free_playbook("kubestress.core.stress", extra_vars=given, env=cluster), tmp_path / run_id
+
+    return run
+
+
+def test_each_slice_runs_in_a_pool_of_its_own(stress: Any, own_kubectl: Callable[..., Any]) -> None:
+    done, folder = stress("slices", accelerator_jobs_slices=2, accelerator_jobs_duration=2)
+    assert done.rc == 0, done.output
+    pods = own_kubectl("get", "pods", "-n", "slices-1")["items"]
+    pools: dict[str, set[str]] = {}
+    for pod in pods:
+        assert pod["metadata"]["labels"]["kubestress.core/run-id"] == "slices"
+        assert pod["status"]["phase"] == "Succeeded"
+        pools.setdefault(pod["metadata"]["labels"]["job-name"], set()).add(pod["spec"]["nodeName"].rpartition("-")[0])
+    assert len(pods) == 8
+    assert all(len(found) == 1 for found in pools.values()), pools
+    assert set.union(*pools.values()) == {"v5e-a", "v5e-b"}
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["jobs"]["complete"] == 2
+
+
+def test_one_slice_too_many_is_named_and_forced_it_stays_pending(stress: Any, own_kubectl: Callable[..., Any]) -> None:
+    many = {"accelerator_jobs_count": 3, "accelerator_jobs_duration": 3600}
+    refused, _folder = stress("many", **many)
+    assert refused.rc != 0
+    assert "slices of accelerator_jobs that find a pool: 3 needed, 2 offered" in refused.output
+    assert "accelerator_jobs_count=3" in refused.output
+    assert own_kubectl("get", "jobs", "-n", "many-1")["items"] == []
+
+    wrong, _folder = stress("wrong", accelerator_jobs_topology="2x4")
+    assert wrong.rc != 0
+    assert "nearest is pool v5e-a (4 nodes): cloud.google.com/gke-tpu-topology is 4x4, not 2x4" in wrong.output
+    assert own_kubectl("get", "jobs", "-n", "wrong-1")["items"] == []
+
+    forced, folder = stress("many", **many, preflight_accept_over_limit=True, accelerator_jobs_stall_timeout=15)
+    assert forced.rc != 0
+    assert "Insufficient google.com/tpu" in (folder / "summary.json").read_text()
+    phases = [pod["status"]["phase"] for pod in own_kubectl("get", "pods", "-n", "many-1")["items"]]
+    assert (phases.count("Running"), phases.count("Pending")) == (8, 4)
