@@ -163,7 +163,8 @@ def _no_node(groups: list[PodGroup], cause: str, placement: Placement, levers: L
     )
     if own:
         cure = f"make such nodes ready, or change {own}"
-    note = "; ".join(part for part in (cause, placement.nearest(groups[0])) if part)
+    # Causes may be many, and a message is cut at its end.
+    note = "; ".join(part for part in (placement.nearest(groups[0]), cause) if part)
     name = f"nodes that take the pods of {', '.join(roles)}"
     return Row(name=name, needed=1, offered=0, verdict=OVER, note=note, cure=cure)
 
