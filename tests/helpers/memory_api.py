@@ -32,6 +32,7 @@ KINDS = (
     ("apps/v1", "deployments", "Deployment", True),
     ("apps/v1", "statefulsets", "StatefulSet", True),
     ("batch/v1", "jobs", "Job", True),
+    ("jobset.x-k8s.io/v1alpha2", "jobsets", "JobSet", True),
     ("v1", "persistentvolumes", "PersistentVolume", False),
     ("coordination.k8s.io/v1", "leases", "Lease", True),
 )

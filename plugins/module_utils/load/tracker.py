@@ -59,6 +59,15 @@ class _Ending:
     finished: FinishedJob
 
 
+#: States of what has come to its end.
+_ENDS = (State.FINISHED, State.FAILED)
+
+
+def _is_going(known: ObjectState, event: Event) -> bool:
+    """Whether an event says that an object is gone, or of one that is stored that it is being deleted."""
+    return event.type == "DELETED" or (known.stored and bool(event.object["metadata"].get("deletionTimestamp")))
+
+
 class Tracker:
     """See the module's text. `broken` is the error that ended a watch which the run cannot do without.
 
@@ -407,8 +416,8 @@ class Tracker:
                 self._disturb(kind, key)
         elif kind == "Job":
             self._job_event(key, known, event)
-        elif event.type == "DELETED" or (known.stored and obj["metadata"].get("deletionTimestamp")):
-            self._deleted(kind, key, known)
+        elif _is_going(known, event) and not (kind == "JobSet" and readiness_of(obj).state in _ENDS):
+            self._deleted(kind, key, known)  # one that has ended is removed by its TTL
         elif kind == "StatefulSet" and self._fragments[role].expect == "restarts":
             self._crashing_sets.set_event(key, obj)
         else:
@@ -430,8 +439,6 @@ class Tracker:
 
     def _deleted(self, kind: str, key: Key, known: ObjectState, *, by_event: bool = True) -> None:
         """An object is gone, or going, that nobody but somebody else has deleted."""
-        if kind == "JobSet" and known.state is not State.WAITING:
-            return  # it has ended; its TTL removes it
         if not known.stored and by_event:
             self._states.forget(kind, key)  # of an earlier attempt, and not yet asked for by this one
             return
@@ -459,7 +466,7 @@ class Tracker:
                 self.build_times.job_removed(known.role)
             return  # it has ended; its TTL removes it
         if answer.state is State.WAITING:
-            if event.type == "DELETED" or (known.stored and job["metadata"].get("deletionTimestamp")):
+            if _is_going(known, event):
                 self._deleted("Job", key, known)
             else:
                 known.cause = answer.cause
