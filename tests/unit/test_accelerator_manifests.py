@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -57,6 +58,13 @@ def test_manifests_say_what_the_catalogue_says(entry: str) -> None:
     assert all(("affinity" in job["spec"]["template"]["spec"]) == bool(shape.pool_label) for job in jobs)
     exclusive = job_set["metadata"]["annotations"].get("alpha.jobset.sigs.k8s.io/exclusive-topology", "")
     assert exclusive == shape.pool_label
+
+
+def test_rules_of_a_job_set_have_names_that_its_webhook_takes() -> None:
+    """The API's schema takes more than JobSet's webhook does; the pattern is that of its v0.12."""
+    (job_set,) = documents("all-options", "jobset")
+    names = [rule["name"] for rule in job_set["spec"]["failurePolicy"]["rules"]]
+    assert all(re.fullmatch(r"[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?", name) for name in names)
 
 
 @pytest.mark.parametrize("kind", ["job", "jobset"])
