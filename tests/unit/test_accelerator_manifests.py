@@ -126,6 +126,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "accelerator_jobs_restart_on_exit_codes: 0 is not allowed; exit codes are 1 to 255",
     ),
     ({"restart_on_exit_codes": [256]}, "accelerator_jobs_restart_on_exit_codes: 256 is not allowed"),
+    ({"restart_on_exit_codes": ["x"]}, "accelerator_jobs_restart_on_exit_codes: 'x' is not allowed"),
     ({"queue": "Team A"}, "accelerator_jobs_queue: 'Team A' is not the name of an object"),
     ({"priority": "high!"}, "accelerator_jobs_priority: 'high!' is not the name of an object"),
     (

@@ -36,8 +36,8 @@ def accelerator_jobs(settings: Mapping[str, Any]) -> Iterator[str]:
         shape = JobShape(nodes=given["nodes"] or 1, slices=max(1, given["slices"]))
     yield from _name(settings, shape)
     for code in settings.get(f"{_PREFIX}restart_on_exit_codes") or ():
-        if not 1 <= code <= 255:
-            yield f"{_PREFIX}restart_on_exit_codes: {code} is not allowed; exit codes are 1 to 255"
+        if isinstance(code, bool) or not str(code).isdigit() or not 1 <= int(code) <= 255:
+            yield f"{_PREFIX}restart_on_exit_codes: {shown(code)} is not allowed; exit codes are 1 to 255"
     for option in ("queue", "priority"):
         value = settings.get(_PREFIX + option)
         if value and not names.is_dns_subdomain(value):

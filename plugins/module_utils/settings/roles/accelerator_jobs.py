@@ -122,7 +122,8 @@ _SETTINGS = (
         "accelerator_jobs_restart_on_exit_codes",
         "list",
         [],
-        elements="int",
+        # As text, such as [42, 137], it is no list of numbers to ansible-core yet.
+        elements="raw",
         meaning="Exit codes, V(1) to V(255), after which it is worth trying again; any other fails the job at once.",
     ),
     Setting(
