@@ -81,15 +81,17 @@ def install_debian_packages(packages: Mapping[str, str]) -> None:
 
 
 def prepare() -> None:
-    """Install the packages and build the programs that tests of the real node need, if this machine can have one.
+    """Build the programs that tests of storage need, and if this machine can have a real node, those of that, too.
 
     Building them here, with output, keeps the time limits of the tests short.
     """
-    if not possible():
+    wanted = {"local_cluster_state": "built", "local_cluster_storage": True}
+    if possible():
+        install_debian_packages(PACKAGES)
+        wanted["local_cluster_real_node"] = True
+    else:
         print("The tests of the real node are skipped: they need Linux and root", flush=True)
-        return
-    install_debian_packages(PACKAGES)
     try:
-        control_plane.playbook({"local_cluster_state": "built", "local_cluster_real_node": True})
+        control_plane.playbook(wanted)
     except control_plane.ControlPlaneError as error:
         raise TargetFailedError(str(error)) from error

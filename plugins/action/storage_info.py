@@ -16,6 +16,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.kubestress.core.plugins.module_utils.results.folder import ResultsError
 from ansible_collections.kubestress.core.plugins.module_utils.settings.roles.storage import ROLE
 from ansible_collections.kubestress.core.plugins.module_utils.storage.answer import message_of, problems_of
+from ansible_collections.kubestress.core.plugins.module_utils.storage.options import unknown_suboption
 from ansible_collections.kubestress.core.plugins.module_utils.storage.table import storage_lines
 from ansible_collections.kubestress.core.plugins.plugin_utils.module_action import ModuleAction
 from ansible_collections.kubestress.core.plugins.plugin_utils.show import show_lines
@@ -79,6 +80,9 @@ class ActionModule(ModuleAction):
         checked = ArgumentSpecValidator(_OWN).validate({n: v for n, v in self._task.args.items() if n in _OWN})
         if checked.error_messages:
             return {"failed": True, "msg": "; ".join(" ".join(text.split()) for text in checked.error_messages)}
+        unknown = unknown_suboption(self._task.args)
+        if unknown:
+            return {"failed": True, "msg": unknown}
         own = checked.validated_parameters
         folder = Path(os.path.abspath(Path(own["dest"]).expanduser())) if own["dest"] else None
         if folder and self._task.async_val:

@@ -10,6 +10,7 @@ KubestressError
   ResultsError         a results folder that cannot be read or written (results.folder)
   AcceleratorError     an accelerator's type, topology or machine that cannot be (accelerators.errors)
   LocalClusterError    the embedded cluster (local_cluster.errors)
+  DetachedError        a background process that does not begin or end (machine.detached)
   ModuleFailed         what a module ends with
     MissingLibrary     a Python library that is not installed (libraries)
 """

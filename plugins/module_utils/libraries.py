@@ -38,6 +38,7 @@ class Library:
 KUBERNETES = Library("kubernetes.aio", "kubernetes>=36.0.1,<38")
 AIOHTTP = Library("aiohttp", "aiohttp>=3.13.5,<4")
 MSGSPEC = Library("msgspec", "msgspec>=0.20.0,<1")
+PROMETHEUS_CLIENT = Library("prometheus_client", "prometheus-client>=0.22.0,<1")
 # ansible-core brings these along, but a host that it manages need not have them.
 JINJA2 = Library("jinja2", "jinja2>=3.1")
 YAML = Library("yaml", "PyYAML>=5.1")

@@ -162,6 +162,13 @@ retained_total:
   returned: always
   type: int
   sample: 1
+reclaiming:
+  description:
+    - How many PersistentVolumes and VolumeSnapshotContents of the run their driver has not deleted yet, by kind. It
+      does so on its own, once they are unmounted and detached.
+  returned: always
+  type: dict
+  sample: {"PersistentVolume": 12}
 blockers:
   description: The first 20 objects or APIs that block a deletion.
   returned: always

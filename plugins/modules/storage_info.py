@@ -19,67 +19,153 @@ description:
     has confirmed. What only looks like one has a state of its own, such as V(retained), and is never called an orphan.
   - What could not be read is named with its cause in RV(parts). A verdict that depends on it is V(unknown).
   - Reads used and free space of mounted volumes from the kubelets, through the API server's node proxy.
+  - With O(truenas), compares volumes and contents with what a TrueNAS has behind democratic-csi, and reads how full its
+    pools and the volumes' datasets are.
   - Deletes and changes nothing.
 extends_documentation_fragment:
   - kubestress.core.auth
+  - kubestress.core.storage
 options:
-  namespaces:
-    description:
-      - Only these namespaces, each of which is listed by itself, so that rights in them suffice for what lies in them.
-      - Of volumes and contents, only those that belong to them. The default is all namespaces.
-    type: list
-    elements: str
-    default: []
-  exclude_namespaces:
-    description: All namespaces but these.
-    type: list
-    elements: str
-    default: []
-  label_selector:
-    description:
-      - Label selector in the syntax of kubectl. Only claims, volumes, snapshots and contents with such labels of their
-        own are told of.
-    type: str
-    default: ""
-  storage_classes:
-    description:
-      - Names of StorageClasses. Only claims and volumes of these classes are told of, and snapshots of such claims.
-    type: list
-    elements: str
-    default: []
-  drivers:
-    description: Names of CSI drivers or provisioners. Only what belongs to them is told of.
-    type: list
-    elements: str
-    default: []
   parts:
     description:
       - What to look at. What a part needs beside itself is read, too, such as pods for claims.
       - V(claims), V(volumes) and V(snapshots) are judged by the rules. V(attachments) are read so that nothing that is
         still attached to a node is called an orphan. V(usage) asks kubelets how full volumes are.
+      - V(backend) is the comparison with O(truenas); without that it is nothing.
     type: list
     elements: str
-    choices: [claims, volumes, snapshots, attachments, usage]
-    default: [claims, volumes, snapshots, attachments, usage]
-  min_age:
-    description:
-      - How old an orphan is at least. For a released volume its age is the time since its release.
-      - A number of seconds, or with a unit such as V(90m), V(24h), V(7d) or V(2w).
-    type: str
-    default: 24h
-  confirm:
-    description:
-      - Look again at everything that seems to be an orphan, with lists that are newer than all of the first look, so
-        that a pod that is created during the scan is seen.
-    type: bool
-    default: true
+    choices: [claims, volumes, snapshots, attachments, usage, backend]
+    default: [claims, volumes, snapshots, attachments, usage, backend]
   thresholds:
     description:
       - From where on something is worth a warning. Only those that differ from the defaults need be given.
       - V(volume_warning) and V(volume_critical) in percent used (85 and 95), V(snapshot_age_days) (30), and
         V(snapshots_per_volume) (50).
+      - Of the pools of O(truenas), V(pool_warning) and V(pool_critical) in percent used (80 and 90), and V(overcommit),
+        what volumes may grow to as a multiple of what the pool holds (2).
     type: dict
     default: {}
+  truenas:
+    description:
+      - The TrueNAS SCALE behind democratic-csi. Without it, or if it is empty, no box is asked.
+      - A box that cannot be read makes the part C(backend) incomplete, and what depends on it V(unknown).
+      - The API key is sent over TLS only and to O(truenas.url) only. It is in no output, no file and no command line.
+    type: dict
+    suboptions:
+      url:
+        description:
+          - Address of the box, as V(https://HOST) or V(https://HOST:PORT). Falls back to E(TRUENAS_URL).
+          - Required. An address without TLS is refused before anything is sent, since TrueNAS revokes a key that comes
+            that way.
+        type: str
+      username:
+        description:
+          - User that the API key belongs to. Falls back to E(TRUENAS_USERNAME).
+          - Required, except with O(truenas.transport=rest).
+        type: str
+      api_key:
+        description: API key. Required. Falls back to E(TRUENAS_API_KEY).
+        type: str
+      ca_cert:
+        description:
+          - Path of the certificates by which the box is trusted, such as its own if it is self-signed.
+            Falls back to E(TRUENAS_CA_CERT).
+        type: path
+      validate_certs:
+        description:
+          - Whether the box's certificate is verified. The default is V(true). Falls back to E(TRUENAS_VALIDATE_CERTS).
+        type: bool
+      transport:
+        description: V(auto) uses JSON-RPC, and REST only where nobody answers to that.
+        type: str
+        choices: [auto, jsonrpc, rest]
+        default: auto
+      volume_parents:
+        description:
+          - Datasets below which the driver makes volumes - its C(datasetParentName). Required.
+        type: list
+        elements: str
+        default: []
+      detached_parents:
+        description:
+          - Datasets below which the driver makes detached snapshots - its C(detachedSnapshotsDatasetParentName).
+        type: list
+        elements: str
+        default: []
+      instance_id:
+        description:
+          - The driver's C(instance_id), if it has one. Datasets of other instances are then V(foreign).
+        type: str
+      connect_timeout:
+        description: Seconds for connection and login, 0.1 to 120.
+        type: float
+        default: 10.0
+      timeout:
+        description: Seconds for one reading of the box, 0.1 to 3600. Parts that are not read by then are incomplete.
+        type: float
+        default: 120.0
+  other_clusters:
+    description:
+      - Connections of other clusters that have volumes below the same parents of O(truenas). What their volumes and
+        contents name is in use. A cluster that is not named here is not known, and its datasets look like orphans.
+      - Each needs O(other_clusters[].context), O(other_clusters[].host) or O(other_clusters[].kubeconfig), and rights
+        to list PersistentVolumes and VolumeSnapshotContents. Where one of these lists cannot be read, no dataset and
+        no ZFS snapshot that it might name is called an orphan.
+      - The options are those of this module's own connection, without its environment variables.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      kubeconfig:
+        description: Path of a kubeconfig, or its content. With a context alone, this task's own is used.
+        type: raw
+      context:
+        description: Context in the kubeconfig.
+        type: str
+      host:
+        description: URL of the API server.
+        type: str
+      api_key:
+        description: Bearer token.
+        type: str
+      username:
+        description: User name for HTTP basic authentication.
+        type: str
+      password:
+        description: Password for HTTP basic authentication.
+        type: str
+      client_cert:
+        description: Path of a client certificate.
+        type: path
+        aliases: [cert_file]
+      client_key:
+        description: Path of its key.
+        type: path
+        aliases: [key_file]
+      ca_cert:
+        description: Path of a CA certificate.
+        type: path
+        aliases: [ssl_ca_cert]
+      validate_certs:
+        description: Whether the API server's certificate is verified.
+        type: bool
+        aliases: [verify_ssl]
+      proxy:
+        description: URL of an HTTP proxy.
+        type: str
+      proxy_headers:
+        description: Headers for the proxy, a dictionary or its JSON.
+        type: raw
+      no_proxy:
+        description: Hosts that are asked without the proxy.
+        type: str
+      impersonate_user:
+        description: User to act as.
+        type: str
+      impersonate_groups:
+        description: Groups to act as.
+        type: list
+        elements: str
   strict:
     description: Fail if a part is not complete. The result is returned all the same.
     type: bool
@@ -147,6 +233,18 @@ EXAMPLES = r"""
     thresholds:
       volume_warning: 80
     dest: ~/storage
+
+- name: Compare with the TrueNAS behind democratic-csi, which another cluster uses too
+  kubestress.core.storage_info:
+    truenas:
+      url: https://truenas.example
+      username: reader
+      api_key: "{{ truenas_api_key }}"
+      ca_cert: /etc/ssl/truenas.pem
+      volume_parents: [tank/k8s/v]
+      detached_parents: [tank/k8s/s]
+    other_clusters:
+      - kubeconfig: /etc/kubernetes/staging.conf
 
 - name: Stop if something could not be read, or a volume is nearly full
   kubestress.core.storage_info:
@@ -226,7 +324,9 @@ findings:
       evidence: ["no pod and no template names it, and it has no owner"]
       confirmed: true
 parts:
-  description: How far each list was read, by its name; C(usage) is what kubelets told.
+  description:
+    - How far each list was read, by its name; C(usage) is what kubelets told, C(backend) the box, and
+      C(other_clusters) the lists of these.
   returned: success
   type: dict
   sample:
@@ -298,14 +398,37 @@ usage:
       description: Whether the figures are those of a filesystem that several claims lie on.
       type: bool
     source:
-      description: Where the figures come from.
+      description: Where the figures come from, V(kubelet) or V(zfs). A claim may have a row of each.
       type: str
     level:
       description: V(ok), V(warning) or V(critical), by the thresholds.
       type: str
     cause:
-      description: Why there are no figures; null otherwise.
+      description: Why figures are missing; null otherwise.
       type: str
+box:
+  description: What was read of O(truenas); null without it. C(matched) counts what has an object in some cluster.
+  returned: success
+  type: dict
+  sample:
+    url: https://truenas.example
+    version: TrueNAS-25.10.1
+    transport: jsonrpc
+    pools:
+      - name: tank
+        status: ONLINE
+        healthy: true
+        size_bytes: 10995116277760
+        allocated_bytes: 2748779069440
+        free_bytes: 8246337208320
+        used_percent: 25.0
+        overcommit_ratio: 0.4
+        level: ok
+    volumes: 40
+    snapshots: 12
+    matched: 51
+    complete: true
+    cause: null
 files:
   description: Paths of the files in O(dest); in check mode those that would be written.
   returned: success
@@ -336,12 +459,13 @@ msg:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.cluster.arguments import AUTH_ARGUMENTS
+from ..module_utils.cluster.arguments import AUTH_ARGUMENTS, CONNECTION_ARGUMENTS
 from ..module_utils.errors import ModuleFailed
 from ..module_utils.libraries import CLUSTER, MSGSPEC, check_libraries
 from ..module_utils.machine.interpreter import return_large_blocks, skip_final_collection
 from ..module_utils.settings.roles.storage import ROLE
 from ..module_utils.storage.storage_info import run_module
+from ..module_utils.truenas.arguments import BOX_ARGUMENTS
 
 #: Options that are the role's variables, without the prefix.
 _SETTINGS = (
@@ -364,6 +488,9 @@ ARGUMENTS = {
     **AUTH_ARGUMENTS,
     **{name: ROLE[f"storage_{name}"].argument_spec() for name in _SETTINGS},
     "dest": {"type": "path"},
+    "truenas": {"type": "dict", "options": BOX_ARGUMENTS},
+    # Not from the environment: that names the cluster that is scanned.
+    "other_clusters": {"type": "list", "elements": "dict", "default": [], "options": CONNECTION_ARGUMENTS},
 }
 
 

@@ -9,7 +9,11 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.kubestress.core.plugins.module_utils.storage.answer import incomplete_parts, problems_of
+from ansible_collections.kubestress.core.plugins.module_utils.storage.answer import (
+    incomplete_parts,
+    problems_of,
+    unmeasured,
+)
 from ansible_collections.kubestress.core.plugins.module_utils.storage.openmetrics import storage_metrics
 from ansible_collections.kubestress.core.plugins.module_utils.storage.spreadsheets import claims_csv, findings_csv
 from ansible_collections.kubestress.core.plugins.plugin_utils.page.storage import render_storage
@@ -32,6 +36,16 @@ def names_of(formats: Collection[str]) -> list[str]:
     return [name for made, names in FILES.items() if made in formats for name in names]
 
 
+def page_of(document: Mapping[str, Any]) -> str:
+    """storage.html."""
+    return render_storage(
+        document,
+        problems=problems_of(document),
+        incomplete=incomplete_parts(document),
+        unmeasured=unmeasured(document),
+    )
+
+
 def write_storage(
     folder: Path, document: Mapping[str, Any], formats: Collection[str], *, text: str, per_object: bool
 ) -> list[str]:
@@ -45,7 +59,7 @@ def write_storage(
         "claims.csv": lambda: claims_csv(document),
         "storage.yaml": lambda: yaml_text(document),
         "metrics.prom": lambda: storage_metrics(document, per_object=per_object),
-        PAGE: lambda: render_storage(document, problems=problems_of(document), incomplete=incomplete_parts(document)),
+        PAGE: lambda: page_of(document),
     }
     names = names_of(formats)
     write_changed(folder, {name: makers[name] for name in names}, check_mode=False)

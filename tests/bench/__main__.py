@@ -15,7 +15,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "tests"))
 
-from bench import box, logs, parts, storage, table  # noqa: E402  (importable because of the line above)
+from bench import box, logs, parts, storage, storage_watching, table  # noqa: E402  (importable because of the line above)
 from bench.parts import QUICK, Sizes  # noqa: E402
 from bench.plane import MAX_PAIRS, Plane, fresh_plane  # noqa: E402
 
@@ -37,6 +37,7 @@ ON_STUB: dict[str, Callable[[Sizes], list[table.Row]]] = {
     "preflight": parts.preflight,
     "gather": logs.gather,
     "truenas": box.truenas,
+    "storage_watch": storage_watching.storage_watch,
 }
 PARTS = (*ON_PLANE, *ON_STUB)
 #: Only on request, by name or with BENCH_CLEANUP=1, because it takes another minute.

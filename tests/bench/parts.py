@@ -53,6 +53,9 @@ class Sizes:
     box_datasets: int = 10_000
     #: Of each kind.
     storage_objects: int = 10_000
+    watched_claims: int = 10_000
+    #: Ten a second for an hour.
+    watched_events: int = 36_000
 
 
 #: Seconds for everything, to see that it works; its figures mean nothing.
@@ -67,6 +70,8 @@ QUICK = Sizes(
     log_bytes=2_000_000,
     box_datasets=200,
     storage_objects=60,
+    watched_claims=60,
+    watched_events=600,
 )
 
 

@@ -29,9 +29,11 @@ def storage(plane: Plane, sizes: Sizes) -> list[Row]:
     """All of it. The objects stay, so this comes last."""
     count, prefix = sizes.storage_objects, f"storage-{RUN}"
     fill(plane, prefix=prefix, count=count, kinds=["claims"])
-    rows = _beside_the_official_client(plane, sizes)
+    with plane.without_controllers():
+        rows = _beside_the_official_client(plane, sizes)
     fill(plane, prefix=prefix, count=count, kinds=["pods", "snapshots"])
-    rows += _beside_a_bare_fetch(plane, sizes)
+    with plane.without_controllers():
+        rows += _beside_a_bare_fetch(plane, sizes)
     with TemporaryDirectory(prefix="kubestress-bench-") as folder:
         listed(plane, objects=0, client="record", kinds=list(PATHS), folder=folder)
         rows += _replayed(Path(folder), sizes)

@@ -5,6 +5,7 @@ With `--defence=off`, each row runs without the code that it is about, and must 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +20,11 @@ from helpers.fault_suite import Case, Defence, believing, parameters
 
 def _naive_event(line: bytes) -> watch.Event:
     document = json.loads(line)
-    return watch.Event(document["type"], document["object"])
+    obj = document["object"]
+    return watch.Event(document["type"], obj, version=obj["metadata"]["resourceVersion"])
+
+
+_NAIVE = dataclasses.replace(watch.DOCUMENTS, event=_naive_event)
 
 
 async def _renew_once(self: Cluster, refused: Any, refusals: int, _deadline: float) -> bool:
@@ -44,7 +49,7 @@ PROOF = Defence("an answer counts only if it proves who gave it", off=((Cluster,
 ROTATION = Defence(
     "credentials are read again, for as long as retries last", off=((Cluster, "accepted_again", _renew_once),)
 )
-WHOLE_EVENTS = Defence("a watch with lines that are no events is opened again", off=((watch, "_event", _naive_event),))
+WHOLE_EVENTS = Defence("a watch with lines that are no events is opened again", off=((watch, "DOCUMENTS", _NAIVE),))
 
 SLOWLY = {"qps": 20, "burst": 1}
 NO_API_SERVER = r"was answered by something that is no API server \(HTTP {}"

@@ -20,6 +20,12 @@ def claim(name: str, size: str = "1Gi", **spec: Any) -> dict[str, Any]:
     }
 
 
+def storage_class(name: str, **changes: Any) -> dict[str, Any]:
+    """A StorageClass of the local cluster's driver."""
+    made = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name}}
+    return {**made, "provisioner": "hostpath.kubestress.core", "allowVolumeExpansion": True, **changes}
+
+
 def snapshot(name: str, source: str) -> dict[str, Any]:
     """A VolumeSnapshot of a claim."""
     return {

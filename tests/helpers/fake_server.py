@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from aiohttp import web
@@ -36,6 +38,30 @@ async def serving(handler: Handler) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+@contextmanager
+def serving_beside(handler: Handler) -> Iterator[str]:
+    """Yield the URL of the same in a thread of its own, for tests that wait for processes or browsers."""
+    ready = threading.Event()
+    running: dict[str, Any] = {}
+
+    async def main() -> None:
+        async with serving(handler) as url:
+            running.update(url=url, loop=asyncio.get_running_loop(), ended=asyncio.Event())
+            ready.set()
+            await running["ended"].wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(main(),), name="fake-server")
+    thread.start()
+    try:
+        assert ready.wait(10), "the server did not start"
+        yield running["url"]
+    finally:
+        if ready.is_set():
+            running["loop"].call_soon_threadsafe(running["ended"].set)
+        thread.join(10)
+        assert not thread.is_alive(), "the server did not stop"
 
 
 @asynccontextmanager

@@ -15,6 +15,8 @@ from ansible_collections.kubestress.core.plugins.module_utils.storage.document i
 from ansible_collections.kubestress.core.plugins.module_utils.storage.inventory import MAKERS, Inventory
 from ansible_collections.kubestress.core.plugins.module_utils.storage.reading import LISTS
 
+from helpers.democratic_csi import Driver
+
 HOUR = 3600.0
 #: The time at which these objects are looked at.
 NOW = datetime(2026, 6, 1, tzinfo=UTC).timestamp()
@@ -94,6 +96,8 @@ class Objects:
         driver: str = DRIVER,
         storage_class: str | None = None,
         size: str = "1Gi",
+        handle: str = "",
+        attributes: Mapping[str, str] | None = None,
         **metadata: Any,
     ) -> None:
         """A PersistentVolume of a CSI driver. `claim` is namespace/name."""
@@ -101,7 +105,7 @@ class Objects:
         reference = {"namespace": namespace, "name": of_claim, "uid": claim_uid or None}
         spec = {
             "capacity": {"storage": size},
-            "csi": {"driver": driver, "volumeHandle": name},
+            "csi": {"driver": driver, "volumeHandle": handle or name, "volumeAttributes": dict(attributes or {})},
             "persistentVolumeReclaimPolicy": policy,
             "claimRef": _without_none(reference) if claim else None,
             "storageClassName": storage_class,
@@ -215,12 +219,18 @@ class Objects:
         ready: bool | None = True,
         error: str | None = None,
         driver: str = DRIVER,
+        handle: str | None = None,
         **metadata: Any,
     ) -> None:
-        """A VolumeSnapshotContent. `snapshot` is namespace/name."""
+        """A VolumeSnapshotContent. `snapshot` is namespace/name, `handle` that of the storage's snapshot."""
         namespace, _slash, of_snapshot = snapshot.partition("/")
         reference = {"namespace": namespace, "name": of_snapshot, "uid": snapshot_uid or None}
-        status = {"readyToUse": ready, "restoreSize": 2**30, "error": {"message": error} if error else None}
+        status = {
+            "readyToUse": ready,
+            "restoreSize": 2**30,
+            "snapshotHandle": handle,
+            "error": {"message": error} if error else None,
+        }
         spec = {
             "driver": driver,
             "deletionPolicy": policy,
@@ -229,6 +239,31 @@ class Objects:
         }
         obj = {"metadata": _metadata(name, **metadata), "spec": spec, "status": _without_none(status)}
         self.lists["contents"].append(obj)
+
+    def of_driver(self, driver: Driver) -> None:
+        """What the cluster has of a driver: volumes with claims and pods, contents with snapshots."""
+        for volume in driver.volumes.values():
+            claim = f"c-{volume.name}"
+            self.claim(claim, volume=volume.name)
+            self.volume(
+                volume.name,
+                claim=f"ns/{claim}",
+                claim_uid=f"uid-{claim}",
+                driver=volume.driver,
+                handle=volume.volume_handle,
+                attributes=volume.attributes,
+            )
+            self.pod(f"p-{volume.name}", claim)
+        for content in driver.contents.values():
+            name = content.name.replace("snapcontent", "s")
+            self.snapshot(name, content=content.name)
+            self.content(
+                content.name,
+                snapshot=f"ns/{name}",
+                snapshot_uid=f"uid-{name}",
+                driver=content.driver,
+                handle=content.handle,
+            )
 
     def without(self, list_name: str) -> Objects:
         """The same, but that one list is empty."""

@@ -99,6 +99,58 @@ def module(tmp_path: Path, ansible_playbook: Any, run_id: str) -> Callable[..., 
     return run
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # it looks at, and removes, whatever runs earlier tests have left
+def test_runs_are_listed_and_old_ones_removed_by_age(
+    ansible_playbook: Any, create: Any, names: Any, base: str, run_id: str, other_run: str, tmp_path: Path
+) -> None:
+    old = 45
+    for run, namespace in ((run_id, f"{base}-1"), (other_run, f"{base}-2")):
+        labels = labels_of(run)
+        create(
+            an_object("Namespace", namespace, labels=labels),
+            an_object("ConfigMap", "a", namespace=namespace, labels=labels),
+        )
+
+    def goes_on() -> None:
+        """The other run makes one more object."""
+        name = f"c-{secrets.token_hex(3)}"
+        create(an_object("ConfigMap", name, namespace=f"{base}-2", labels=labels_of(other_run)))
+
+    def runs(**options: Any) -> dict[str, Any]:
+        rc, answer = returned(ansible_playbook, tmp_path, "kubestress.core.runs_info", options)
+        assert rc == 0, answer
+        return {run["run_id"]: run for run in answer["runs"]}
+
+    listed = ansible_playbook("kubestress.core.runs")
+    assert listed.rc == 0, listed.output
+    assert run_id in listed.stdout
+    assert other_run in listed.stdout
+    for wrong in (("run_id=x", f"cleanup_older_than={old}"), ("cleanup_older_than=0",), (f"cleanup_oldr_than={old}",)):
+        refused = ansible_playbook(PLAYBOOK, *(word for option in wrong for word in ("-e", option)))
+        assert refused.rc != 0
+        assert "cleanup_old" in refused.output
+    until(lambda: runs()[run_id]["idle_seconds"] >= old, seconds=90)
+    goes_on()
+    found = runs(older_than=old)
+    assert {run_id, other_run} & set(found) == {run_id}
+    assert found[run_id]["namespaces"] == [f"{base}-1"]
+    assert found[run_id]["objects"].items() >= {"Namespace": 1, "ConfigMap": 1}.items()
+
+    goes_on()
+    looked = ansible_playbook(PLAYBOOK, "--check", "-e", f"cleanup_older_than={old}")
+    assert f"of run {run_id} would be deleted" in looked.stdout
+    assert f"of run {other_run} would" not in looked.stdout
+    assert f"{base}-1" in names("namespaces")
+
+    # Other tests may have left what cannot be removed: the exit code is not looked at, and nothing is waited for long.
+    goes_on()
+    done = ansible_playbook(PLAYBOOK, "-e", f"cleanup_older_than={old}", "-e", "cleanup_timeout=10")
+    assert run_id in done.stdout
+    until(lambda: f"{base}-1" not in names("namespaces"), seconds=PATIENCE_SECONDS)
+    assert f"{base}-2" in names("namespaces")
+
+
 def test_removes_exactly_one_of_two_runs_side_by_side(
     ansible_playbook: Any, create: Any, names: Any, base: str, run_id: str, other_run: str, stranger: str
 ) -> None:
@@ -394,56 +446,3 @@ def test_async_works(tmp_path: Path, ansible_playbook: Any, create: Any, names: 
     done = ansible_playbook(book)
     assert done.rc == 0, done.output
     assert base not in names("namespaces")
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)  # it looks at, and removes, whatever runs earlier tests have left
-def test_runs_are_listed_and_old_ones_removed_by_age(
-    ansible_playbook: Any, create: Any, names: Any, base: str, run_id: str, other_run: str, tmp_path: Path
-) -> None:
-    old = 45
-    for run, namespace in ((run_id, f"{base}-1"), (other_run, f"{base}-2")):
-        labels = labels_of(run)
-        create(
-            an_object("Namespace", namespace, labels=labels),
-            an_object("ConfigMap", "a", namespace=namespace, labels=labels),
-        )
-
-    def goes_on() -> None:
-        """The other run makes one more object."""
-        name = f"c-{secrets.token_hex(3)}"
-        create(an_object("ConfigMap", name, namespace=f"{base}-2", labels=labels_of(other_run)))
-
-    def runs(**options: Any) -> dict[str, Any]:
-        rc, answer = returned(ansible_playbook, tmp_path, "kubestress.core.runs_info", options)
-        assert rc == 0, answer
-        return {run["run_id"]: run for run in answer["runs"]}
-
-    listed = ansible_playbook("kubestress.core.runs")
-    assert listed.rc == 0, listed.output
-    assert run_id in listed.stdout
-    assert other_run in listed.stdout
-    until(lambda: runs()[run_id]["idle_seconds"] >= old, seconds=90)
-    goes_on()
-    found = runs(older_than=old)
-    assert {run_id, other_run} & set(found) == {run_id}
-    assert found[run_id]["namespaces"] == [f"{base}-1"]
-    assert found[run_id]["objects"].items() >= {"Namespace": 1, "ConfigMap": 1}.items()
-
-    for wrong in (("run_id=x", f"cleanup_older_than={old}"), ("cleanup_older_than=0",), (f"cleanup_oldr_than={old}",)):
-        refused = ansible_playbook(PLAYBOOK, *(word for option in wrong for word in ("-e", option)))
-        assert refused.rc != 0
-        assert "cleanup_old" in refused.output
-
-    goes_on()
-    looked = ansible_playbook(PLAYBOOK, "--check", "-e", f"cleanup_older_than={old}")
-    assert f"of run {run_id} would be deleted" in looked.stdout
-    assert f"of run {other_run} would" not in looked.stdout
-    assert f"{base}-1" in names("namespaces")
-
-    # Other tests may have left what cannot be removed: the exit code is not looked at, and nothing is waited for long.
-    goes_on()
-    done = ansible_playbook(PLAYBOOK, "-e", f"cleanup_older_than={old}", "-e", "cleanup_timeout=10")
-    assert run_id in done.stdout
-    until(lambda: f"{base}-1" not in names("namespaces"), seconds=PATIENCE_SECONDS)
-    assert f"{base}-2" in names("namespaces")

@@ -28,6 +28,7 @@ MODULES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "truenas_info": ({}, ["aiohttp", "msgspec"]),
     "must_gather_info": ({"path": "/"}, ["PyYAML"]),
     "storage_info": ({}, [*CLUSTER, "msgspec"]),
+    "storage_watch": ({"dest": "/nowhere/watch"}, [*CLUSTER, "msgspec"]),
     "local_cluster": ({}, ["cryptography"]),
 }
 #: They run where the playbook runs, with ansible-core's own libraries.

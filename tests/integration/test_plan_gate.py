@@ -85,7 +85,9 @@ def test_kinds_of_every_sort_are_counted_judged_and_named(kubeconfig: Path, kube
         fragment("rights", versioned("ClusterRole", "rbac.authorization.k8s.io/v1", f"{run_id}-{{{{ namespace }}}}")),
     ]
     plan = {"run_id": run_id, "namespace_prefix": prefix, "namespace_total": 2, "fragments": fragments}
-    found = preflight(kubeconfig, **plan)
+    refused = preflight(kubeconfig, **plan)
+    assert "claims without a StorageClass: 8 needed, 0 offered" in refused["msg"]
+    found = preflight(kubeconfig, **plan, accept_over_limit=True)
     assert found["msg"] == ""
     assert found["demand"]["objects"] == {
         "Namespace": 2,
@@ -111,7 +113,7 @@ def test_kinds_of_every_sort_are_counted_judged_and_named(kubeconfig: Path, kube
     ):
         assert access in found["needed_access"]
     # `batch` alone in a play has the same table before it, and makes what was announced.
-    result = run_batch(kubeconfig=str(kubeconfig), **plan)
+    result = run_batch(kubeconfig=str(kubeconfig), **plan, preflight_options={"accept_over_limit": True})
     assert not result["failed"], result["msg"]
     assert result["preflight"]["demand"]["objects"] == found["demand"]["objects"]
     assert {kind: one["created"] for kind, one in result["objects"].items()} == found["demand"]["objects"]

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.storage.answer import incomplete_parts, problems_of
-from ansible_collections.kubestress.core.plugins.plugin_utils.page.storage import render_storage
+from ansible_collections.kubestress.core.plugins.plugin_utils.storage_files import page_of
 from helpers import example_storage as example
 from helpers import pages
 from helpers.waiting import until
@@ -23,8 +22,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 PLAYBOOK = "kubestress.core.storage"
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs" / "storage.schema.json").read_text())
 PHONE = {"width": 390, "height": 844}
-#: A newcomer's patience, of which starting Ansible takes most.
-SECONDS = 10
+#: A newcomer's patience, and what a play without a task takes on a machine that has nothing else to do.
+SECONDS, IDLE_PLAY_SECONDS = 10.0, 1.0
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +71,19 @@ def document_of(folder: Path) -> dict[str, Any]:
     return document
 
 
-def test_newcomer_gets_everything_in_seconds(ansible_playbook: Any, namespace: str, tmp_path: Path) -> None:
+def seconds_of(play: Callable[[], Any]) -> tuple[float, Any]:
+    """How long a play takes, and what it did."""
     began = time.monotonic()
-    done = ansible_playbook(PLAYBOOK, cwd=tmp_path)
-    took = time.monotonic() - began
+    done = play()
+    return time.monotonic() - began, done
+
+
+def test_newcomer_gets_everything_in_seconds(ansible_playbook: Any, namespace: str, tmp_path: Path) -> None:
+    book = tmp_path / "nothing.yml"
+    book.write_text("- {hosts: localhost, connection: local, gather_facts: false, tasks: []}\n")
+    before, _done = seconds_of(lambda: ansible_playbook(book))
+    took, done = seconds_of(lambda: ansible_playbook(PLAYBOOK, cwd=tmp_path))
+    after, _done = seconds_of(lambda: ansible_playbook(book))
     assert done.rc == 0, done.output
     assert "changed=0" in done.stdout
     folder = tmp_path / "kubestress-results" / "storage"
@@ -85,7 +93,9 @@ def test_newcomer_gets_everything_in_seconds(ansible_playbook: Any, namespace: s
     assert document_of(folder)["summary"]["claims"] >= 2
     assert "── storage: " in done.stdout
     assert f"page       {folder}/storage.html" in done.stdout
-    assert took < SECONDS, f"{took:.1f} s"
+    # Where other tests take the processors, everything takes as many times as long.
+    slower = max(1.0, (before + after) / 2 / IDLE_PLAY_SECONDS)
+    assert took < SECONDS * slower, f"{took:.1f} s, on a machine that is {slower:.1f} times as slow as an idle one"
 
 
 def test_orphans_are_in_every_file_and_fail_the_play_if_asked_to(
@@ -155,10 +165,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("storage-pages")
     files = {}
     for name in ("tidy", "busy", "hostile", "large"):
-        document = getattr(example, name)()
-        text = render_storage(document, problems=problems_of(document), incomplete=incomplete_parts(document))
         files[name] = folder / f"{name}.html"
-        files[name].write_text(text, encoding="utf-8", errors="replace")
+        files[name].write_text(page_of(getattr(example, name)()), encoding="utf-8", errors="replace")
     return files
 
 
@@ -169,7 +177,10 @@ def visit(chromium: Browser, made: dict[str, Path]) -> Callable[..., Any]:
 
 
 def visible(page: Page, table: str) -> list[str]:
-    return page.locator(f"#{table} tbody tr:visible > :first-child").all_inner_texts()
+    """The first cells of the rows that are seen; in the page, because each question to it takes a while."""
+    rows = f"[...document.querySelectorAll('#{table} tbody tr')].filter((row) => row.checkVisibility())"
+    found: list[str] = page.evaluate(f"{rows}.map((row) => row.cells[0].innerText)")
+    return found
 
 
 @pytest.mark.parametrize(
@@ -220,7 +231,8 @@ def test_ten_thousand_findings_are_found_sorted_and_filtered_by_keyboard(visit: 
         until(lambda: said.inner_text() == "10,000 rows")
         state = page.get_by_role("search", name="All findings: filter").get_by_label("State")
         state.focus()
-        page.keyboard.type("orphan")
+        # A busy machine takes several letters as the beginnings of several words.
+        page.keyboard.press("o")
         until(lambda: said.inner_text() == "2,000 of 10,000 rows")
         # The largest first: sizes grow with the index.
         page.locator("#findings-table thead button", has_text="Size").focus()

@@ -10,16 +10,12 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.kubestress.core.plugins.module_utils.cleanup.cleanup import run_module as run_cleanup
-from ansible_collections.kubestress.core.plugins.modules.cleanup import ARGUMENTS as CLEANUP_ARGUMENTS
-from helpers.batches import run_batch
-from helpers.example_settings import settings
-from helpers.role_plans import raw_plan
+from helpers.volume_runs import clean_up, run_volumes, stages
 
 Kubectl = Callable[..., Any]
 
@@ -33,7 +29,13 @@ def storage(kubectl: Kubectl, run_id: str) -> Iterator[Callable[..., str]]:
         kubectl("create", "-f", "-", stdin=json.dumps(document))
         made.append((document["kind"], document["metadata"]["name"]))
 
-    def make(*, late: bool = False, volumes: int = 0, provisioner: str = "kubernetes.io/no-provisioner") -> str:
+    def make(
+        *,
+        late: bool = False,
+        volumes: int = 0,
+        policy: str = "Retain",
+        provisioner: str = "kubernetes.io/no-provisioner",
+    ) -> str:
         create(
             {
                 "apiVersion": "storage.k8s.io/v1",
@@ -49,11 +51,15 @@ def storage(kubectl: Kubectl, run_id: str) -> Iterator[Callable[..., str]]:
                 "storageClassName": run_id,
                 "capacity": {"storage": "64Mi"},
                 "accessModes": ["ReadWriteOnce"],
-                "persistentVolumeReclaimPolicy": "Retain",
-                "hostPath": {"path": "/nowhere"},
+                "persistentVolumeReclaimPolicy": policy,
+                "csi": {"driver": "silent.example.com", "volumeHandle": f"{run_id}-{number}"},
             }
-            name = f"{run_id}-{number}"
-            create({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": spec})
+            metadata = {
+                "name": f"{run_id}-{number}",
+                # Otherwise the controller would report that it has no plug-in to delete it.
+                "annotations": {"pv.kubernetes.io/provisioned-by": "silent.example.com"},
+            }
+            create({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata, "spec": spec})
         return run_id
 
     yield make
@@ -62,36 +68,9 @@ def storage(kubectl: Kubectl, run_id: str) -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture
-def load(kubeconfig: Path, run_id: str, prefix: str) -> Callable[..., dict[str, Any]]:
+def load(kubeconfig: Path, run_id: str) -> Callable[..., dict[str, Any]]:
     """Return a function that runs the role's plan in one namespace of its own, and returns the batch's result."""
-
-    def run(*, preflight: str = "refuse", check_mode: bool = False, **chosen: Any) -> dict[str, Any]:
-        values = settings(
-            build_jobs_enabled=False,
-            deployments_enabled=False,
-            statefulsets_enabled=False,
-            volumes_enabled=True,
-            namespaces_prefix=prefix,
-            namespaces_total=1,
-            volumes_size="64Mi",
-            **chosen,
-        )
-        return run_batch(
-            kubeconfig=str(kubeconfig),
-            run_id=run_id,
-            namespace_prefix=prefix,
-            namespace_total=1,
-            fragments=raw_plan(values),
-            preflight=preflight,
-            check_mode=check_mode,
-        )
-
-    return run
-
-
-def stages(result: dict[str, Any], role: str) -> dict[str, int]:
-    """Return how often each stage of a role was measured."""
-    return {stage: row["count"] for stage, row in result["volumes"]["stages"].get(role, {}).items()}
+    return partial(run_volumes, kubeconfig, run_id)
 
 
 @contextmanager
@@ -117,7 +96,7 @@ def beside(work: Callable[[], bool]) -> Iterator[None]:
 
 
 def test_claims_are_bound_for_pods_that_mount_them_and_cleanup_names_what_stays(
-    load, storage, kubectl: Kubectl, kubeconfig: Path, run_id: str, prefix: str
+    load, storage, kubectl: Kubectl, kubeconfig: Path, run_id: str
 ):
     name = storage(late=True, volumes=2)
     done = load(volumes_per_namespace=2, volumes_storage_class=name)
@@ -128,22 +107,30 @@ def test_claims_are_bound_for_pods_that_mount_them_and_cleanup_names_what_stays(
     # What is there already is bound by the scheduler, so that nothing is provisioned.
     assert (measured["bound"], measured["mounted"], measured.get("provisioned")) == (2, 2, None)
     assert done["volumes"]["mounted_by"] == {"condition": 2}
-    claims = kubectl("get", "pvc", "-n", f"{prefix}-1")["items"]
+    claims = kubectl("get", "pvc", "-n", f"{run_id}-1")["items"]
     assert {claim["status"]["phase"] for claim in claims} == {"Bound"}
 
-    options = ArgumentSpecValidator(CLEANUP_ARGUMENTS).validate({"kubeconfig": str(kubeconfig), "run_id": run_id})
-    removed = run_cleanup(options.validated_parameters, check_mode=False)
+    removed = clean_up(kubeconfig, run_id)
     assert removed["retained_total"] == 2
     assert {row["name"] for row in removed["retained"]} == {claim["spec"]["volumeName"] for claim in claims}
     assert "2 PersistentVolumes stay, because their policy is Retain" in removed["msg"]
 
 
-def test_a_claim_that_no_pod_of_the_plan_mounts_has_come_as_far_as_it_can(load, storage, kubectl: Kubectl, prefix: str):
+def test_volumes_that_their_driver_has_not_deleted_yet_are_counted(load, storage, kubeconfig: Path, run_id: str):
+    name = storage(volumes=1, policy="Delete")
+    done = load(volumes_per_namespace=1, volumes_pods_per_volume=0, volumes_storage_class=name)
+    assert not done["failed"], done["msg"]
+    removed = clean_up(kubeconfig, run_id)
+    assert (removed["reclaiming"], removed["retained_total"]) == ({"PersistentVolume": 1}, 0)
+    assert "1 PersistentVolume is not deleted yet, which the driver does on its own" in removed["msg"]
+
+
+def test_a_claim_that_no_pod_of_the_plan_mounts_has_come_as_far_as_it_can(load, storage, kubectl: Kubectl, run_id: str):
     done = load(volumes_per_namespace=2, volumes_pods_per_volume=0, volumes_storage_class=storage(late=True, volumes=2))
 
     assert not done["failed"], done["msg"]
     assert done["objects"]["PersistentVolumeClaim"]["ready"] == done["volumes"]["unconsumed"] == 2
-    claims = kubectl("get", "pvc", "-n", f"{prefix}-1")["items"]
+    claims = kubectl("get", "pvc", "-n", f"{run_id}-1")["items"]
     assert {claim["status"]["phase"] for claim in claims} == {"Pending"}
 
 
@@ -178,14 +165,14 @@ def test_more_claims_than_the_ceiling_or_than_free_volumes_are_refused(load, sto
     assert f"claims of StorageClass {name}: 3 needed, 2 offered" in problems
 
 
-def test_an_expansion_is_one_step_of_the_plan(load, storage, kubectl: Kubectl, prefix: str):
+def test_an_expansion_is_one_step_of_the_plan(load, storage, kubectl: Kubectl, run_id: str):
     """The test writes what a resizer would: the size that the claim has now."""
     name = storage(volumes=1)
 
     def expand() -> bool:
         for claim in kubectl("get", "pvc", "-A", "-l", "kubestress.core/role=volumes")["items"]:
             namespace, wanted = claim["metadata"]["namespace"], claim["spec"]["resources"]["requests"]["storage"]
-            if namespace == f"{prefix}-1" and wanted == "128Mi":
+            if namespace == f"{run_id}-1" and wanted == "128Mi":
                 patch = json.dumps({"status": {"capacity": {"storage": wanted}}})
                 kubectl(
                     "patch", "pvc", "-n", namespace, "volume-1", "--subresource=status", "--type=merge", "-p", patch
@@ -223,4 +210,4 @@ def test_snapshots_without_their_definitions_are_refused_before_anything_is_made
         pytest.skip("this cluster serves snapshots")
     done = load(volumes_per_namespace=1, volumes_storage_class=storage(volumes=1), volumes_snapshots_per_volume=1)
     assert done["failed"]
-    assert "does not serve snapshot.storage.k8s.io/v1" in done["msg"]
+    assert "does not serve snapshot.storage.k8s.io/v1; is its CustomResourceDefinition missing?" in done["msg"]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import promql_parser
 import pytest
 import yaml
 from ansible_collections.kubestress.core.plugins.module_utils.storage.openmetrics import storage_metrics
 from helpers import example_storage as example
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-FILE = Path(__file__).resolve().parents[2] / "examples" / "prometheus" / "storage-alerts.yml"
+FOLDER = Path(__file__).resolve().parents[2] / "examples" / "prometheus"
+FILE = FOLDER / "storage-alerts.yml"
 GROUPS = {group["name"]: group["rules"] for group in yaml.safe_load(FILE.read_text())["groups"]}
 RULES = [pytest.param(name, rule, id=rule["alert"]) for name, rules in GROUPS.items() for rule in rules]
 DURATION = re.compile(r"\d+[smhd]")
@@ -38,6 +42,26 @@ def test_rule_is_whole(group: str, rule: dict[str, Any]) -> None:
     assert DURATION.fullmatch(rule["for"])
     assert rule["labels"]["severity"] in ("info", "warning", "critical")
     assert rule["annotations"]["summary"]
+
+
+@pytest.mark.parametrize(("group", "rule"), RULES)
+def test_expression_is_one(group: str, rule: dict[str, Any]) -> None:
+    del group
+    promql_parser.parse(rule["expr"])
+
+
+def test_every_rule_that_is_tested_is_there() -> None:
+    document = yaml.safe_load((FOLDER / "storage-alerts-test.yml").read_text())
+    tested = {one["alertname"] for test in document["tests"] for one in test["alert_rule_test"]}
+    assert tested <= {rule["alert"] for rules in GROUPS.values() for rule in rules}
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not on PATH; building it takes minutes")
+@pytest.mark.parametrize("words", [("check", FILE.name), ("test", "storage-alerts-test.yml")], ids=["check", "test"])
+def test_promtool_accepts_them(words: tuple[str, str]) -> None:
+    verb, name = words
+    done = subprocess.run(["promtool", verb, "rules", name], cwd=FOLDER, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(("group", "rule"), RULES)

@@ -44,15 +44,24 @@ def test_question(question: dict) -> None:
 NOT_ASKED = {"storage_top"}
 
 
-@pytest.mark.parametrize(("survey", "role"), [("stress", "guard"), ("capacity", "capacity"), ("storage", "storage")])
-def test_survey_asks_for_each_variable_of_its_role_once(survey: str, role: str) -> None:
+@pytest.mark.parametrize(
+    ("survey", "role", "entry"),
+    [
+        ("stress", "guard", "main"),
+        ("capacity", "capacity", "main"),
+        ("storage", "storage", "main"),
+        ("storage-watch", "storage", "watch"),
+    ],
+)
+def test_survey_asks_for_each_variable_of_its_role_once(survey: str, role: str, entry: str) -> None:
     asked = [one["variable"] for one in json.loads((AWX / f"survey-{survey}.json").read_text())["spec"]]
     assert len(asked) == len(set(asked))
-    wanted = {setting.name for setting in ROLES[role].settings if not setting.secret} - NOT_ASKED
+    (settings,) = (each.settings for each in ROLES[role].entries if each.name == entry)
+    wanted = {setting.name for setting in settings if not setting.secret} - NOT_ASKED
     assert wanted <= set(asked)
 
 
-@pytest.mark.parametrize("playbook", ["stress", "cleanup", "capacity", "storage"])
+@pytest.mark.parametrize("playbook", ["stress", "cleanup", "capacity", "storage", "storage_watch"])
 def test_project_playbook_imports_ours(playbook: str) -> None:
     text = (AWX / "README.md").read_text().partition(f"`{playbook}.yml`:\n\n```yaml\n")[2].partition("```")[0]
     (play,) = yaml.safe_load(text)

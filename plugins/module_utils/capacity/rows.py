@@ -81,6 +81,14 @@ class Levers:
                 )
         return ""
 
+    def change_of(self, role: str, figure: str) -> str:
+        """A cure: to change the settings of that figure, or to set those that have no value."""
+        fragment = next((one for one in self._fragments if one.role == role), None)
+        levers = fragment.levers.get(figure) if fragment else None
+        if levers and not any(levers.values()):
+            return f"set {' or '.join(levers)}"
+        return f"change {self.of(role, figure)}"
+
     def most_pods(self) -> str:
         """What makes the role with the most pods smaller."""
         largest = max(self._demand.fragments, key=lambda fragment: fragment.pods_at_peak, default=None)

@@ -136,19 +136,19 @@ def _rows_of_class(
     needed, name = sum(group.number for group in groups), supply.class_of(named)
     found = classes.get(name or "")
     what = f"claims of StorageClass {name}" if name else "claims without a StorageClass"
-    lever = levers.of(groups[0].role, "storage")
+    cure = levers.change_of(groups[0].role, "storage")
     rows = []
     if found is not None and found.makes_volumes:
         late = ", once a pod that mounts it is scheduled" if found.late else ""
         rows.append(Row(name=what, needed=needed, verdict=OK, note=f"made by {found.provisioner}{late}"))
     elif needed:
         note = _why_static(named, name, found, supply)
-        rows.append(_static_row(what, needed, name, note, supply, lever, worked_before=worked_before))
+        rows.append(_static_row(what, needed, name, note, supply, cure, worked_before=worked_before))
     if any(group.kind.expanded for group in groups) and found is not None and not found.expandable:
         number = sum(group.bytes for group in groups if group.kind.expanded)
         note = "its allowVolumeExpansion is not true"
         expanded = f"expansion in StorageClass {name}"
-        cure = f"change {levers.of(groups[-1].role, 'storage')}, or allow it in the class"
+        cure = f"{levers.change_of(groups[-1].role, 'storage')}, or allow it in the class"
         rows.append(Row(name=expanded, needed=number, offered=0, unit="bytes", verdict=OVER, note=note, cure=cure))
     return rows
 
@@ -159,7 +159,7 @@ def _static_row(
     name: str | None,
     note: str,
     supply: StorageSupply,
-    lever: str,
+    cure: str,
     *,
     worked_before: bool,
 ) -> Row:
@@ -167,7 +167,7 @@ def _static_row(
     if supply.free is None:
         unread = supply.unread.get("volumes", "not read")
         return Row(name=what, needed=needed, verdict=NO_DATA, note=f"{note}; free volumes: {unread}")
-    row = Row(name=what, needed=needed, offered=supply.free[name or ""], note=note, cure=f"change {lever}")
+    row = Row(name=what, needed=needed, offered=supply.free[name or ""], note=note, cure=cure)
     return judged(row, when_over=WARNING if worked_before else OVER)
 
 
@@ -193,7 +193,7 @@ def _rows_of_snapshots(group: SnapshotGroup, supply: StorageSupply, levers: Leve
         return [Row(name="VolumeSnapshotClasses", needed=None, verdict=NO_DATA, note=cause)]
     source = (supply.classes or {}).get(supply.class_of(group.kind.storage_class) or "") if group.kind.known else None
     driver = source.provisioner if source is not None else None
-    row = Row(name="snapshots", needed=group.number, offered=0, cure=f"change {levers.of(group.role, 'storage')}")
+    row = Row(name="snapshots", needed=group.number, offered=0, cure=levers.change_of(group.role, "storage"))
     named = group.kind.snapshot_class
     if named is not None:
         row = replace(row, name=f"snapshots of VolumeSnapshotClass {named}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..plan.pods import PodShape
+from ..readiness.nodes import is_simulated
 from ..syntax import cpu_milli, whole
 from .storage import StorageSupply
 
@@ -122,13 +123,6 @@ def node_of(obj: Mapping[str, Any]) -> Node:
         software={name: info.get(name, "") for name in names},
         extended={name: whole(amount) for name, amount in allocatable.items() if name not in _OWN_FIELDS},
     )
-
-
-def is_simulated(obj: Mapping[str, Any]) -> bool:
-    """Whether a Node has KWOK's annotation, or nobody listens on it where its kubelet should."""
-    if "kwok.x-k8s.io/node" in obj["metadata"].get("annotations", {}):
-        return True
-    return not obj.get("status", {}).get("daemonEndpoints", {}).get("kubeletEndpoint", {}).get("Port")
 
 
 def quota_of(obj: Mapping[str, Any]) -> Quota:

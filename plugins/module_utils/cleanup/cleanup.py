@@ -25,7 +25,7 @@ from .blockers import Blocker, blockers_of
 from .foreign import Contents, Onlooker, Unseen
 from .opening import open_cluster
 from .removal import Removal
-from .retained import Retained, retained_by
+from .retained import Retained, count_reclaiming, retained_by
 from .survey import Survey, Surveyor, plural_name
 
 #: Rows per list in the module's result, which also has the totals.
@@ -129,6 +129,7 @@ class Outcome:
             "blockers_total": len(self.blockers),
             "retained": self.retained.rows[:RETURNED_ROWS],
             "retained_total": len(self.retained.rows),
+            "reclaiming": self.retained.reclaiming,
             "errors": dict(list(self.errors.items())[:RETURNED_ROWS]),
             "unlisted": dict(sorted(self.unlisted.items())[:RETURNED_ROWS]),
             "seconds": round(self.seconds, 3),
@@ -199,6 +200,8 @@ async def _run(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]
             outcome.deleted = found.counts
         else:
             await _remove(cluster, gate, params)
+            if outcome.waited:
+                await count_reclaiming(cluster, outcome.retained, surveyor.resources)
         if params["accept_unseen"]:
             outcome.unread = []
         outcome.seconds = time.monotonic() - started

@@ -59,15 +59,16 @@ class Found:
 class Survey:
     """The objects of a run.
 
-    `namespaces`: name -> uid. `inside` these: (namespace, resource) -> number of objects; kinds of two groups may have
-    the same name. `outside`: the run's objects elsewhere, cluster-wide ones included. `unlisted`: "plural.group" -> why
-    it could not be listed. `lists`: how many lists were read. `unread`: those of `unlisted` that are not a matter of
-    rights. `only_in`: the namespaces that were looked into, if the run's could not be listed. `terminating`: those of
-    `namespaces` that are being deleted already. `uids` and `sets` (StatefulSets by namespace) belong to the objects
-    inside.
+    `namespaces`: name -> uid; `created`: name -> when, as the API writes it. `inside` these: (namespace, resource) ->
+    number of objects; kinds of two groups may have the same name. `outside`: the run's objects elsewhere, cluster-wide
+    ones included. `unlisted`: "plural.group" -> why it could not be listed. `lists`: how many lists were read.
+    `unread`: those of `unlisted` that are not a matter of rights. `only_in`: the namespaces that were looked into, if
+    the run's could not be listed. `terminating`: those of `namespaces` that are being deleted already. `uids` and
+    `sets` (StatefulSets by namespace) belong to the objects inside.
     """
 
     namespaces: dict[str, str] = field(default_factory=dict)
+    created: dict[str, str] = field(default_factory=dict)
     inside: Counter[tuple[str, Resource]] = field(default_factory=Counter)
     outside: dict[Resource, list[Found]] = field(default_factory=lambda: defaultdict(list))
     unlisted: dict[str, str] = field(default_factory=dict)
@@ -122,6 +123,7 @@ class Surveyor:
         found = Survey(unlisted=dict(self.unavailable))
         namespaces = await self._namespaces(found)
         found.namespaces = {metadata["name"]: metadata["uid"] for metadata in namespaces}
+        found.created = {metadata["name"]: metadata.get("creationTimestamp") or "" for metadata in namespaces}
         found.terminating = {metadata["name"] for metadata in namespaces if metadata.get("deletionTimestamp")}
         await asyncio.gather(*(self._list_into(found, resource) for resource in self.resources))
         if not found.lists and not found.unread:

@@ -11,7 +11,8 @@ from typing import Any
 from ..settings.roles.run import ROLE as RUN
 from .connection import AUTH_ENVIRONMENT
 
-_AUTH_TYPES: dict[str, dict[str, Any]] = {
+#: The connection, without environment variables.
+CONNECTION_ARGUMENTS: dict[str, dict[str, Any]] = {
     "kubeconfig": {"type": "raw"},
     "context": {"type": "str"},
     "host": {"type": "str"},
@@ -34,7 +35,10 @@ _AUTH_TYPES: dict[str, dict[str, Any]] = {
 def _auth_arguments() -> dict[str, dict[str, Any]]:
     from ansible.module_utils.basic import env_fallback
 
-    return {name: {**spec, "fallback": (env_fallback, [AUTH_ENVIRONMENT[name]])} for name, spec in _AUTH_TYPES.items()}
+    return {
+        name: {**spec, "fallback": (env_fallback, [AUTH_ENVIRONMENT[name]])}
+        for name, spec in CONNECTION_ARGUMENTS.items()
+    }
 
 
 AUTH_ARGUMENTS = _auth_arguments()
@@ -66,4 +70,4 @@ def check_limits(params: Mapping[str, Any]) -> None:
 
 def auth_options(params: dict[str, Any]) -> dict[str, Any]:
     """The connection options out of a module's parameters."""
-    return {name: params[name] for name in _AUTH_TYPES if params.get(name) is not None}
+    return {name: params[name] for name in CONNECTION_ARGUMENTS if params.get(name) is not None}

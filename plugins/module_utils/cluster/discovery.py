@@ -113,7 +113,9 @@ class Discovery:
                 try:
                     document = await self._cluster.get(path)
                 except NotFound as error:
-                    raise Invalid(f"the API server does not serve {api_version}", reason="UnknownKind") from error
+                    # Groups without dots are Kubernetes' own.
+                    hint = "; is its CustomResourceDefinition missing?" if "." in api_version.partition("/")[0] else ""
+                    raise Invalid(f"the API server does not serve {api_version}{hint}", reason="UnknownKind") from error
                 names = {entry["name"] for entry in document["resources"]}
                 self._groups[api_version] = {
                     entry["kind"]: Resource(

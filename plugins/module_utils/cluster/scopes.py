@@ -20,7 +20,7 @@ from .client import Cluster
 from .clock import Sight
 from .discovery import Resource
 from .errors import Forbidden
-from .watch import Event, ListWatch
+from .watch import Event, Form, ListWatch
 
 #: Namespaces that are watched one by one at most: each is a connection to the API server for each kind.
 MAX_NAMESPACES = 100
@@ -79,9 +79,11 @@ class ScopedWatch:
         *,
         label_selector: str = "",
         field_selector: str = "",
+        form: Form | None = None,
     ) -> None:
         self._cluster = cluster
         self._scopes = scopes
+        self._form = form
         self._label_selector, self._field_selector = label_selector, field_selector
         self.resource = resource
         self.broken: Counter[str] = Counter()
@@ -95,6 +97,7 @@ class ScopedWatch:
             namespace=namespace,
             label_selector=self._label_selector,
             field_selector=self._field_selector,
+            form=self._form,
         )
         watch.broken = self.broken
         watch.sight = self.sight
@@ -149,7 +152,7 @@ class ScopedWatch:
                     continue
                 listed[event.namespace] = event.names
                 if len(listed) == len(scopes):
-                    yield Event("SYNCED", event.object, frozenset().union(*listed.values()))
+                    yield replace(event, names=frozenset().union(*listed.values()), namespace=None)
         finally:
             for task in tasks:
                 task.cancel()

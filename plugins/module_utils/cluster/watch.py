@@ -37,15 +37,17 @@ METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v
 class Event:
     """A change. `type` is ADDED, MODIFIED, DELETED, or SYNCED.
 
+    `object` is a document, or what a Form makes of it. `version` is the resource version after which a watch goes on.
     SYNCED has no object: it follows a list that was delivered as ADDED events, and `names` has the (namespace, name) of
     all its objects. Known objects that are not in it were deleted while no watch was open. `namespace`: the only one
     that was listed, if it was not the whole cluster (see scopes.py).
     """
 
     type: str
-    object: dict[str, Any]
+    object: Any
     names: frozenset[tuple[str, str]] = frozenset()
     namespace: str | None = None
+    version: str = ""
 
     def forgets(self, key: tuple[str, str]) -> bool:
         """Whether this SYNCED event means that a known object is gone."""
@@ -99,9 +101,11 @@ class ListWatch:
         field_selector: str = "",
         namespace: str | None = None,
         quiet_seconds: float = QUIET_SECONDS,
+        form: Form | None = None,
     ) -> None:
         self._cluster = cluster
         self._quiet_seconds = quiet_seconds
+        self._form = form or DOCUMENTS
         self.resource = resource
         self._path = resource.path(namespace)
         self._selectors = {
@@ -138,19 +142,19 @@ class ListWatch:
                 if not version:
                     async for event in self._list():
                         if event.type == "SYNCED":
-                            version = event.object["resourceVersion"]
+                            version = event.version
                         yield event
                 async for event in self._watch(version):
                     reach.heard()
                     failures, refusals, refused_until, began = 0, 0, math.inf, 0.0
-                    version = event.object["metadata"]["resourceVersion"]
+                    version = event.version
                     if event.type != "BOOKMARK":
                         yield event
                 if now() - began >= _SHORT_WATCH_SECONDS:
                     failures, refusals, refused_until = 0, 0, math.inf
                     continue  # the server's timeout: start the next watch from the same version
                 cause = "short"
-            except (Gone, _NoEvent) as error:
+            except (Gone, NoEvent) as error:
                 # After a line that is no event, it is open what else was not heard.
                 cause, version = "gone" if isinstance(error, Gone) else "garbled", ""
             except Unauthorized as error:
@@ -181,16 +185,17 @@ class ListWatch:
         names: set[tuple[str, str]] = set()
         version = ""
         measured_as = ("list", self.resource.kind)
-        arguments: dict[str, Any] = {"query": self._selectors, "measured_as": measured_as, "decode": versioned_page_of}
+        arguments: dict[str, Any] = {"query": self._selectors, "measured_as": measured_as, "decode": self._form.page}
         async for page in list_pages(self._cluster, self._path, **arguments):
             version = page["metadata"]["resourceVersion"]
             for item in page.get("items") or ():
-                # Items of a list lack these two, which events have; with them consumers see no difference.
-                item.setdefault("apiVersion", self.resource.api_version)
-                item.setdefault("kind", self.resource.kind)
-                names.add(key_of(item))
+                if self._form is DOCUMENTS:
+                    # Items of a list lack these two, which events have; with them consumers see no difference.
+                    item.setdefault("apiVersion", self.resource.api_version)
+                    item.setdefault("kind", self.resource.kind)
+                names.add(self._form.key(item))
                 yield Event("ADDED", item)
-        yield Event("SYNCED", {"resourceVersion": version}, frozenset(names))
+        yield Event("SYNCED", {"resourceVersion": version}, frozenset(names), version=version)
 
     async def _watch(self, version: str) -> AsyncIterator[Event]:
         query = {
@@ -205,7 +210,7 @@ class ListWatch:
             opened = asyncio.get_running_loop().call_later(_SHORT_WATCH_SECONDS, self._set_closed, False)
             try:
                 async for line in lines:
-                    event = _event(line)
+                    event = self._form.event(line)
                     if self._is_closed:
                         self._set_closed(False)
                     yield event
@@ -213,18 +218,18 @@ class ListWatch:
                 opened.cancel()
 
 
-class _NoEvent(Exception):
+class NoEvent(Exception):
     """A line of a watch that is no event."""
 
 
-def _event(line: bytes) -> Event:
-    """The event of a line. Raises ClusterError for one that reports an error or ends early, and _NoEvent."""
+def event_of(line: bytes) -> Event:
+    """The event of a line. Raises ClusterError for one that reports an error or ends early, and NoEvent."""
     try:
         document = _decoded(line)
     except ValueError as error:
         if line.lstrip().startswith(b"{"):
             raise TransientError("a watch ended in the middle of an event", cause="connection") from error
-        raise _NoEvent from error
+        raise NoEvent from error
     try:
         kind, obj = document["type"], document["object"]
         if kind == "ERROR":
@@ -232,10 +237,10 @@ def _event(line: bytes) -> Event:
         metadata = obj["metadata"]
         is_whole = isinstance(metadata["resourceVersion"], str) and (kind == "BOOKMARK" or "name" in metadata)
     except (TypeError, KeyError, AttributeError) as error:
-        raise _NoEvent from error
+        raise NoEvent from error
     if not is_whole or kind not in _TYPES:
-        raise _NoEvent
-    return Event(kind, obj)
+        raise NoEvent
+    return Event(kind, obj, version=metadata["resourceVersion"])
 
 
 def _decoded(line: bytes) -> Any:
@@ -259,3 +264,18 @@ def _watch_error(status: dict[str, Any]) -> ClusterError:
     if status.get("code") == 410:
         return Gone(message, status=410, reason=status.get("reason"))
     return TransientError(message, cause=str(status.get("code", "watch")))
+
+
+@dataclass(frozen=True)
+class Form:
+    """What becomes of answers: documents, or objects of which only a few fields are decoded.
+
+    `page` as `decode` of `list_pages`, with a version; `event` as `event_of`; `key` is an item's (namespace, name).
+    """
+
+    page: Callable[[bytes], Any]
+    event: Callable[[bytes], Event]
+    key: Callable[[Any], tuple[str, str]]
+
+
+DOCUMENTS = Form(versioned_page_of, event_of, key_of)

@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypedDict
 
-from ..capacity.supply import is_simulated
 from ..cluster.client import Cluster
 from ..cluster.decoding import decoder
 from ..cluster.errors import ClusterError, Gone, NotFound, PermanentError
 from ..cluster.proof import object_of
 from ..cluster.watch import list_pages
+from ..readiness.nodes import is_simulated
 from ..syntax import is_dns_label, is_dns_subdomain
 from .folder import Cut, File, Folder
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
-from ..measure.job_times import JobEnd, JobTimes
+from ..measure.job_times import JobEnd, JobTimes, job_end
+from ..readiness.state import Readiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,22 @@ class FinishedJob:
     cause: str = ""
     seconds: float | None = None
     retried: int = 0
+
+
+def finished_job(job: Mapping[str, Any], answer: Readiness, namespace_uid: str) -> FinishedJob:
+    """What is kept of a Job that has ended, as its readiness tells."""
+    metadata, status, end = job["metadata"], job.get("status") or {}, job_end(job)
+    return FinishedJob(
+        namespace=metadata["namespace"],
+        namespace_uid=namespace_uid,
+        name=metadata["name"],
+        complete=answer.is_ready,
+        succeeded=status.get("succeeded") or 0,
+        failed=status.get("failed") or 0,
+        cause=answer.cause,
+        seconds=end.seconds if end else None,
+        retried=end.retried if end else 0,
+    )
 
 
 class Ledger:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from ..cluster.watch import Event
 from ..measure.pod_status import controller_of, has_ended_once, has_started
-from ..readiness.state import State
+from ..readiness.state import Readiness, State
 from .role_progress import RoleProgress
 from .scheduler import Scheduler
 
@@ -121,6 +121,10 @@ class ObjectStates:
         """An object that is not stored by us is gone."""
         known = self._known[kind].pop(key)
         self.ready[kind] -= known.operations * (known.state is State.READY)
+
+    def judge(self, kind: str, key: Key, known: ObjectState, answer: Readiness) -> None:
+        """Take in what its predicate says of an object; one that has finished well counts as ready here."""
+        self.set(kind, key, known, State.READY if answer.is_ready else answer.state, answer.cause)
 
     def set(self, kind: str, key: Key, known: ObjectState, state: State, cause: str) -> None:
         """Take in an object's state as it is now."""

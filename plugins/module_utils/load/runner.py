@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -64,11 +64,12 @@ class Runner:
         self._on_outcome = on_outcome
         self._is_finished = is_finished
         self._finished_earlier = finished_earlier
-        self._send = {
+        sends: dict[str, Callable[[Operation], Awaitable[Outcome]]] = {
             "present": self._create,
             "patched": partial(self._patch, patch_type=patch_type),
             "absent": self._delete,
-        }[state]
+        }
+        self._send = sends[state]
         self._workers = workers
 
     async def run(self) -> None:

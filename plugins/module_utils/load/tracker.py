@@ -27,7 +27,6 @@ from ..cluster.scopes import ScopedWatch, Scopes
 from ..cluster.versions import Versions, uid_number
 from ..cluster.watch import Event, key_of
 from ..measure.build_times import BuildTimes
-from ..measure.job_times import job_end
 from ..measure.pod_status import controller_of
 from ..measure.pods import PodBook
 from ..measure.service_checks import ROLE as CHECK_ROLE
@@ -37,17 +36,12 @@ from ..plan.kinds import POD_MAKERS
 from ..readiness.registry import has_predicate, readiness_of
 from ..readiness.state import Readiness, State
 from .failure_log import FailureLog
-from .ledger import FinishedJob, JobBook, Ledger
+from .ledger import FinishedJob, JobBook, Ledger, finished_job
 from .object_states import CrashingSets, Key, NamespaceStates, ObjectState, ObjectStates
 from .planned import Planned, maker_of
 from .role_progress import RoleProgress
 from .scheduler import Operation, Outcome, Scheduler
 from .volumes import Volumes
-
-
-def _state_of(answer: Readiness) -> State:
-    """READY, WAITING or FAILED: an object that has finished well counts as ready here."""
-    return State.READY if answer.is_ready else answer.state
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,12 +417,8 @@ class Tracker:
         else:
             answer = readiness_of(obj)
             if kind == "PersistentVolumeClaim":
-                answer = self.volumes.judged(obj, self._role_of(obj), answer)
-            self._states.set(kind, key, known, _state_of(answer), answer.cause)
-
-    def _role_of(self, obj: Mapping[str, Any]) -> str:
-        """The role that made an object, whichever waits for it now."""
-        return str((obj["metadata"].get("labels") or {}).get(LABEL_ROLE, ""))
+                answer = self.volumes.judged(obj, answer)
+            self._states.judge(kind, key, known, answer)
 
     def _event_of_another(self, kind: str, key: Key, known: ObjectState, event: Event) -> None:
         """An event of an object of this name with another uid: of one before it, unless it was written later."""
@@ -471,7 +461,7 @@ class Tracker:
             else:
                 known.cause = answer.cause
             return
-        ending = _Ending(known, answer, self._finished(key, job, answer))
+        ending = _Ending(known, answer, finished_job(job, answer, self.namespaces.uids.get(key[0], "")))
         pods = self.pods.active_pods_of_job(key)
         if pods and self._fragments[known.role].active and self.sees_pods:
             # Where a Job fails, its pods may go on for their grace period, and still count for the ceiling.
@@ -480,20 +470,6 @@ class Tracker:
         else:
             self._job_ended(key, ending)
 
-    def _finished(self, key: Key, job: Mapping[str, Any], answer: Readiness) -> FinishedJob:
-        status, end = job.get("status") or {}, job_end(job)
-        return FinishedJob(
-            namespace=key[0],
-            namespace_uid=self.namespaces.uids.get(key[0], ""),
-            name=key[1],
-            complete=answer.is_ready,
-            succeeded=status.get("succeeded") or 0,
-            failed=status.get("failed") or 0,
-            cause=answer.cause,
-            seconds=end.seconds if end else None,
-            retried=end.retried if end else 0,
-        )
-
     def _job_ended(self, key: Key, ending: _Ending) -> None:
         self._ending.pop(key, None)
         self.jobs.add(ending.finished)
@@ -501,7 +477,7 @@ class Tracker:
         if ending.known.stored and not ending.answer.is_ready:
             self.on_job_failed(*key, ending.answer.cause)
         self.build_times.job_ended(ending.known.role)
-        self._states.set("Job", key, ending.known, _state_of(ending.answer), ending.answer.cause)
+        self._states.judge("Job", key, ending.known, ending.answer)
 
     # -- pods --------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from ..cluster.client import Cluster
 from ..cluster.discovery import Resource
 from ..cluster.errors import ClusterError
 from ..cluster.inventory import read_each
+from ..cluster.labels import LABEL_ROLE
 from ..cluster.scopes import ScopedWatch, Scopes
 from ..cluster.watch import Event
 from ..measure.volumes import Key, VolumeBook
@@ -70,8 +71,10 @@ class Volumes:
         else:
             self._late = late
 
-    def judged(self, claim: Mapping[str, Any], role: str, answer: Readiness) -> Readiness:
+    def judged(self, claim: Mapping[str, Any], answer: Readiness) -> Readiness:
         """The readiness of a claim: one that waits for a pod which nobody will make has come as far as it can."""
+        # The role that made it, whichever waits for it now.
+        role = (claim["metadata"].get("labels") or {}).get(LABEL_ROLE, "")
         key: Key = (claim["metadata"]["namespace"], claim["metadata"]["name"])
         is_late = (claim.get("spec") or {}).get("storageClassName") in (self._late or ())
         if role in self._unmounted and is_late and not answer.is_ready and is_first_consumer_awaited(claim):

@@ -99,9 +99,9 @@ class VolumeBook:
         self.unconsumed.discard(key)
         if volume := (obj.get("spec") or {}).get("volumeName"):
             self._role_of_volume[volume] = sys.intern(role)
-        if (claim := self._claims.pop(key, None)) is not None:
-            self._add(role, "bound", claim.since, now)
-            self._add(role, "provisioned", claim.scheduled, now)
+        if (waiting := self._claims.pop(key, None)) is not None:
+            self._add(role, "bound", waiting.since, now)
+            self._add(role, "provisioned", waiting.scheduled, now)
         if key in self._expanding and not is_smaller_than_wanted(obj):
             role_of_patch, since = self._expanding.pop(key)
             self._add(role_of_patch, "expanded", since, now)

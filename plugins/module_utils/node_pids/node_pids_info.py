@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ..capacity.supply import is_simulated
 from ..cluster.arguments import auth_options
 from ..cluster.client import Cluster, RetryPolicy
 from ..cluster.errors import ClusterError, NotFound
@@ -18,6 +17,7 @@ from ..cluster.labels import run_selector
 from ..cluster.node_proxy import CADVISOR, CONFIGURATION, SUMMARY, NodeProxy
 from ..errors import ModuleFailed
 from ..measure.kubelet import Unreadable, parse_cgroups, parse_configuration, parse_summary
+from ..readiness.nodes import is_simulated
 from ..syntax import DNS_LABEL_RULE, LABEL_VALUE_RULE, is_dns_label, is_dns_subdomain, is_label_value
 from .figures import NodeReading, by_usage, missing, node_row, pod_rows, tightest
 

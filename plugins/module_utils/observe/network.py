@@ -14,7 +14,6 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..capacity.supply import is_simulated
 from ..cluster.client import Cluster
 from ..cluster.node_proxy import METRICS, NETWORK_LOG, NodeProxy
 from ..measure.network import (
@@ -30,6 +29,7 @@ from ..measure.network import (
     counts_of,
     rows_of,
 )
+from ..readiness.nodes import is_simulated
 
 #: Nodes that are read.
 MAX_NODES = 50

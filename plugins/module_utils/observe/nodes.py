@@ -20,13 +20,13 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..capacity.supply import is_simulated
 from ..cluster.client import Cluster
 from ..cluster.node_proxy import CADVISOR, CONFIGURATION, SUMMARY, NodeProxy
 from ..measure.kubelet import Summary, Unreadable, parse_cgroups, parse_configuration, parse_summary
 from ..measure.node_load import NodeLoad
 from ..measure.processes import ProcessSampler
 from ..measure.recorder import now_rfc3339
+from ..readiness.nodes import is_simulated
 
 #: Requests per second that are always allowed, however small the load.
 _ALWAYS_PER_SECOND = 1.0

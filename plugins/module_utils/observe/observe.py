@@ -18,13 +18,13 @@ from ..cluster.client import Cluster
 from ..cluster.connection import open_connection
 from ..cluster.errors import ClusterError
 from ..errors import ModuleFailed
+from ..machine.detached import DetachedError, Report, Started, start, stop
 from ..machine.sync import exclusive
 from ..results.folder import ResultsError, read_json
 from ..settings.roles.observe import ROLE as OBSERVE
 from ..settings.setting import SettingError
 from ..syntax import DNS_LABEL_RULE, LABEL_VALUE_RULE, is_dns_label, is_label_value
 from .arguments import Intervals, ObserveError
-from .detached import Report, Started, start, stop
 from .observer import FOLDER, ObservationFile, bounded
 from .standalone import observe
 
@@ -74,7 +74,7 @@ def run_module(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]
             with exclusive(options.state_file.with_suffix(".lock")):
                 return _start(options) if params["state"] == "started" else _stop(options)
         return _predict(options, params["state"])
-    except (ObserveError, ClusterError, ResultsError, SettingError) as error:
+    except (ObserveError, DetachedError, ClusterError, ResultsError, SettingError) as error:
         raise ModuleFailed(str(error)) from error
     except OSError as error:
         raise ModuleFailed(f"results_dir: {error.filename or params['results_dir']}: {error.strerror}") from error
@@ -105,11 +105,11 @@ def _start(options: Options) -> dict[str, Any]:
         _refuse_different(options, running)
         return _answer(running, changed=False, running=True)
     file = ObservationFile(options.results_dir, options.name)
-    process, first = start(partial(_work, options, file), timeout_seconds=_START_SECONDS)
+    process, first = start(partial(_work, options, file), "observation", timeout_seconds=_START_SECONDS)
     started = Started(process=process, path=str(file.path), settings=options.identity(first["server"]))
     try:
         started.save(options.state_file)
-    except ResultsError:
+    except DetachedError:
         process.send(signal.SIGTERM)  # without the file it could not be stopped later
         raise
     return _answer(started, changed=True, running=True)

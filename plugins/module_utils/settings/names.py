@@ -49,6 +49,7 @@ _OWN_NAMES = frozenset(
         "run_result",
         "storage_checked",
         "storage_is_local",
+        "storage_watch_is_local",
         "storage_result",
     }
 )

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..results.table import brief
 from ..text import text_of
+from .document import FORBIDDEN
 
 Document = Mapping[str, Any]
 
@@ -52,13 +54,31 @@ def _incomplete(document: Document) -> str:
 
 
 def incomplete_parts(document: Document) -> dict[str, str]:
-    """The cause of each part that was not read to its end, the storage box among them."""
+    """The parts that were not read to their ends, by name, with the cause; those with the same one in one row.
+
+    So are all that the account may not list, with the API server's words on the first.
+    """
     causes = {name: part["cause"] for name, part in document["parts"].items() if not part["complete"]}
     box = document["box"]
     # The box has a part of its own where the scan has read it.
     if box and not box["complete"] and box["cause"] not in causes.values():
         causes["box"] = box["cause"]
-    return {plain(name): plain(cause or "no cause is known") for name, cause in causes.items()}
+    rows: dict[str, list[tuple[str, str]]] = {}
+    for name, cause in causes.items():
+        told = plain(cause or "no cause is known")
+        key = FORBIDDEN if told.startswith(FORBIDDEN) else told
+        rows.setdefault(key, []).append((plain(name), told))
+    return {
+        ", ".join(name for name, _told in row): _cause_of_all([told for _name, told in row]) for row in rows.values()
+    }
+
+
+def _cause_of_all(causes: Sequence[str]) -> str:
+    first, *others = causes
+    if not others or others[0] == first:
+        return first
+    what, _colon, words = first.removeprefix(FORBIDDEN).strip().partition(": ")
+    return f"{FORBIDDEN} these; of {what}: {words}" if words else f"{FORBIDDEN} these"
 
 
 def _over(document: Document) -> str:
@@ -74,15 +94,37 @@ def _over(document: Document) -> str:
     named = [f"{name} {percent:.0f} %" for name, percent in list(fullest.items())[:_NAMED]]
     old = document["summary"]["states"].get("VolumeSnapshot", {}).get("old", 0)
     named += [things(old, "old snapshot")] if old else []
+    many = [claim_name(one) for one in document["findings"] if one["state"] == "many_snapshots"]
+    named += [f"many snapshots of {name}" for name in many[:_NAMED]]
     named += [f"pool {plain(one['name'])} {pool_text(one)}" for one in pools[:_NAMED]]
     counts = [f"{number:,} over a threshold"] if number else []
     counts += [f"{things(len(pools), 'pool')} in trouble"] if pools else []
     return " and ".join(counts) + (f" ({', '.join(named)})" if named else "")
 
 
+def count_of(document: Document, noun: str) -> str:
+    """How many "claim"s, "volume"s or "snapshot"s there are, as far as they were read; "" if nobody asked for them."""
+    number, part = document["summary"][f"{noun}s"], document["parts"].get(f"{noun}s")
+    if part is None:
+        return ""
+    if part["complete"]:
+        return things(number, noun)
+    return f"at least {things(number, noun)}" if number else f"{noun}s not known"
+
+
 def is_full(row: Document) -> bool:
     """Whether a row of usage is at or above a threshold."""
     return row["level"] != "ok" and row["used_percent"] is not None
+
+
+def unmeasured(document: Document) -> str:
+    """Why most of the claims have no figure; "" where all have one, or none was asked for."""
+    causes: Counter[str] = Counter()
+    for row in document["usage"]:
+        if row["used_bytes"] is None and row["cause"]:
+            # Each of many nodes has a sentence of its own, which is the same but for its name.
+            causes[row["cause"].removeprefix(f"node {row['node']}: ")] += 1
+    return plain(causes.most_common(1)[0][0]) if causes else ""
 
 
 def pools_of(document: Document) -> list[Document]:

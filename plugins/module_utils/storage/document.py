@@ -18,6 +18,8 @@ from .findings import ORPHAN, Finding, most_important_first
 
 SCHEMA = 1
 OK, WARNING, CRITICAL = "ok", "warning", "critical"
+#: How the cause of a list begins that the account may not read.
+FORBIDDEN = "the user may not list"
 
 
 @dataclass(slots=True)
@@ -70,12 +72,15 @@ class Total:
     orphan_bytes: int = 0
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Report:
     """All that a scan found. `states` counts every object by kind and state, also those without a finding.
 
     `totals`: by "namespace", "storage_class" and "driver", the rows by the value, None where an object has none.
     `counts`: claims, volumes, snapshots, contents, classes, attachments. `box` as in storage.json.
+
+    Its repr is short, because asyncio.run makes a text of what a task returns (while it puts its signal handler back):
+    3 MB, twice, for ten thousand claims.
     """
 
     started: str

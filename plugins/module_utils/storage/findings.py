@@ -29,7 +29,7 @@ class Finding:
 
     `kind` is one of KINDS; `namespace` is None for kinds of the whole cluster and of the box. `state` is ORPHAN,
     UNKNOWN or a state of the rules' table such as retained; `reason` is a short stable word to count by. `age_seconds`
-    is None where the object's age cannot be told, `bytes` where its size cannot. `evidence` are short sentences.
+    is None where the object's age is unknown, `bytes` where its size is. `evidence` are short sentences.
     `confirmed`: whether a second look came to the same verdict; None if there was none.
     """
 

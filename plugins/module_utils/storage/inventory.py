@@ -8,18 +8,18 @@ A claim's key is "namespace/name", and so is a snapshot's.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import ceil
-from typing import Any
+from typing import Any, TypeVar
 
-from ..capacity.supply import is_simulated
+from ..readiness.nodes import is_simulated
 from ..syntax import quantity
 from . import structs
 from .document import Part
 
+_Text = TypeVar("_Text", str, "str | None")
 #: Who uses a claim; several may.
 USED_BY_POD, USED_BY_TEMPLATE, USED_AT_REST, USED_BY_ENDED = 1, 2, 4, 8
 #: What makes pods: name of the list -> (apiVersion, kind).
@@ -39,6 +39,9 @@ OPTIONAL_MAKERS = ("deployment_configs", "virtual_machines")
 _ENDED_PHASES = ("Succeeded", "Failed")
 #: The longest text of the cluster that is repeated in evidence.
 _MAX_TEXT = 300
+#: Texts that many objects have, and how many of them at most: times differ from object to object.
+_SAME: dict[Any, Any] = {}
+_MAX_SAME = 4096
 #: Signs of the longest quantity; the API server writes none that is half as long.
 _MAX_QUANTITY = 48
 #: No storage has more bytes; what says so is no size.
@@ -170,6 +173,11 @@ class Inventory:
         """A page of PersistentVolumeClaims."""
         for item in items:
             meta, spec, status = item.metadata, item.spec, item.status
+            key, volume, uid = f"{meta.namespace}/{meta.name}", spec.volume_name, meta.uid
+            bound = self.volumes.get(volume)
+            if bound is not None and bound.claim_uid == uid and bound.claim == key:
+                # One text for both: a quarter of the memory of ten thousand pairs.
+                key, volume, uid = bound.claim, bound.name, bound.claim_uid
             size = status.capacity if status is not None else None
             if (size is None or size.storage is None) and spec.resources is not None:
                 size = spec.resources.requests
@@ -178,20 +186,20 @@ class Inventory:
                 if condition.type == "Unused":
                     unused = (condition.status, condition.last_transition_time)
             owners = meta.owner_references or ()
-            self.claims[f"{meta.namespace}/{meta.name}"] = Claim(
-                sys.intern(meta.namespace),
+            self.claims[key] = Claim(
+                _same(meta.namespace),
                 meta.name,
-                meta.uid,
-                sys.intern(status.phase if status is not None else ""),
-                _interned(spec.storage_class_name),
-                spec.volume_name,
+                uid,
+                _same(status.phase if status is not None else ""),
+                _same(spec.storage_class_name),
+                volume,
                 spec.volume_mode == "Block",
                 bytes_of(size),
-                _interned(meta.creation_timestamp),
+                _same(meta.creation_timestamp),
                 meta.deletion_timestamp,
                 _several(meta.finalizers),
-                tuple(f"{owner.kind}/{owner.name}" for owner in owners),
-                tuple(owner.uid for owner in owners),
+                tuple(f"{owner.kind}/{owner.name}" for owner in owners) if owners else (),
+                tuple(owner.uid for owner in owners) if owners else (),
                 unused,
             )
 
@@ -200,22 +208,26 @@ class Inventory:
         for item in items:
             meta, spec, status, ref = item.metadata, item.spec, item.status, item.spec.claim_ref
             driver = spec.csi.driver if spec.csi is not None else meta.annotations and meta.annotations.provisioned_by
-            self.volumes[meta.name] = Volume(
-                meta.name,
+            name, claim, claim_uid = meta.name, f"{ref.namespace}/{ref.name}" if ref else "", ref.uid if ref else ""
+            bound = self.claims.get(claim)
+            if bound is not None and bound.uid == claim_uid and bound.volume == name:
+                name, claim_uid = bound.volume, bound.uid
+            self.volumes[name] = Volume(
+                name,
                 meta.uid,
-                sys.intern(status.phase if status is not None else ""),
-                sys.intern(spec.persistent_volume_reclaim_policy),
-                _interned(spec.storage_class_name),
-                _interned(driver or None),
+                _same(status.phase if status is not None else ""),
+                _same(spec.persistent_volume_reclaim_policy),
+                _same(spec.storage_class_name),
+                _same(driver or None),
                 bytes_of(spec.capacity),
-                f"{ref.namespace}/{ref.name}" if ref is not None else "",
-                ref.uid if ref is not None else "",
-                _interned(meta.creation_timestamp),
-                _interned(status.last_phase_transition_time if status is not None else None),
+                claim,
+                claim_uid,
+                _same(meta.creation_timestamp),
+                _same(status.last_phase_transition_time if status is not None else None),
                 meta.deletion_timestamp,
                 _several(meta.finalizers),
                 short(status.message or status.reason) if status is not None else "",
-                spec.csi.volume_handle if spec.csi is not None and self.keeps_handles else "",
+                _handle(spec) if self.keeps_handles else "",
                 spec.csi.volume_attributes if spec.csi is not None and self.keeps_handles else None,
             )
 
@@ -230,7 +242,7 @@ class Inventory:
         for item in items:
             source = item.spec.source
             if source is not None and source.persistent_volume_name:
-                self.attached[source.persistent_volume_name] = sys.intern(item.spec.node_name)
+                self.attached[source.persistent_volume_name] = _same(item.spec.node_name)
 
     def take_snapshots(self, items: Iterable[structs.SnapshotObject]) -> None:
         """A page of VolumeSnapshots."""
@@ -238,15 +250,15 @@ class Inventory:
             meta, status = item.metadata, item.status or structs.SnapshotStatus()
             source = item.spec.source or structs.SnapshotSource()
             self.snapshots[f"{meta.namespace}/{meta.name}"] = Snapshot(
-                sys.intern(meta.namespace),
+                _same(meta.namespace),
                 meta.name,
                 meta.uid,
                 source.persistent_volume_claim_name,
-                _interned(item.spec.volume_snapshot_class_name),
+                _same(item.spec.volume_snapshot_class_name),
                 status.bound_volume_snapshot_content_name or "",
                 status.ready_to_use,
                 number_of(status.restore_size),
-                _interned(meta.creation_timestamp),
+                _same(meta.creation_timestamp),
                 status.creation_time,
                 meta.deletion_timestamp,
                 _several(meta.finalizers),
@@ -261,13 +273,13 @@ class Inventory:
             self.contents[meta.name] = Content(
                 meta.name,
                 meta.uid,
-                sys.intern(spec.driver),
-                sys.intern(spec.deletion_policy),
+                _same(spec.driver),
+                _same(spec.deletion_policy),
                 f"{ref.namespace}/{ref.name}",
                 ref.uid,
                 status.ready_to_use,
                 number_of(status.restore_size),
-                _interned(meta.creation_timestamp),
+                _same(meta.creation_timestamp),
                 meta.deletion_timestamp,
                 (status.snapshot_handle or source.snapshot_handle or "") if self.keeps_handles else "",
                 _several(meta.finalizers),
@@ -280,7 +292,7 @@ class Inventory:
             self.snapshot_classes[item.metadata.name] = item.driver
 
     def take_drivers(self, items: Iterable[structs.KeyObject]) -> None:
-        """A page of CSIDrivers: that there are so many is all that is told of them."""
+        """A page of CSIDrivers: that there are so many is all that is known of them."""
 
     def take_nodes(self, items: Iterable[structs.NodeObject]) -> None:
         """A page of nodes."""
@@ -301,7 +313,7 @@ class Inventory:
                 else:
                     self.use(key, USED_BY_ENDED if ended else USED_BY_POD, f"Pod/{meta.name}")
                 if not ended and item.spec.node_name:
-                    self.on_node[key] = sys.intern(item.spec.node_name)
+                    self.on_node[key] = _same(item.spec.node_name)
 
     def take_workloads(self, kind: str, items: Iterable[structs.WorkloadObject]) -> None:
         """A page of objects of one kind that make pods."""
@@ -348,6 +360,15 @@ class Inventory:
         return of_namespace.get(beginning) if of_namespace and ordinal.isdecimal() else None
 
 
+def _handle(spec: structs.VolumeSpec) -> str:
+    """What a box may know a volume by: its handle, or of one without a driver the end of its path or target."""
+    if spec.csi is not None:
+        return spec.csi.volume_handle
+    if spec.nfs is not None:
+        return spec.nfs.path.rstrip("/").rpartition("/")[2]
+    return spec.iscsi.iqn.rpartition(":")[2] if spec.iscsi is not None else ""
+
+
 def _rest_of(kind: str, item: structs.WorkloadObject) -> int:
     """How a template uses a claim: at rest if it makes no pods as long as nobody changes that."""
     spec, status = item.spec, item.status
@@ -369,8 +390,9 @@ def bytes_of(amount: structs.Amount | None) -> int | None:
     return None if amount is None else number_of(amount.storage)
 
 
-def number_of(value: Any) -> int | None:
-    """A quantity as a whole number from 0 on; None for what is none."""
+@lru_cache(maxsize=1024)
+def number_of(value: str | float | None) -> int | None:
+    """A quantity as a whole number from 0 on; None for what is none. The same object for the same quantity."""
     if value is None or len(str(value)) > _MAX_QUANTITY:
         return None
     try:
@@ -393,8 +415,12 @@ def _error(error: structs.SnapshotError | None) -> str | None:
     return None if error is None else short(error.message) or "without a message"
 
 
-def _interned(text: str | None) -> str | None:
-    return None if text is None else sys.intern(text)
+def _same(text: _Text) -> _Text:
+    """The same object for equal texts, of which there are few: sys.intern takes four times as long under Ansible."""
+    if len(_SAME) >= _MAX_SAME:
+        _SAME.clear()
+    same: _Text = _SAME.setdefault(text, text)
+    return same
 
 
 def _several(finalizers: list[str] | None) -> tuple[str, ...]:

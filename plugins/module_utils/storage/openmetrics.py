@@ -15,7 +15,7 @@ from typing import Any
 
 from ..results.openmetrics import MAX_ROWS, Family, Sample, families_text
 from ..results.times import epoch_seconds
-from .answer import Document, orphans_of, pools_of
+from .answer import Document, orphans_of, plain, pools_of
 
 _PREFIX = "kubestress_storage_"
 _LEVELS = ("warning", "critical")
@@ -25,10 +25,11 @@ _READY = {"old": 1, "source_gone": 1, "error": 0, "not_ready": 0, "orphan": 0}
 
 def storage_metrics(document: Document, *, per_object: bool = False) -> str:
     """The whole file; what is not known has no sample. `per_object`: with samples of each claim and snapshot."""
-    return families_text(_families(document, per_object=per_object), {})
+    return families_text(storage_families(document, per_object=per_object), {})
 
 
-def _families(document: Document, *, per_object: bool) -> Iterator[Family]:
+def storage_families(document: Document, *, per_object: bool) -> Iterator[Family]:
+    """The metrics of a scan's document; those without a figure have no sample."""
     yield from _scan(document)
     yield from _objects(document)
     yield from _sizes(document)
@@ -43,7 +44,9 @@ def _gauge(name: str, text: str, samples: Iterable[Sample]) -> Family:
     once: dict[tuple[tuple[str, str], ...], Sample] = {}
     for sample in samples:
         if sample.value is not None:
-            once.setdefault(tuple((key, str(value)) for key, value in sample.labels.items()), sample)
+            # The format allows control characters; whoever reads the file as text takes some for ends of lines.
+            labels = {key: plain(str(value)) for key, value in sample.labels.items()}
+            once.setdefault(tuple(labels.items()), Sample(labels, sample.value))
     return Family(_PREFIX + name, text, list(once.values()))
 
 
@@ -56,8 +59,8 @@ def _scan(document: Document) -> Iterator[Family]:
     ended = epoch_seconds(document["finished"])
     yield _one("last_success_timestamp_seconds", "When the newest scan that came to its end ended.", ended)
     parts = {name: part["complete"] for name, part in document["parts"].items()}
-    if document["box"]:
-        parts.setdefault("box", document["box"]["complete"])
+    if document["box"] and "backend" not in parts:
+        parts["box"] = document["box"]["complete"]
     complete = (Sample({"part": name}, int(read)) for name, read in parts.items())
     yield _gauge("scan_complete", "1 if the part was read to its end, 0 if not.", complete)
 
@@ -119,7 +122,7 @@ def _claims(document: Document) -> Iterator[Family]:
     rows = [(_claim_labels(row), row) for row in document["usage"]]
     for name, text, key in (
         ("claim_capacity_bytes", "Capacity of a claim.", "capacity_bytes"),
-        ("claim_used_bytes", "What a claim holds, as the kubelet or the storage box tells.", "used_bytes"),
+        ("claim_used_bytes", "Used bytes of a claim, as measured by the kubelet or the storage box.", "used_bytes"),
         ("claim_available_bytes", "What is left in a claim.", "available_bytes"),
     ):
         yield _gauge(name, text, (Sample(labels, row[key]) for labels, row in rows))

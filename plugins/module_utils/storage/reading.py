@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from ..cluster.client import Cluster
 from ..cluster.decoding import decoder
@@ -24,7 +24,7 @@ from ..cluster.proof import Unproven
 from ..cluster.watch import PAGE_SIZE
 from ..syntax import is_dns_label, is_dns_subdomain
 from . import structs
-from .document import Part
+from .document import FORBIDDEN, Part
 from .inventory import MAKERS, OPTIONAL_MAKERS, Inventory, short
 
 #: Namespaces that are listed one by one at most; of more, the whole cluster is.
@@ -254,6 +254,7 @@ class Reader:
             async for items in self._pages(listed, part, namespace):
                 part.objects += len(items)
                 listed.take(self.inventory, items)
+                del items  # not while the next page is waited for
 
     async def _by_name(self, listed: Listed, part: Part, keys: Collection[str]) -> None:
         """The objects of these keys, each as a list of one, for which the right to list suffices."""
@@ -264,7 +265,7 @@ class Reader:
             if not is_dns_subdomain(name) or (listed.namespaced and not is_dns_label(namespace)):
                 return  # what somebody has written into a reference, and no object can be called
             query = {"fieldSelector": f"metadata.name={name}", "limit": "1"}
-            items = (await self._get(listed.path(namespace), query, decode)).items or []
+            items = (await self._get(listed.path(namespace), query, decode, bytearray())).items or []
             part.objects += len(items)
             listed.take(self.inventory, items)
 
@@ -276,11 +277,11 @@ class Reader:
     async def _pages(self, listed: Listed, part: Part, namespace: str) -> AsyncIterator[list[Any]]:
         """The items of each page, from the beginning again where the server has forgotten the list."""
         path, decode = listed.path(namespace), _page_decoder(listed)
-        beginnings, size, before = 1, PAGE_SIZE, part.objects
+        beginnings, size, before, held = 1, PAGE_SIZE, part.objects, bytearray()
         query = {"limit": str(size)}
         while True:
             try:
-                page = await self._get(path, query, decode)
+                page = await self._get(path, query, decode, held)
             except TooLong:
                 if size == 1:
                     raise
@@ -296,14 +297,16 @@ class Reader:
                 query = {"limit": str(size)}
                 continue
             self._began[listed.name].set()
-            yield page.items or []
             token = page.metadata.next_page
+            items = page.items or []
+            del page
+            yield items
+            del items
             if not token:
                 return
             if token == query.get("continue") or part.objects > _MAX_OBJECTS:
                 raise PermanentError(f"the list does not end after {part.objects:,} objects")
             query["continue"] = token
-            del page  # not while the next one is waited for
 
     def _forget(self, listed: Listed, namespace: str) -> None:
         """What was taken of a list is taken again. Who uses a claim may only be too much, and so makes no orphan."""
@@ -313,8 +316,8 @@ class Reader:
         for key in [key for key in records if not namespace or key.startswith(f"{namespace}/")]:
             del records[key]
 
-    async def _get(self, path: str, query: Mapping[str, str], decode: Callable[[bytes], Any]) -> Any:
-        return await self._cluster.get(path, query=query, decode=decode, read=partial(bounded, self._cluster))
+    async def _get(self, path: str, query: Mapping[str, str], decode: Callable[[bytes], Any], held: bytearray) -> Any:
+        return await self._cluster.get(path, query=query, decode=decode, read=partial(bounded, self._cluster, held))
 
 
 def _page_decoder(listed: Listed) -> Callable[[bytes], Any]:
@@ -329,19 +332,24 @@ def _page_decoder(listed: Listed) -> Callable[[bytes], Any]:
     return decoded
 
 
-async def bounded(cluster: Cluster, pieces: AsyncIterator[bytes]) -> bytes:
-    """The body, up to a bound. Where it comes slowly, further answers are asked for in compressed form."""
-    found: list[bytes] = []
+async def bounded(cluster: Cluster, held: bytearray, pieces: AsyncIterator[bytes]) -> bytes:
+    """The body, up to a bound, in the memory of `held`, which may be that of the page before.
+
+    New memory for each page would take as long as decoding it: the system clears it, and maps it piece by piece.
+    Where the body comes slowly, further answers are asked for in compressed form.
+    """
     size, began = 0, 0.0
     async for piece in pieces:
         began = began or time.monotonic()
+        held[size : size + len(piece)] = piece
         size += len(piece)
         if size > _MAX_PAGE_BYTES:
             raise TooLong(f"an answer is longer than {_MAX_PAGE_BYTES // 2**20} MiB")
-        found.append(piece)
+    del held[size:]
     if size > _TELLING_BYTES and size < _SLOW_BYTES_PER_SECOND * (time.monotonic() - began):
         compressed(cluster)
-    return b"".join(found)
+    # All that is done with a body can be done with a bytearray.
+    return cast(bytes, held)
 
 
 def uncompressed(cluster: Cluster) -> None:
@@ -362,7 +370,7 @@ def compressed(cluster: Cluster) -> None:
 def cause_of(listed: Listed, error: ClusterError) -> str:
     """Why a list is not complete, in one line."""
     if isinstance(error, Forbidden):
-        return f"the user may not list {listed.plural}: {short(str(error))}"
+        return f"{FORBIDDEN} {listed.plural}: {short(str(error))}"
     if isinstance(error, NotFound):
         return f"the cluster does not serve {listed.api_version}; are CustomResourceDefinitions missing?"
     return f"{listed.plural} cannot be read to the end: {short(str(error))}"

@@ -4,13 +4,13 @@
 """The table of states: which claim, volume, snapshot or content is an orphan, and which only looks like one. No I/O.
 
 Somebody deletes what is called an orphan here. So whatever speaks against it wins, what could not be read makes the
-verdict unknown, and an object whose age cannot be told is never old enough.
+verdict unknown, and an object whose age is unknown is never old enough.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -60,12 +60,20 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The state of one object, why, and what speaks for it. `since`: from when its age counts, as the API writes it."""
+    """The state of one object, why, and what speaks for it. `since`: from when its age counts, as the API writes it.
+
+    `changes_in`: seconds after which it is another one though nothing has happened; None if it stays.
+    """
 
     state: str
     reason: str = ""
     evidence: tuple[str, ...] = ()
     since: str | None = None
+    changes_in: float | None = None
+
+
+#: Of most objects; making one anew takes as long as judging.
+_IN_USE, _REFERENCED, _READY = Verdict(IN_USE), Verdict(REFERENCED), Verdict(READY)
 
 
 @dataclass
@@ -88,13 +96,26 @@ def seconds_of(text: str | None) -> float | None:
 
 
 class Rules:
-    """The table, for one inventory."""
+    """The table, for one inventory.
 
-    def __init__(self, inventory: Inventory, limits: Limits) -> None:
+    `claim_uids` and `snapshot_uids`: those of the inventory, where somebody keeps them up to date.
+    """
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        limits: Limits,
+        *,
+        claim_uids: Container[str] | None = None,
+        snapshot_uids: Container[str] | None = None,
+    ) -> None:
         self._all = inventory
         self._limits = limits
-        self._claim_uids = {claim.uid for claim in inventory.claims.values()}
-        self._snapshot_uids = {snapshot.uid for snapshot in inventory.snapshots.values()}
+        if claim_uids is None:
+            claim_uids = {claim.uid for claim in inventory.claims.values()}
+        if snapshot_uids is None:
+            snapshot_uids = {snapshot.uid for snapshot in inventory.snapshots.values()}
+        self._claim_uids, self._snapshot_uids = claim_uids, snapshot_uids
 
     # -- claims ------------------------------------------------------------------------------------------------------
 
@@ -127,13 +148,13 @@ class Rules:
     def _needed(self, claim: Claim, uses: int) -> Verdict | None:
         """Why somebody needs the claim now."""
         if uses & USED_BY_POD:
-            return Verdict(IN_USE)
+            return _IN_USE
         if any(finalizer in claim.finalizers for finalizer in _SOURCE_FINALIZERS):
             return Verdict(IN_USE, "source_of_copy")
         if claim.unused is not None and claim.unused[0] == "False":
             return Verdict(IN_USE, "condition_unused_false")
         if uses & USED_BY_TEMPLATE:
-            return Verdict(REFERENCED)
+            return _REFERENCED
         node = self._all.attached.get(claim.volume) if claim.volume else None
         if node is not None:
             return Verdict("attached", "volume_attached", (f"its volume is attached to node {node}",))
@@ -160,9 +181,12 @@ class Rules:
         if claim.unused is not None:
             evidence.append(f"condition Unused is {claim.unused[0]} since {claim.unused[1] or 'an unknown time'}")
             since = _later(claim.created, claim.unused[1])
-        if "attachments" not in self._all.parts:
-            evidence.append("whether its volume is attached was not asked for")
+        evidence += self._unasked()
         return self._orphan("unused", evidence, since=since, needs=_USERS)
+
+    def _unasked(self) -> list[str]:
+        """What a verdict would have needed that was not asked for."""
+        return [] if "attachments" in self._all.parts else ["whether its volume is attached was not asked for"]
 
     # -- volumes -----------------------------------------------------------------------------------------------------
 
@@ -173,7 +197,7 @@ class Rules:
         if volume.phase == "Failed":
             return Verdict("failed", "reclaim_failed", (volume.message or "its reclaim failed",), volume.changed)
         if volume.claim_uid and volume.claim_uid in self._claim_uids:
-            return Verdict(IN_USE)
+            return _IN_USE
         if not volume.claim_uid:
             reserved = f"reserved for claim {volume.claim}" if volume.claim else "no claim has it"
             state = "pending" if volume.phase == "Pending" else "available"
@@ -197,6 +221,7 @@ class Rules:
         evidence.append(f"phase {volume.phase} since {volume.changed or 'an unknown time'}")
         if volume.message:
             evidence.append(volume.message)
+        evidence += self._unasked()
         # Not since it was made: it became one when its claim went, and its reclaim may just be going on.
         since = _later(volume.created, volume.changed)
         return self._orphan("stuck_reclaim", evidence, since=since, needs=("claims", "attachments"))
@@ -230,9 +255,10 @@ class Rules:
         if age is not None and age >= self._limits.snapshot_age_seconds:
             limit = duration_text(self._limits.snapshot_age_seconds)
             return Verdict("old", "snapshot_age", (f"older than {limit}", *evidence), snapshot.taken)
+        left = None if age is None else self._limits.snapshot_age_seconds - age
         if gone:
-            return Verdict("source_gone", "backup", evidence)
-        return Verdict(READY)
+            return Verdict("source_gone", "backup", evidence, changes_in=left)
+        return Verdict(READY, changes_in=left)
 
     def content(self, content: Content) -> Verdict:
         """The state of a VolumeSnapshotContent."""
@@ -251,19 +277,23 @@ class Rules:
             return Verdict("retained", "policy_retain", (*evidence, f"policy {content.policy or 'unknown'}"))
         if content.error:
             return Verdict("error", "snapshot_error", (f"error: {content.error}",))
-        return Verdict(READY) if content.ready else Verdict("not_ready", "not_ready", ("it is not ready to use",))
+        return _READY if content.ready else Verdict("not_ready", "not_ready", ("it is not ready to use",))
 
     # -- for all -----------------------------------------------------------------------------------------------------
 
     def verdict(self, kind: str, record: Record) -> Verdict:
         """The state of an object of any kind."""
+        return self.judge_of(kind)(record)
+
+    def judge_of(self, kind: str) -> Callable[[Any], Verdict]:
+        """What tells the state of the objects of a kind."""
         judges: dict[str, Callable[[Any], Verdict]] = {
             CLAIM: self.claim,
             VOLUME: self.volume,
             SNAPSHOT: self.snapshot,
             CONTENT: self.content,
         }
-        return judges[kind](record)
+        return judges[kind]
 
     def finding(self, kind: str, record: Record, verdict: Verdict, *, confirmed: bool | None = None) -> Finding | None:
         """The finding of a verdict; None for an object that is as it should be."""
@@ -290,9 +320,9 @@ class Rules:
         """An orphan, if it is old enough and everything was read that could speak against it."""
         age = self.age(since)
         if age is None:
-            return Verdict(UNKNOWN, "no_age", ("its age cannot be told", *evidence), since)
+            return Verdict(UNKNOWN, "no_age", ("its age is unknown", *evidence), since)
         if age < self._limits.min_age_seconds:
-            return Verdict(YOUNG, reason, tuple(evidence), since)
+            return Verdict(YOUNG, reason, tuple(evidence), since, self._limits.min_age_seconds - age)
         missing = self._all.incomplete(*needs)
         if missing:
             return Verdict(UNKNOWN, "not_read", tuple(missing), since)
@@ -330,10 +360,12 @@ def judge(rules: Rules, records: Mapping[str, Mapping[str, Record]]) -> Judged:
     judged = Judged()
     for kind, of_kind in records.items():
         states = judged.states[kind] = Counter()
+        verdict_of = rules.judge_of(kind)
         for record in of_kind.values():
-            verdict = rules.verdict(kind, record)
+            verdict = verdict_of(record)
             states[verdict.state] += 1
-            finding = rules.finding(kind, record, verdict)
-            if finding is not None:
-                judged.findings.append(finding)
+            if verdict.state not in _QUIET:
+                finding = rules.finding(kind, record, verdict)
+                if finding is not None:
+                    judged.findings.append(finding)
     return judged

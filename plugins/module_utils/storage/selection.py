@@ -25,6 +25,7 @@ _LISTS: dict[str, tuple[str, ...]] = {
     "snapshots": ("snapshots", "contents", "snapshot_classes", "claims"),
     "attachments": ("attachments", "drivers"),
     "usage": ("claims", "classes", "pods", "nodes"),
+    "backend": ("volumes", "contents"),
 }
 _KINDS: dict[str, tuple[str, ...]] = {CLAIMS: (CLAIM,), VOLUMES: (VOLUME,), SNAPSHOTS: (SNAPSHOT, CONTENT)}
 _LIST_OF = {CLAIM: "claims", VOLUME: "volumes", SNAPSHOT: "snapshots", CONTENT: "contents"}
@@ -91,6 +92,12 @@ class Selection:
         return self._keys is None and not (
             options.namespaces or options.exclude_namespaces or options.storage_classes or options.drivers
         )
+
+    @property
+    def takes_box(self) -> bool:
+        """Whether what is only on a storage box is reported: it has no namespace, label, class or driver."""
+        options = self._options
+        return self._keys is None and not (options.namespaces or options.storage_classes or options.drivers)
 
     def records(self, kind: str) -> Mapping[str, Record]:
         """Those of the kind's records that the scan tells of."""

@@ -49,7 +49,12 @@ def findings_csv(document: Document) -> str:
 
 def claims_csv(document: Document) -> str:
     """The whole file: a row for each claim and source of its figures, the fullest first."""
-    return _text(CLAIMS, document["usage"])
+    return _text(CLAIMS, map(_claim, document["usage"]))
+
+
+def _claim(row: Document) -> Document:
+    """A row of usage without a level where nothing is known; the document says ok there."""
+    return row if row["used_percent"] is not None else {**row, "level": None}
 
 
 def _text(names: Sequence[str], rows: Iterable[Document]) -> str:

@@ -61,9 +61,10 @@ class Key(Struct, gc=False):
 
 
 class PageMetadata(Struct, gc=False):
-    """Of a page: the token of the next one."""
+    """Of a page: the token of the next one, and the version after which a watch begins."""
 
     next_page: str = field(default="", name="continue")
+    version: str = field(default="", name="resourceVersion")
 
 
 class Amount(Struct, gc=False):
@@ -140,6 +141,18 @@ class CsiSource(Struct, gc=False, rename="camel"):
     volume_attributes: dict[str, str] | None = None
 
 
+class NfsSource(Struct, gc=False):
+    """Of a volume that no driver mounts, but the kubelet itself."""
+
+    path: str = ""
+
+
+class IscsiSource(Struct, gc=False):
+    """The same, of iSCSI."""
+
+    iqn: str = ""
+
+
 class VolumeSpec(Struct, gc=False, rename="camel"):
     """Of a PersistentVolume."""
 
@@ -148,6 +161,8 @@ class VolumeSpec(Struct, gc=False, rename="camel"):
     persistent_volume_reclaim_policy: str = ""
     storage_class_name: str | None = None
     csi: CsiSource | None = None
+    nfs: NfsSource | None = None
+    iscsi: IscsiSource | None = None
 
 
 class VolumeStatus(Struct, gc=False, rename="camel"):
@@ -372,7 +387,6 @@ class SnapshotSource(Struct, gc=False, rename="camel"):
     """Of a VolumeSnapshot."""
 
     persistent_volume_claim_name: str = ""
-    volume_snapshot_content_name: str = ""
 
 
 class SnapshotSpec(Struct, gc=False, rename="camel"):
@@ -499,7 +513,7 @@ class NodeStatus(TypedDict, total=False):
 
 
 class NodeObject(TypedDict, total=False):
-    """A node, for capacity.supply.is_simulated."""
+    """A node, for readiness.nodes.is_simulated."""
 
     metadata: NodeMetadata
     status: NodeStatus

@@ -19,6 +19,7 @@ from .answer import (
     Document,
     age_text,
     claim_name,
+    count_of,
     counted,
     in_trouble,
     incomplete_parts,
@@ -29,6 +30,7 @@ from .answer import (
     pools_of,
     problems_of,
     things,
+    unmeasured,
 )
 
 #: Rows of each kind that a screen shows; the files have all.
@@ -45,9 +47,8 @@ _CONFIRMED = {True: "yes", False: "no", None: "-"}
 
 def storage_lines(document: Document, *, files: Mapping[str, str] | None = None) -> list[Line]:
     """The whole table. `files` are the paths that were written, by what they are."""
-    summary = document["summary"]
-    counts = [things(summary[name], name[:-1]) for name in ("claims", "volumes", "snapshots")]
-    lines = [heading(f"storage: {', '.join(counts)}")]
+    counts = [count_of(document, noun) for noun in ("claim", "volume", "snapshot")]
+    lines = [heading(f"storage: {', '.join(filter(None, counts))}")]
     problems = problems_of(document)
     told = [text for name, text in problems.items() if name != INCOMPLETE]
     # Of what was not read, nobody knows whether anything is left over.
@@ -85,10 +86,13 @@ def _used(document: Document) -> list[Line]:
     summary = document["summary"]
     known = len({(row["namespace"], row["name"]) for row in document["usage"] if row["used_bytes"] is not None})
     if summary["used_bytes"] is None:
-        text = f"no data; {text_of(summary['capacity_bytes'], 'bytes')} are claimed"
+        why = unmeasured(document)
+        text = f"no data ({why})" if why else "no data"
+        if summary["claims"]:
+            text += f"; {text_of(summary['capacity_bytes'], 'bytes')} are claimed"
     else:
         used, capacity = (text_of(summary[name], "bytes") for name in ("used_bytes", "capacity_bytes"))
-        text = f"{used}, by the {things(known, 'claim')} that are measured; {capacity} are claimed"
+        text = f"{used}, by {things(known, 'claim')} with figures; {capacity} are claimed"
     return _fact("used", text)
 
 

@@ -9,13 +9,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 from .document import Total, Usage
-from .findings import CLAIM, ORPHAN, SNAPSHOT, Finding
-from .inventory import Inventory
+from .findings import CLAIM, DATASET, ORPHAN, SNAPSHOT, ZFS_SNAPSHOT, Finding
+from .inventory import Inventory, Snapshot
 from .rules import Record, Rules, records_of
 from .second_look import key_of
 from .selection import Selection
 
 _KEYS = ("namespace", "storage_class", "driver")
+#: Where what is only on a storage box belongs.
+_NOWHERE = (None, None, None)
 #: Of a claim, beside its state: it has more snapshots than anybody needs.
 MANY_SNAPSHOTS = "many_snapshots"
 
@@ -35,15 +37,20 @@ def totals(
             total.claims += 1
             total.capacity_bytes += claim.bytes or 0
     for finding in findings:
-        record = records_of(inventory, finding.kind).get(key_of(finding))
-        if finding.state == ORPHAN and record is not None:
-            for key, value in zip(_KEYS, selection.described(record), strict=True):
+        if finding.state != ORPHAN:
+            continue
+        on_box = finding.kind in (DATASET, ZFS_SNAPSHOT)
+        record = None if on_box else records_of(inventory, finding.kind).get(key_of(finding))
+        if on_box or record is not None:
+            for key, value in zip(_KEYS, selection.described(record) if record else _NOWHERE, strict=True):
                 total = found[key][value]
                 total.orphans += 1
                 total.orphan_bytes += finding.bytes or 0
-    for row in usage:
-        # What several claims share would be counted once for each of them.
-        if row.used_bytes is not None and not row.shared:
+    # What several claims share would be counted once for each of them, and what two sources tell twice.
+    told = [row for row in usage if row.used_bytes is not None and not row.shared]
+    once = {(row.namespace, row.name): row for row in sorted(told, key=lambda row: row.source, reverse=True)}
+    for row in once.values():
+        if row.used_bytes is not None:
             for key, value in zip(_KEYS, (row.namespace, row.storage_class, row.driver), strict=True):
                 total = found[key][value]
                 total.used_bytes = (total.used_bytes or 0) + row.used_bytes
@@ -54,8 +61,8 @@ def with_many_snapshots(rules: Rules, inventory: Inventory, selection: Selection
     """A finding for each claim of which there are more snapshots than the threshold allows."""
     made_of = Counter(
         f"{snapshot.namespace}/{snapshot.source}"
-        for key, snapshot in inventory.snapshots.items()
-        if snapshot.source and selection.takes(SNAPSHOT, key, snapshot)
+        for snapshot in selection.records(SNAPSHOT).values()
+        if isinstance(snapshot, Snapshot) and snapshot.source
     )
     found = []
     for key, number in made_of.items():

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from . import structs
 from .document import CRITICAL, OK, WARNING, Usage
-from .inventory import Claim, Inventory
+from .inventory import Claim, Inventory, short
 from .rules import seconds_of
 
 #: A filesystem is not larger than its claim; one that is belongs to more than this claim. Drivers round up.
@@ -151,6 +151,7 @@ def _why(inventory: Inventory, key: str, claim: Claim, fill: Fill, *, told: bool
         missing = inventory.incomplete("pods")
         return missing[0] if missing else "not mounted: no pod on a node names it"
     if node in fill.causes:
-        return f"node {node}: {fill.causes[node]}"
-    what = "tells no used bytes of it" if told else "does not tell of it; it may not be mounted yet"
+        return f"node {short(node)}: {fill.causes[node]}"
+    node = short(node)
+    what = "has no used bytes of it" if told else "has no figures of it; it may not be mounted yet"
     return f"node {node}: the kubelet {what}"

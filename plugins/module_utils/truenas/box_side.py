@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 
 from .errors import plain
@@ -40,12 +41,16 @@ _SHOWN_CLONES = 3
 
 
 class BoxSide:
-    """What is only on the box. `volumes` and `snapshots` count the driver's own, `matched` those with an object."""
+    """What is only on the box.
+
+    `volumes` and `snapshots` count the driver's own, `matched` by kind what has an object in a cluster.
+    """
 
     def __init__(self, sides: Sides) -> None:
         self._sides = sides
         self._options = sides.options
-        self.volumes = self.snapshots = self.matched = 0
+        self.volumes = self.snapshots = 0
+        self.matched: Counter[str] = Counter()
         # A dataset that is held by clones of any of its snapshots.
         self._clones: dict[str, list[str]] = {}
         for snapshot, clones in sides.box.clones.items():
@@ -80,7 +85,7 @@ class BoxSide:
         managed = dataset.properties.get("managed_resource") == "true"
         self.volumes += managed
         if dataset.leaf in sides.handles or dataset.id in sides.needed_datasets:
-            self.matched += 1
+            self.matched[DATASET] += 1
             return
         parent = sides.box.datasets.get(dataset.parent)
         if _EPHEMERAL.fullmatch(dataset.leaf):
@@ -98,8 +103,9 @@ class BoxSide:
             yield self._no_orphan(dataset, FOREIGN, "copy", why)
         else:
             evidence = f"no PersistentVolume {self._of()} has the volumeHandle {dataset.leaf} or the name {plain(name)}"
-            # A backup of it may be all that is left of a volume, so that both lists are needed.
-            cause = self._options.volumes_cause or self._options.contents_cause or sides.unknown_snapshots
+            # A backup of it may be all that is left of a volume. One without snapshots has none.
+            backups = self._options.contents_cause if sides.below[dataset.id] else None
+            cause = self._options.volumes_cause or backups or sides.unknown_snapshots
             yield from self._own(dataset, "no_volume", evidence, cause)
 
     def _detached(self, dataset: Dataset) -> Iterator[Row]:
@@ -108,7 +114,7 @@ class BoxSide:
         own = managed and dataset.properties.get("csi_snapshot_name") == dataset.leaf
         self.snapshots += own
         if handle in self._sides.content_handles:
-            self.matched += 1
+            self.matched[DATASET] += 1
         elif not own:
             yield self._no_orphan(dataset, FOREIGN, "not_managed", "it is no detached snapshot of democratic-csi")
         else:
@@ -145,7 +151,7 @@ class BoxSide:
                 created=dataset.created,
                 size=dataset.used_bytes,
                 evidence=(evidence, "democratic-csi has made it, and finished it", what),
-                unknown=cause or self._sides.unknown_datasets or self._nothing,
+                unknown=cause or self._sides.unknown_instance(maker) or self._sides.unknown_datasets or self._nothing,
             )
 
     def _no_orphan(self, dataset: Dataset, state: str, reason: str, why: str) -> Row:
@@ -165,7 +171,7 @@ class BoxSide:
         own = snapshot.properties.get("managed_resource") == "true" and name == snapshot.name
         self.snapshots += own
         if handle in self._sides.content_handles:
-            self.matched += 1
+            self.matched[ZFS_SNAPSHOT] += 1
         elif snapshot.name.startswith((_FOR_VOLUME, _FOR_SNAPSHOT)):
             yield self._temporary(snapshot)
         elif own and of is not None and self._is_foreign(of):
@@ -173,7 +179,8 @@ class BoxSide:
             yield self._kept(snapshot, FOREIGN, "other_instance", why)
         elif own:
             evidence = f"no VolumeSnapshotContent {self._of()} has the snapshotHandle {handle}"
-            yield self._unheld(snapshot, "no_content", evidence, self._options.contents_cause)
+            cause = self._options.contents_cause or (self._sides.unknown_instance(of) if of is not None else None)
+            yield self._unheld(snapshot, "no_content", evidence, cause)
         elif name is None and _CSI_SNAPSHOT.fullmatch(snapshot.name):
             why = "it has the name of a CSI snapshot, but not the properties of one"
             yield self._kept(snapshot, UNKNOWN, "no_properties", why)
@@ -223,8 +230,8 @@ class BoxSide:
 
     def _of(self) -> str:
         """The clusters that were asked, as part of a sentence."""
-        names = [plain(name) for name in self._sides.clusters if name]
-        return f"of {', '.join(names)}" if names else "of the cluster"
+        names = [plain(name) for name in self._sides.clusters if name != self._options.cluster]
+        return " or ".join(["of the cluster", *(f"of {name}" for name in names)])
 
 
 def _ids_of(name: str) -> set[str]:

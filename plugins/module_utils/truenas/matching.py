@@ -5,24 +5,43 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from .box_side import BoxSide
 from .cluster_side import ClusterSide
-from .model import Box, Pool
+from .model import Box, Dataset, Pool
 from .options import DATASETS
-from .rows import CheckOptions, Content, Row, Volume
+from .rows import ORPHAN, UNKNOWN, CheckOptions, Content, Row, Volume
 from .sides import Sides
+
+
+class Comparison(NamedTuple):
+    """What a cross-check has found.
+
+    `rows` have the fields of a Finding. `document` is `box` of storage.json. `matched` counts by kind what of the box
+    has its counterpart. `datasets`: name of a volume of the cluster -> its dataset, where this box exports that.
+    """
+
+    rows: list[Row]
+    document: dict[str, Any]
+    matched: Counter[str]
+    datasets: dict[str, Dataset]
 
 
 def cross_check(
     box: Box, volumes: Iterable[Volume], contents: Iterable[Content], options: CheckOptions
 ) -> tuple[list[Row], dict[str, Any]]:
-    """(findings, `box` of storage.json): what only the box has, and what only the cluster has.
+    """The first two of `compare`."""
+    return compare(box, volumes, contents, options)[:2]
 
-    The box must have been read before the volumes and contents: a dataset is made before its PersistentVolume. A row
-    has the fields of a Finding. What has its counterpart is no row.
+
+def compare(box: Box, volumes: Iterable[Volume], contents: Iterable[Content], options: CheckOptions) -> Comparison:
+    """What only the box has, and what only the cluster has.
+
+    The box must have been read before the volumes and contents: a dataset is made before its PersistentVolume. What
+    has its counterpart is no row.
     """
     sides = Sides(box, volumes, contents, options)
     found = BoxSide(sides)
@@ -34,17 +53,34 @@ def cross_check(
         "pools": pool_rows(box, options),
         "volumes": found.volumes,
         "snapshots": found.snapshots,
-        "matched": found.matched,
+        "matched": found.matched.total(),
         "complete": box.complete,
         "cause": box.cause,
     }
-    return rows, document
+    own = (volume for volume in sides.here if volume.cluster == options.cluster)
+    datasets = {volume.name: sides.on_dataset[volume.cluster, volume.name] for volume in own}
+    return Comparison(rows, document, found.matched, datasets)
 
 
-def confirmed(first: Iterable[Row], second: Iterable[Row]) -> list[Row]:
-    """The rows of a first look, each with whether a second look at both sides found the same."""
-    seen = {(row.kind, row.name, row.state, row.reason) for row in second}
-    return [row._replace(confirmed=(row.kind, row.name, row.state, row.reason) in seen) for row in first]
+def confirmed(first: Iterable[Row], second: Iterable[Row], *, incomplete: str | None = None) -> list[Row]:
+    """The rows of a first look, and of its orphans those that a second look at both sides finds too.
+
+    An orphan that is something else now is told as that; one that has its counterpart now, or is gone, is no row any
+    more. With `incomplete`, why the second look did not see everything, it is unknown instead.
+    """
+    again = {(row.kind, row.name): row for row in second}
+    found = []
+    for row in first:
+        now = again.get((row.kind, row.name))
+        if row.state != ORPHAN:
+            found.append(row)
+        elif now is not None:
+            same = (now.state, now.reason) == (row.state, row.reason)
+            found.append(now._replace(confirmed=same if now.state in (ORPHAN, UNKNOWN) else None))
+        elif incomplete:
+            evidence = (*row.evidence, f"not seen again: {incomplete}")
+            found.append(row._replace(state=UNKNOWN, reason="not_seen_again", evidence=evidence, confirmed=False))
+    return found
 
 
 def pool_rows(box: Box, options: CheckOptions) -> list[dict[str, Any]]:

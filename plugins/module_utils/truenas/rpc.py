@@ -132,9 +132,15 @@ class JsonRpc:
         """Hand out answers until the connection ends; then every call fails with the cause."""
         aiohttp = import_aiohttp()
         try:
-            async for message in self._socket:
+            while True:
+                message = await self._socket.receive()
                 if message.type == aiohttp.WSMsgType.ERROR:
                     self._end(self._error(message.data))
+                    return
+                if message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED):
+                    # The code that the box gave. The socket's own is 1006 where our answer to that came too late.
+                    code = message.data if message.type == aiohttp.WSMsgType.CLOSE else self._socket.close_code
+                    self._end(Broken(f"{self._options.url} has closed the connection (code {code})"))
                     return
                 if message.type != aiohttp.WSMsgType.TEXT:
                     continue
@@ -142,7 +148,6 @@ class JsonRpc:
                 answer = self._waiting.get(envelope.id) if isinstance(envelope.id, int) else None
                 if answer is not None and not answer.done():
                     answer.set_result(envelope)
-            self._end(Broken(f"{self._options.url} has closed the connection (code {self._socket.close_code})"))
         except Broken as error:
             self._end(error)
         except (aiohttp.ClientError, OSError) as error:

@@ -144,6 +144,15 @@ class Sides:
             return {self.options.instance_id}
         return {instance_of(dataset) for dataset in self.on_dataset.values()}
 
+    def unknown_instance(self, maker: Dataset) -> str | None:
+        """Why it is not known whether a dataset is of our instance; None if it is."""
+        if self.instances:
+            return None
+        if self.options.volumes_cause:
+            return self.options.volumes_cause
+        # Of a driver without an id, somebody's snapshots may be all that is left.
+        return None if instance_of(maker) is None else "no volume tells the driver's instance_id; give it"
+
     @cached_property
     def volume_names(self) -> Counter[str]:
         """csi_volume_name -> how many datasets right below a volume parent have it."""

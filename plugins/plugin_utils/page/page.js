@@ -41,6 +41,9 @@
   const kept = (table, body = table.tBodies[0]) => [...body.rows].filter((row) => !row.classList.contains("out"));
   const isLong = (table, amount) => amount > Number(table.dataset.shown) + ROWS_MORE;
 
+  // What a cell says, without the symbol that stands for its colour.
+  const wordsOf = (cell) => [...cell.childNodes].filter((one) => one.className !== "symbol").map((one) => one.textContent).join("").trim();
+
   const clip = (table, body) => {
     const rows = kept(table, body);
     const limit = table.dataset.all === "yes" || !isLong(table, rows.length) ? Infinity : Number(table.dataset.limit || table.dataset.shown);
@@ -60,7 +63,8 @@
     const key = (row) => {
       const cell = row.cells[index];
       if (cell.dataset.v !== undefined) return Number(cell.dataset.v);
-      return cell.textContent.trim() === NO_DATA ? null : cell.textContent.trim();
+      const words = wordsOf(cell);
+      return words === NO_DATA ? null : words;
     };
     const compare = (a, b) => (typeof a === "number" && typeof b === "number"
       ? a - b : inOrder.compare(String(a), String(b)));
@@ -133,7 +137,7 @@
     const search = element("input", { type: "search", autocomplete: "off", spellcheck: false });
     const said = element("output", { className: "faint" });
     const choices = table.dataset.choices.split(",").map((name) => names.indexOf(name)).filter((index) => index >= 0).map((index) => {
-      const values = new Map(rows.map((row) => [row, row.cells[index].textContent.trim()]));
+      const values = new Map(rows.map((row) => [row, wordsOf(row.cells[index])]));
       const counts = new Map();
       values.forEach((value) => counts.set(value, (counts.get(value) || 0) + 1));
       const sorted = [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a) || inOrder.compare(a, b));

@@ -29,10 +29,13 @@ class Bar:
     tone: str
 
 
-def render_storage(document: Document, *, problems: Mapping[str, str], incomplete: Mapping[str, str]) -> str:
+def render_storage(
+    document: Document, *, problems: Mapping[str, str], incomplete: Mapping[str, str], unmeasured: str
+) -> str:
     """The whole page, from the document of storage.json. Nothing in it can become markup or script.
 
-    `problems` has a line on what is wrong, by its name; `incomplete` the cause of each part that was not read whole.
+    `problems` has a line on what is wrong, by its name; `incomplete` the cause of each part that was not read whole;
+    `unmeasured` says why most of the claims without a figure have none.
     """
     worst = _worst(document)
     context = {
@@ -46,6 +49,7 @@ def render_storage(document: Document, *, problems: Mapping[str, str], incomplet
         "notes": list(document["warnings"]),
         "figures": _figures(document),
         "full": _full(document),
+        "unmeasured": unmeasured,
         "ticks": _ticks(document),
         "pools": _pools(document),
         "sections": sections_of(document),
@@ -133,17 +137,30 @@ def _figures(document: Document) -> list[Figure]:
         Figure(
             name="Used",
             value=size(summary["used_bytes"]),
-            detail=f"by {things(len(measured), 'claim')} that are measured",
+            detail=f"by {things(len(measured), 'claim')} with figures" if measured else "",
             tone=FAINT if summary["used_bytes"] is None else PLAIN,
         ),
-        Figure(name="Claims", value=count(summary["claims"]), detail=size(summary["capacity_bytes"])),
-        Figure(name="Volumes", value=count(summary["volumes"]), detail=f"{count(summary['attachments'])} attachments"),
-        Figure(name="Snapshots", value=count(summary["snapshots"]), detail=things(summary["contents"], "content")),
+        _amount(document, "claims", size(summary["capacity_bytes"])),
+        _amount(document, "volumes", things(summary["attachments"], "attachment")),
+        _amount(document, "snapshots", things(summary["contents"], "content")),
         _parts(document),
     ]
     if document["box"]:
         figures.append(_box(document["box"]))
     return figures
+
+
+def _amount(document: Document, name: str, detail: str) -> Figure:
+    """How many there are; of what was not read whole, at least so many, or nobody knows."""
+    found, part = document["summary"][name], document["parts"].get(name)
+    title = name.capitalize()
+    if part is None:
+        return Figure(name=title, value=NO_DATA, detail="not asked for", tone=FAINT)
+    if part["complete"]:
+        return Figure(name=title, value=count(found), detail=detail)
+    if found:
+        return Figure(name=title, value=f"{count(found)} or more", detail="not all was read", tone=WARN)
+    return Figure(name=title, value=NO_DATA, detail="could not be read", tone=FAINT)
 
 
 def _over(document: Document, critical: int) -> str:
@@ -179,8 +196,8 @@ def _full(document: Document) -> list[Bar]:
         if row["used_percent"] is None or len(bars) >= _MAX_BARS:
             continue
         text = f"{row['used_percent']:.1f} % of {size(row['capacity_bytes'])}" + (", shared" if row["shared"] else "")
-        bar = _bar(f"{row['namespace']}/{row['name']}", text, row["used_percent"], LEVELS[row["level"]])
-        bars.setdefault((row["namespace"], row["name"]), bar)
+        found = _bar(f"{row['namespace']}/{row['name']}", text, row["used_percent"], LEVELS[row["level"]])
+        bars.setdefault((row["namespace"], row["name"]), found)
     return list(bars.values())
 
 

@@ -95,8 +95,8 @@ def _claims(document: Document) -> Section:
             "Namespace",
         ),
         rows=[_claim(row) for row in document["usage"]],
-        note="Figures of kubelets are of volumes that a pod has mounted. Where several claims share a filesystem, each "
-        "row has the figures of all of it.",
+        note="Figures of kubelets are of volumes that a pod has mounted, those of zfs of what a dataset uses itself. "
+        "Where several claims share a filesystem, each row has the figures of all of it.",
         empty="No claim's use was asked for.",
         choices=("Namespace", "StorageClass", "Level", "Driver"),
     )
@@ -112,7 +112,8 @@ def _claim(row: Document) -> list[Cell]:
         figure(row["used_bytes"], size),
         figure(row["available_bytes"], size),
         figure(row["capacity_bytes"], size),
-        Cell(text=row["level"], tone=LEVELS[row["level"]]),
+        # Of what is not known, the document says ok.
+        Cell(text="" if row["used_percent"] is None else row["level"], tone=LEVELS[row["level"]]),
         Cell(text=row["storage_class"] or ""),
         Cell(text=row["cause"] or ""),
         Cell(text=row["source"]),
@@ -153,7 +154,7 @@ def _box(box: Document) -> Section:
         ("Read by", words(box["transport"])),
         ("Volumes", figure(box["volumes"])),
         ("Snapshots", figure(box["snapshots"])),
-        ("Matched with volumes of a cluster", figure(box["matched"])),
+        ("Matched with objects of a cluster", figure(box["matched"])),
     ]
     table = Table(
         id="box-table",

@@ -1,4 +1,4 @@
-"""The demo on a real node: processes, kills and requests that really happened, told in summary.json. Twice in a row."""
+"""The demo on a real node: processes, kills and requests that really happened, told in summary.json."""
 
 from __future__ import annotations
 
@@ -42,18 +42,15 @@ def operations(kubeconfig_of_node: str, driver: Driver) -> Path:
     return Path(driver.ok()["real_node"]["cni_operations"])
 
 
-@pytest.fixture(scope="module", params=["first", "again"])
+@pytest.fixture(scope="module")
 def summary(
-    request: pytest.FixtureRequest,
     kubeconfig_of_node: str,
     cluster_free_playbook: Callable[..., Completed],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Any]:
     """What the demo measured, with the settings that `make demo REAL_NODE=true` has."""
-    results = tmp_path_factory.mktemp(request.param)
+    results = tmp_path_factory.mktemp("results")
     cluster = {"K8S_AUTH_KUBECONFIG": kubeconfig_of_node}
-    removed = cluster_free_playbook("kubestress.core.cleanup", extra_vars={"run_id": NAME}, env=cluster)
-    assert removed.rc == 0, removed.output
     settings = {"run_id": NAME, "namespaces_prefix": NAME, "run_results_dir": str(results)}
     done = cluster_free_playbook("kubestress.core.smoke", extra_vars=settings | real_node.DEMO_SETTINGS, env=cluster)
     assert done.rc == 0, done.output

@@ -8,11 +8,16 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
-from helpers.claims import bound, claim, create, of_snapshot, ready_snapshot, snapshot, wait_for
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.kubestress.core.plugins.module_utils.storage.storage_info import run_module as run_storage_info
+from ansible_collections.kubestress.core.plugins.modules.storage_info import ARGUMENTS
+from helpers.claims import bound, claim, create, of_snapshot, ready_snapshot, snapshot, storage_class, wait_for
 from helpers.local_cluster import Driver, processes_of
 from helpers.traces import Traces
+from helpers.volume_runs import clean_up, run_volumes, stages
 from helpers.waiting import until
 
 Kubectl = Callable[..., Any]
@@ -98,8 +103,9 @@ def from_kubelet(kubectl: Kubectl, claim_name: str) -> dict[str, int]:
 
 
 def test_a_pod_writes_to_its_claims(witness: Kubectl, node: Driver) -> None:
-    create(witness, claim("folder"), claim("memory", "64Mi", storageClassName="hostpath-memory"))
-    start(witness, user_of("writer", {"folder": "/folder", "memory": "/memory"}))
+    memory = claim("memory", "64Mi", storageClassName="hostpath-memory")
+    create(witness, claim("folder"), claim("beside"), memory, claim("idle"))
+    start(witness, user_of("writer", {"folder": "/folder", "beside": "/beside", "memory": "/memory"}))
     inside(witness, "writer", "echo hello >/folder/words; dd if=/dev/zero of=/memory/zeros bs=1M count=48")
     backing = node.data_dir / "csi" / "volumes" / bound(witness, "folder") / "words"
     assert backing.read_text() == "hello\n"
@@ -116,6 +122,32 @@ def test_the_kubelets_figures_are_those_of_df_in_the_pod(witness: Kubectl) -> No
     disk = df(witness, "writer", "/folder")
     assert (figures["capacityBytes"], figures["inodes"]) == (disk["capacityBytes"], disk["inodes"])
     assert figures["usedBytes"] == pytest.approx(disk["usedBytes"], rel=0.05)
+
+
+def test_a_scan_has_the_same_figures_and_the_cause_where_it_has_none(witness: Kubectl, node: Driver) -> None:
+    options = {"kubeconfig": str(node.data_dir / "kubeconfig"), "min_age": 0}
+    found = run_storage_info(ArgumentSpecValidator(ARGUMENTS).validate(options).validated_parameters)
+    assert found["parts"]["usage"] == {"complete": True, "cause": None, "objects": 3, "seconds": ANY}
+    rows = {row["name"]: row for row in found["usage"]}
+    memory, seen = rows["memory"], df(witness, "writer", "/memory")
+    names = {"capacity_bytes": "capacityBytes", "used_bytes": "usedBytes", "available_bytes": "availableBytes"}
+    names |= {"inodes": "inodes", "inodes_used": "inodesUsed"}
+    assert {name: memory[name] for name in names} == {name: seen[theirs] for name, theirs in names.items()}
+    assert (memory["used_percent"], memory["source"], memory["node"], memory["shared"]) == (
+        75.0,
+        "kubelet",
+        NAME,
+        False,
+    )
+    # Both have the figures of the disk that they lie on.
+    disk = df(witness, "writer", "/folder")["capacityBytes"]
+    assert [(rows[name]["capacity_bytes"], rows[name]["shared"]) for name in ("folder", "beside")] == [(disk, True)] * 2
+    idle = rows["idle"]
+    assert (idle["used_bytes"], idle["used_percent"], idle["cause"]) == (
+        None,
+        None,
+        "not mounted: no pod on a node names it",
+    )
 
 
 def test_memory_can_be_filled_and_grows_while_it_is_used(witness: Kubectl) -> None:
@@ -152,6 +184,26 @@ def test_a_deleted_claim_is_unmounted_and_removed(witness: Kubectl, node: Driver
     witness("delete", "pvc", "memory", parse=False)
     until(lambda: not volume.exists())
     assert str(volume) not in mounts.read_text()
+
+
+def test_a_run_measures_volumes_that_are_really_mounted(witness: Kubectl, node: Driver) -> None:
+    volumes = node.data_dir / "csi" / "volumes"
+    before = set(volumes.iterdir())
+    create(witness, storage_class("late", volumeBindingMode="WaitForFirstConsumer", parameters={"medium": "memory"}))
+    chosen = {"volumes_storage_class": "late", "volumes_snapshots_per_volume": 1, "volumes_expand_to": "128Mi"}
+    done = run_volumes(node.data_dir / "kubeconfig", "stages", volumes_per_namespace=1, **chosen)
+    assert not done["failed"], done["msg"]
+    made = dict.fromkeys(("bound", "provisioned", "attached", "mounted", "mounted_own"), 1)
+    assert stages(done, "volumes") == made
+    assert stages(done, "volumes-snapshots") == {"cut": 1, "ready": 1}
+    assert stages(done, "volumes-expansion") == {"expanded": 1}
+    # Ready means that it has written.
+    script = "wc -c </volume/kubestress-1"
+    assert (
+        witness("exec", "-n", "stages-1", "volume-1-1", "--", "sh", "-c", script, parse=False).strip() == f"{16 * MIB}"
+    )
+    clean_up(node.data_dir / "kubeconfig", "stages")
+    until(lambda: set(volumes.iterdir()) == before)
 
 
 def test_absent_with_mounted_volumes_leaves_the_machine_as_it_was(

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from helpers.claims import bound, claim, create, of_claim, of_snapshot, ready_snapshot, snapshot, wait_for
+from helpers import csi_sanity
+from helpers.claims import (
+    bound,
+    claim,
+    create,
+    of_claim,
+    of_snapshot,
+    ready_snapshot,
+    snapshot,
+    storage_class,
+    wait_for,
+)
 from helpers.local_cluster import Driver, processes_of
+from helpers.volume_runs import clean_up, run_volumes, stages
 from helpers.waiting import until
 
 Kubectl = Callable[..., Any]
@@ -36,6 +50,13 @@ def storage(driver: Driver) -> Driver:
 def witness(storage: Driver, own_kubectl: Kubectl) -> Kubectl:
     """The program kubectl on that cluster."""
     return own_kubectl
+
+
+@pytest.fixture(scope="module")
+def hostpath(driver: Driver) -> str:
+    """The driver's program."""
+    path: str = driver.ok(state="built", storage=True)["binaries"]["csi-hostpath"]["path"]
+    return path
 
 
 @pytest.fixture
@@ -127,6 +148,77 @@ def test_a_volume_of_a_simulated_pod_is_attached(witness: Kubectl) -> None:
     witness("delete", "pod", "user", "--now", parse=False)
 
 
+def test_a_run_measures_every_stage_of_its_volumes_and_leaves_none(
+    storage: Driver, witness: Kubectl, volumes: Path
+) -> None:
+    before = set(volumes.iterdir())
+    create(witness, storage_class("late", volumeBindingMode="WaitForFirstConsumer"))
+    once = dict.fromkeys((f"volumes_{what}_per_volume" for what in ("snapshots", "restores", "clones")), 1)
+    grown = {"volumes_storage_class": "late", "volumes_expand_to": "128Mi"}
+    kubeconfig = storage.data_dir / "kubeconfig"
+    done = run_volumes(kubeconfig, "stages", volumes_per_namespace=2, **once, **grown)
+    assert not done["failed"], done["msg"]
+    made = dict.fromkeys(("bound", "provisioned", "attached", "mounted", "mounted_own"), 2)
+    assert stages(done, "volumes") == stages(done, "volumes-restores") == stages(done, "volumes-clones") == made
+    assert stages(done, "volumes-snapshots") == {"cut": 2, "ready": 2}
+    assert stages(done, "volumes-expansion") == {"expanded": 2}
+    sizes = {
+        one["metadata"]["name"]: one["status"]["capacity"] for one in witness("get", "pvc", "-n", "stages-1")["items"]
+    }
+    assert sizes == {
+        f"{what}-{number}": {"storage": "128Mi" if what == "volume" else "64Mi"}
+        for what in ("volume", "restore", "clone")
+        for number in (1, 2)
+    }
+    assert clean_up(kubeconfig, "stages")["retained_total"] == 0
+    until(lambda: set(volumes.iterdir()) == before)
+
+
+def test_only_what_is_left_of_the_run_itself_is_named(storage: Driver, witness: Kubectl) -> None:
+    """Not what an earlier run left of a namespace of the same name."""
+    create(witness, storage_class("kept", reclaimPolicy="Retain"))
+    kubeconfig = storage.data_dir / "kubeconfig"
+    named = []
+    for _time in range(2):
+        done = run_volumes(
+            kubeconfig, "again", volumes_per_namespace=1, volumes_pods_per_volume=0, volumes_storage_class="kept"
+        )
+        assert not done["failed"], done["msg"]
+        named.append([row["name"] for row in clean_up(kubeconfig, "again")["retained"]])
+    left = {
+        one["metadata"]["name"] for one in witness("get", "pv")["items"] if one["spec"]["storageClassName"] == "kept"
+    }
+    assert [len(names) for names in named] == [1, 1]
+    assert {name for names in named for name in names} == left
+    change = json.dumps({"spec": {"persistentVolumeReclaimPolicy": "Delete"}})
+    witness("patch", "pv", *left, f"--patch={change}", parse=False)
+    witness("wait", "--for=delete", "--timeout=50s", "pv", *left, parse=False)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        ({"volumes_storage_class": "rigid", "volumes_expand_to": "128Mi"}, "its allowVolumeExpansion is not true"),
+        (
+            {"volumes_storage_class": "foreign", "volumes_snapshots_per_volume": 1},
+            "has no default class): set volumes_sna",
+        ),
+        ({"volumes_snapshot_class": "no", "volumes_snapshots_per_volume": 1}, "no such class; it has hostpath"),
+    ],
+)
+def test_what_the_driver_cannot_do_is_said_before_anything_is_made(
+    storage: Driver, witness: Kubectl, chosen: dict[str, Any], told: str
+) -> None:
+    made = {one["metadata"]["name"] for one in witness("get", "storageclass")["items"]}
+    if "rigid" not in made:
+        create(witness, storage_class("rigid", allowVolumeExpansion=False))
+        create(witness, storage_class("foreign", provisioner="nobody.example.com"))
+    refused = run_volumes(storage.data_dir / "kubeconfig", "refused", volumes_per_namespace=1, **chosen)
+    assert refused["failed"]
+    assert told in refused["msg"]
+    assert "refused-1" not in {one["metadata"]["name"] for one in witness("get", "namespaces")["items"]}
+
+
 def test_block_devices_are_refused_with_the_reason(witness: Kubectl) -> None:
     create(witness, claim("block", volumeMode="Block"))
     events = until(
@@ -180,6 +272,34 @@ def test_absent_leaves_nothing(storage: Driver) -> None:
     assert not processes_of(storage.data_dir)
     assert not storage.data_dir.exists()
     assert not TERMINATION_LOG.exists()
+
+
+#: The driver cannot know which nodes there are: it serves them all. The attacher names only those that have a CSINode.
+UNKNOWN_NODE = "should fail when the node does not exist"
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or os.geteuid() != 0, reason="mounting volumes needs Linux and root"
+)
+@pytest.mark.parametrize("medium", ["", "memory"])
+def test_the_driver_passes_the_checks_of_csi_sanity(hostpath: str, tmp_path: Path, medium: str) -> None:
+    """In mounts of its own, which are gone with the driver."""
+    endpoint = tmp_path / "csi.sock"
+    parameters = tmp_path / "parameters.yml"
+    parameters.write_text(yaml.safe_dump({"medium": medium}))
+    command = ["unshare", "--mount", hostpath, f"-endpoint={endpoint}", f"-folder={tmp_path / 'data'}", "-node-id=node"]
+    with (tmp_path / "log").open("w") as log, subprocess.Popen(command, stderr=log) as process:
+        try:
+            until(endpoint.exists)
+            done = csi_sanity.check(endpoint, tmp_path, parameters=parameters, skipped=UNKNOWN_NODE)
+        finally:
+            process.terminate()
+    assert done.returncode == 0, done.stdout
+    ran = re.search(r"Ran (\d+) of", done.stdout)
+    assert ran, done.stdout
+    # The others are of what no driver has to have, and this one does not say that it has.
+    assert int(ran.group(1)) > 60
+    assert [path for path in (tmp_path / "data").rglob("*") if path.is_file()] == []
 
 
 def test_definitions_are_those_of_the_pinned_module() -> None:

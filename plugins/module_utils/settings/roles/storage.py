@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from ..setting import Entry, Range, Role, Setting
+from ..setting import DAY_SECONDS, Entry, Range, Role, Setting
 
 #: Scanning a cluster is no part of a run.
 _setting = partial(Setting, of_run=False)
-PARTS = ("claims", "volumes", "snapshots", "attachments", "usage")
+PARTS = ("claims", "volumes", "snapshots", "attachments", "usage", "backend")
 FORMATS = ("json", "csv", "yaml", "metrics", "html")
 
 _WHAT = (
@@ -33,7 +33,7 @@ _WHAT = (
         "storage_label_selector",
         "str",
         "",
-        meaning="Only objects with such labels of their own are told of, in the syntax of kubectl.",
+        meaning="Only objects that have such labels themselves are reported. In the syntax of kubectl.",
     ),
     _setting(
         "storage_storage_classes",
@@ -77,8 +77,9 @@ _WHAT = (
         {},
         meaning=(
             "From where on something is worth a warning; only those that differ from the defaults: C(volume_warning) "
-            "and C(volume_critical) in percent used (85 and 95), C(snapshot_age_days) (30) and "
-            "C(snapshots_per_volume) (50)."
+            "and C(volume_critical) in percent used (85 and 95), C(snapshot_age_days) (30), C(snapshots_per_volume) "
+            "(50), and of the pools of a TrueNAS C(pool_warning) and C(pool_critical) in percent used (80 and 90) and "
+            "C(overcommit) as a multiple of what the pool holds (2)."
         ),
     ),
     _setting(
@@ -162,6 +163,91 @@ _REPORTS = (
     ),
 )
 
+_WATCH = (
+    _setting(
+        "storage_watch_dest",
+        "path",
+        "",
+        meaning=(
+            "Folder on the task's host for the files of a watch: C(events.jsonl), C(metrics.prom) and C(storage.json). "
+            "It is made if necessary, and C(events.jsonl) is added to.\nEmpty means C(storage-watch) under "
+            "C(run_results_dir)."
+        ),
+    ),
+    _setting(
+        "storage_watch_state",
+        "str",
+        "foreground",
+        choices=("foreground", "started", "stopped"),
+        meaning=(
+            "C(foreground) watches until a limit is reached. C(started) leaves a process behind that watches, and "
+            "C(stopped) ends it."
+        ),
+    ),
+    _setting(
+        "storage_watch_max_seconds",
+        "float",
+        3600,
+        allowed=Range(1, 366 * DAY_SECONDS, special=0, meaning="no limit"),
+        meaning="Seconds after which a watch ends; C(0) means that only C(storage_watch_max_events) ends it.",
+    ),
+    _setting(
+        "storage_watch_max_events",
+        "int",
+        0,
+        allowed=Range(1, 1_000_000_000, special=0, meaning="no limit"),
+        meaning=(
+            "Changes of claims, volumes, snapshots and contents after which a watch ends; what is there when it begins "
+            "is no change."
+        ),
+    ),
+    _setting(
+        "storage_watch_resync_interval",
+        "float",
+        600,
+        allowed=Range(1, DAY_SECONDS),
+        meaning=(
+            "Seconds after which every list is read anew, beside its watch, and C(storage.json) is written. What was "
+            "refused is asked for again then, at the latest."
+        ),
+    ),
+    _setting(
+        "storage_watch_metrics_file",
+        "path",
+        "",
+        meaning=(
+            "File on the task's host for the metrics, such as one in the folder of node exporter's textfile collector. "
+            "Must end with C(.prom). Empty means C(metrics.prom) in C(storage_watch_dest)."
+        ),
+    ),
+    _setting(
+        "storage_watch_metrics_interval",
+        "float",
+        15,
+        allowed=Range(0.1, 3_600),
+        meaning="Seconds between two metrics files at least. Without a change, one is written each minute.",
+    ),
+    _setting(
+        "storage_watch_http_port",
+        "int",
+        0,
+        allowed=Range(1, 65_535, special=0, meaning="none"),
+        meaning=(
+            "Port at which the metrics can also be read, at C(/metrics), as long as the watch goes on. Needs the "
+            "Python library prometheus-client."
+        ),
+    ),
+    _setting(
+        "storage_watch_http_address",
+        "str",
+        "127.0.0.1",
+        meaning=(
+            "IP address to listen on. With another than a loopback address, everybody who reaches it can read names of "
+            "claims and namespaces; there is no password."
+        ),
+    ),
+)
+
 ROLE = Role(
     "storage",
     entries=(
@@ -175,6 +261,16 @@ ROLE = Role(
                 "its figures as the artifact C(kubestress_storage)."
             ),
             settings=(*_WHAT, *_REPORTS),
+        ),
+        Entry(
+            "watch",
+            "Watch claims, volumes and snapshots, and report findings as they appear and vanish",
+            (
+                "Judges by the same rules as C(main), with its variables, all the time: events and findings as JSON "
+                "lines, and a metrics file that is always new.\n"
+                "The module kubestress.core.storage_watch does the work; its result is in C(storage_watch_result)."
+            ),
+            settings=_WATCH,
         ),
     ),
     alone=True,

@@ -70,6 +70,34 @@ def test_files_table_and_problems(tmp_path: Path, shown: list[Line], where: dict
     assert scratch is None or not Path(scratch).exists(), "what the module wrote is gone"
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"truenas": {"apikey": "SECRET"}}, "truenas: 'apikey' is no option of it; allowed are url, username, api_key"),
+        ({"truenas": '{"url": "https://b", "key": "SECRET"}'}, "truenas: 'key' is no option of it; allowed are url"),
+        ({"truenas": "SECRET"}, "truenas: its value is not names with values (a dictionary, or its JSON)"),
+        (
+            {"other_clusters": [{"token": "SECRET"}]},
+            "other_clusters: 'token' is no option of it; allowed are kubeconfig",
+        ),
+        ({"other_clusters": ["SECRET"]}, "other_clusters: its value is not names with values"),
+    ],
+)
+def test_a_mistyped_name_of_a_secret_does_not_show_it(option: dict[str, Any], said: str) -> None:
+    given, result = act(storage_info.ActionModule, option, execute=scan)
+    assert given == {}, "the module is not run"
+    assert result["failed"] is True
+    assert result["msg"].startswith(said)
+    assert "SECRET" not in str(result)
+
+
+def test_known_names_of_a_box_and_of_clusters_go_to_the_module() -> None:
+    box = {"url": "https://b", "username": "u", "api_key": "k", "volume_parents": ["tank/v"]}
+    clusters = [{"context": "x", "verify_ssl": "no"}]
+    given, _result = act(storage_info.ActionModule, {"truenas": box, "other_clusters": clusters}, execute=scan)
+    assert (given["module_args"]["truenas"], given["module_args"]["other_clusters"]) == (box, clusters)
+
+
 def test_only_the_formats_that_are_asked_for(tmp_path: Path) -> None:
     arguments = {"dest": str(tmp_path), "formats": ["metrics"], "metrics_per_object": True}
     _given, result = act(storage_info.ActionModule, arguments, execute=scan)

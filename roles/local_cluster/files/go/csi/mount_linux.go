@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -49,22 +51,57 @@ func unmount(path string) error {
 	return nil
 }
 
+// mount is a line of the table of mounts: the folder `root` of a file system is at the path `at`.
+type mount struct{ device, root, at string }
+
+// mounts has them in the order in which they were made. See proc_pid_mountinfo(5).
+func mounts() ([]mount, error) {
+	table, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	var found []mount
+	for line := range strings.Lines(string(table)) {
+		if fields := strings.Fields(line); len(fields) > 4 {
+			found = append(found, mount{fields[2], unescaped(fields[3]), unescaped(fields[4])})
+		}
+	}
+	return found, nil
+}
+
 // isMountPoint looks in the table of mounts, because a folder mounted from the same file system has the same device.
 func isMountPoint(path string) (bool, error) {
 	if _, err := os.Stat(path); err != nil {
 		return false, err
 	}
-	table, err := os.ReadFile("/proc/self/mountinfo")
+	all, err := mounts()
+	return slices.ContainsFunc(all, func(one mount) bool { return one.at == path }), err
+}
+
+// mountedElsewhere is a path, neither the folder's own nor `target`, at which a folder is mounted too; or empty.
+func mountedElsewhere(folder, target string) (string, error) {
+	all, err := mounts()
 	if err != nil {
-		return false, err
+		return "", err
 	}
-	for line := range strings.Lines(string(table)) {
-		// See proc_pid_mountinfo(5): the mount point is the fifth field.
-		if fields := strings.Fields(line); len(fields) > 4 && unescaped(fields[4]) == path {
-			return true, nil
+	var own mount
+	for _, one := range all {
+		// What is mounted deepest has the folder, and of these the last.
+		if isWithin(folder, one.at) && len(one.at) >= len(own.at) {
+			own = one
 		}
 	}
-	return false, nil
+	source := filepath.Join(own.root, strings.TrimPrefix(folder, own.at))
+	for _, one := range all {
+		if one.device == own.device && one.root == source && one.at != folder && one.at != target {
+			return one.at, nil
+		}
+	}
+	return "", nil
+}
+
+func isWithin(path, folder string) bool {
+	return path == folder || strings.HasPrefix(path, strings.TrimSuffix(folder, "/")+"/")
 }
 
 // unescaped has the blanks and backslashes back that the table writes as octal numbers.

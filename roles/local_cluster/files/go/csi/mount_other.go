@@ -20,4 +20,6 @@ func unmount(string) error { return errNeedsLinux }
 
 func isMountPoint(string) (bool, error) { return false, errNeedsLinux }
 
+func mountedElsewhere(string, string) (string, error) { return "", errNeedsLinux }
+
 func usageOf(string) ([]*csi.VolumeUsage, error) { return nil, errNeedsLinux }

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/container-storage-interface/spec/lib/go/csi"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
+
+// onePodOnly is what ReadWriteOncePod is called here.
+const onePodOnly = csi.VolumeCapability_AccessMode_SINGLE_NODE_SINGLE_WRITER
 
 type nodeServer struct {
 	csi.UnimplementedNodeServer
@@ -49,7 +53,12 @@ func (server *nodeServer) NodePublishVolume(
 	if err := checkCapability(request.GetVolumeCapability()); err != nil {
 		return nil, err
 	}
-	release, err := server.store.claim("node/" + request.GetVolumeId() + target)
+	isForOne := request.GetVolumeCapability().GetAccessMode().GetMode() == onePodOnly
+	busy := []string{"node/" + request.GetVolumeId() + target}
+	if isForOne {
+		busy = append(busy, "node/"+request.GetVolumeId())
+	}
+	release, err := server.store.claim(busy...)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +69,11 @@ func (server *nodeServer) NodePublishVolume(
 	}
 	if err := server.store.ensureMemory(wanted); err != nil {
 		return nil, err
+	}
+	if isForOne {
+		if err := checkUnused(server.store.volumeFolder(wanted.ID), target); err != nil {
+			return nil, err
+		}
 	}
 	if err := os.MkdirAll(target, 0o750); err != nil {
 		return nil, err
@@ -74,6 +88,16 @@ func (server *nodeServer) NodePublishVolume(
 		}
 	}
 	return &csi.NodePublishVolumeResponse{}, nil
+}
+
+// checkUnused refuses a second path of a volume that only one pod may use (ReadWriteOncePod).
+func checkUnused(folder, target string) error {
+	elsewhere, err := mountedElsewhere(folder, target)
+	if err != nil || elsewhere == "" {
+		return err
+	}
+	return status.Errorf(
+		codes.FailedPrecondition, "only one pod may use %s, and it is mounted at %s", filepath.Base(folder), elsewhere)
 }
 
 func (server *nodeServer) NodeUnpublishVolume(

@@ -93,7 +93,7 @@ def test_without_a_provisioner_free_volumes_have_to_suffice(named: str, free: di
     row = rows(demand(named), free=Counter(free))[name]
     assert (row.verdict, row.offered) == (verdict, free.get(named, 0))
     if verdict == "over":
-        assert row.cure == f"change my_class={named}"
+        assert row.cure == (f"change my_class={named}" if named else "set my_class")
         again = rows(demand(named), free=Counter(free), worked_before=True)[name]
         assert again.verdict == "warning"
 

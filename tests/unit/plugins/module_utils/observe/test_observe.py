@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
+from ansible_collections.kubestress.core.plugins.module_utils.machine.detached import Started
 from ansible_collections.kubestress.core.plugins.module_utils.machine.process import Process
-from ansible_collections.kubestress.core.plugins.module_utils.observe.detached import Started
 from ansible_collections.kubestress.core.plugins.module_utils.observe.observe import run_module
 from ansible_collections.kubestress.core.plugins.modules.observe import ARGUMENTS
 

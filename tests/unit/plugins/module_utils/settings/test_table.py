@@ -60,8 +60,14 @@ OPTIONS = {
     # But for secrets, what only the role has, and the folder, of which the role has a default.
     "storage_info": {
         setting.name.removeprefix("storage_"): setting.name
-        for setting in ROLES["storage"].settings
+        for setting in ROLES["storage"].entries[0].settings
         if not setting.secret and setting.name not in ("storage_dest", "storage_fail_on")
+    },
+    # But for the file and the folder, of which the role has defaults, and what differs for a process of its own.
+    "storage_watch": {
+        setting.name.removeprefix("storage_watch_"): setting.name
+        for setting in ROLES["storage"].entries[1].settings
+        if setting.name.removeprefix("storage_watch_") not in ("dest", "metrics_file", "state", "max_seconds")
     },
 }
 

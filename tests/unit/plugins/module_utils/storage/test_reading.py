@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+import yaml
 from aiohttp import web
+from ansible_collections.kubestress.core.plugins.module_utils.cluster.client import Cluster
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import Unauthorized
 from ansible_collections.kubestress.core.plugins.module_utils.storage import reading
 from ansible_collections.kubestress.core.plugins.module_utils.storage.inventory import Inventory
 from ansible_collections.kubestress.core.plugins.module_utils.storage.reading import LISTS, Reader, Wanted, uncompressed
+from helpers.collection import CHECKOUT
 from helpers.fake_server import ThreeTries, cluster_on, serving, status
 from helpers.storage import Answer, Objects, StorageServer, answering, endless
 
@@ -276,3 +281,40 @@ async def test_answers_are_not_compressed_unless_the_way_is_slow(monkeypatch: py
     first, second = await once()
     assert first == "identity"
     assert "gzip" in second
+
+
+async def test_one_page_after_the_other_is_read_into_the_same_memory() -> None:
+    async def pieces(*found: bytes) -> AsyncIterator[bytes]:
+        for piece in found:
+            yield piece
+
+    held, cluster = bytearray(), cast(Cluster, SimpleNamespace(connection=None))
+    for parts in ((b"a" * 1000, b"b" * 500), (b"c",), (), (b"d" * 3000, b"", b"e")):
+        body = await reading.bounded(cluster, held, pieces(*parts))
+        assert body == b"".join(parts)
+        assert cast(Any, body) is held
+
+
+# --- the rights for it, as docs/rights.md states them ----------------------------------------------------------------
+
+
+def test_the_role_in_the_documentation_is_what_a_scan_reads() -> None:
+    text = (CHECKOUT / "docs" / "rights.md").read_text()
+    (block,) = (one for one in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "kubestress-storage" in one)
+    allowed = [
+        (group, resource, verb)
+        for rule in yaml.safe_load(block)["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    ]
+    asked = [(listed.group, listed.plural, "list") for listed in LISTS.values()]
+    assert sorted(allowed) == sorted([*asked, ("", "nodes/proxy", "get")])
+
+
+def test_the_first_six_rules_are_what_lies_in_namespaces() -> None:
+    """The text below the role says that they are enough for an account of some namespaces."""
+    text = (CHECKOUT / "docs" / "rights.md").read_text()
+    (block,) = (one for one in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "kubestress-storage" in one)
+    first = {resource for rule in yaml.safe_load(block)["rules"][:6] for resource in rule["resources"]}
+    assert first == {listed.plural for listed in LISTS.values() if listed.namespaced}

@@ -92,7 +92,7 @@ CLAIMS = [
     claim("nobody names it", ORPHAN, "no pod and no template names it"),
     claim("too young", "young", created=since(hours=23)),
     claim("exactly old enough", ORPHAN, created=since(hours=24)),
-    claim("without an age", UNKNOWN, "its age cannot be told", created="yesterday"),
+    claim("without an age", UNKNOWN, "its age is unknown", created="yesterday"),
     claim("a running pod", "in_use", "", lambda o: o.pod("p", "x")),
     claim("a pending pod", "in_use", "", lambda o: o.pod("p", "x", phase="Pending")),
     claim("a pod that nobody hears of", "in_use", "", lambda o: o.pod("p", "x", phase="Unknown")),
@@ -450,5 +450,15 @@ def test_a_list_that_was_not_asked_for_says_so() -> None:
         ]
     )
     verdict = Rules(inventory, LIMITS).claim(inventory.claims["ns/x"])
+    assert verdict.state == ORPHAN
+    assert "attached was not asked for" in verdict.evidence[-1]
+
+
+def test_a_volume_says_that_attachments_were_not_asked_for() -> None:
+    objects = Objects()
+    objects.volume("x", claim="ns/c", claim_uid="u", phase="Released")
+    inventory = objects.inventory()
+    del inventory.parts["attachments"]
+    verdict = Rules(inventory, LIMITS).volume(inventory.volumes["x"])
     assert verdict.state == ORPHAN
     assert "attached was not asked for" in verdict.evidence[-1]

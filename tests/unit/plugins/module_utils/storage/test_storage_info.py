@@ -303,7 +303,7 @@ async def test_usage() -> None:
         "unmounted": "not mounted: no pod on a node names it",
         "asleep": "node n4: simulated node: it has no kubelet and mounts nothing",
         "silent": "node n3: the kubelet cannot be reached: no route to host",
-        "untold": "node n1: the kubelet does not tell of it; it may not be mounted yet",
+        "untold": "node n1: the kubelet has no figures of it; it may not be mounted yet",
         "raw": "a block volume: only what is on it knows how full it is",
     }
     part = report.parts["usage"]
@@ -363,6 +363,8 @@ async def test_hostile_kubelets(monkeypatch: pytest.MonkeyPatch) -> None:
         "n4": summary_of(figures("c4", usedBytes=-5)),
         "n5": summary_of(figures("c5", time="\x1b[2J", usedBytes=2**80)),
         "n6": answering(lambda: web.json_response([1])),
+        "../../secrets?x=": silent,
+        "n8\r\nX-Header: 1\x00": silent,
     }
     objects = Objects()
     for number, node in enumerate(answers):
@@ -374,6 +376,9 @@ async def test_hostile_kubelets(monkeypatch: pytest.MonkeyPatch) -> None:
     report = await scanned(server)
     assert all(row.used_bytes is None and row.cause and row.cause.isprintable() for row in report.usage)
     assert not report.parts["usage"].complete
+    assert sum("no node can have this name" in str(row.cause) for row in report.usage) == 2
+    asked = {name for name in server.asked if name.startswith("kubelet/")}
+    assert asked == {f"kubelet/n{number}" for number in range(7)}
 
 
 @asynccontextmanager

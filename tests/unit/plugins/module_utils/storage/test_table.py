@@ -17,10 +17,17 @@ def test_tidy_cluster_has_three_lines() -> None:
     lines = storage_lines(example.tidy(), files={"page": "/x/storage.html"})
     assert [line.text.strip() for line in lines[1:]] == [
         "answer     nothing is left over, and nothing is nearly full",
-        "used       7 GiB, by the 2 claims that are measured; 20 GiB are claimed",
+        "used       7 GiB, by 2 claims with figures; 20 GiB are claimed",
         "page       /x/storage.html",
     ]
     assert lines[1].tone == GOOD
+
+
+def test_nothing_measured_is_told_with_the_cause() -> None:
+    document = example.document(usages=[example.usage(percent=None)])
+    assert "  used       no data (no pod has it mounted); 10 GiB are claimed" in [
+        line.text for line in storage_lines(document)
+    ]
 
 
 def test_problems_come_first() -> None:

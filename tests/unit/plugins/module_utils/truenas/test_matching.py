@@ -168,7 +168,7 @@ def test_two_clusters_on_one_parent(world: World) -> None:
     second.forget(snapshot)
     assert world.found() == {f"{PARENT}/{snapshot.handle}": ("ZFSSnapshot", "orphan", "no_content")}
     (row,) = world.check()[0]
-    assert "of staging has" in row.evidence[0]
+    assert "no VolumeSnapshotContent of the cluster or of staging has" in row.evidence[0]
     world.others.clear()
     assert world.found()[f"{PARENT}/{kept.volume_handle}"] == ("Dataset", "orphan", "no_volume")
 
@@ -193,6 +193,23 @@ def test_another_instance_of_the_driver_is_foreign(world: World) -> None:
     # Ours has no id, so that naming one makes the other's datasets ours.
     world.settings["instance_id"] = "blue"
     assert world.found()[f"{PARENT}/{volume.volume_handle}"] == ("Dataset", "orphan", "no_volume")
+
+
+def test_without_volumes_nobody_knows_whose_instance_it_is(world: World) -> None:
+    """Only contents are left of ours, or readable, and a snapshot of another instance is not ours to judge."""
+    blue = Driver(world.zfs, world.shares, instance="blue")
+    snapshot, mine = blue.snapshot(blue.provision()), world.driver.snapshot(world.volume)
+    world.driver.forget(mine)
+    names = {f"{PARENT}/{snapshot.handle}", f"{PARENT}/{mine.handle}"}
+    world.driver.volumes.clear()
+    states = {name: row[1] for name, row in world.found().items() if name in names}
+    assert states == {f"{PARENT}/{snapshot.handle}": "unknown", f"{PARENT}/{mine.handle}": "orphan"}
+    world.settings["volumes_cause"] = "volumes: forbidden"
+    states = {name: row[1] for name, row in world.found().items() if name in names}
+    assert states == dict.fromkeys(names, "unknown")
+    world.settings["instance_id"] = "blue"
+    states = {name: row[1] for name, row in world.found().items() if name in names}
+    assert states == {f"{PARENT}/{snapshot.handle}": "orphan", f"{PARENT}/{mine.handle}": "foreign"}
 
 
 def test_a_detached_snapshot_is_of_the_instance_of_its_volume(world: World) -> None:
@@ -392,6 +409,7 @@ def test_everything_is_unknown_if_nothing_belongs_together(world: World) -> None
 )
 def test_a_list_of_a_cluster_that_is_not_complete(world: World, setting: str, unknown: set[str]) -> None:
     gone = world.driver.provision()
+    world.driver.forget(world.driver.snapshot(gone))
     world.driver.forget(gone)
     world.driver.forget(world.content)
     complete = {row.name: row for row in world.check()[0]}
@@ -401,6 +419,14 @@ def test_a_list_of_a_cluster_that_is_not_complete(world: World, setting: str, un
         expected = "unknown" if complete[row.name].reason in unknown else "orphan"
         assert row.state == expected
         assert ("staging: forbidden" in row.evidence[-1]) is (expected == "unknown")
+
+
+def test_contents_do_not_matter_to_a_dataset_without_snapshots(world: World) -> None:
+    """As in a cluster without the kinds of snapshots."""
+    gone = world.driver.provision()
+    world.driver.forget(gone)
+    world.settings["contents_cause"] = "contents: not served"
+    assert world.found() == {world.driver.path_of(gone): ("Dataset", "orphan", "no_volume")}
 
 
 @pytest.mark.parametrize(
@@ -438,13 +464,26 @@ def test_a_box_of_which_nothing_is_known(world: World) -> None:
 
 
 def test_a_second_look_confirms_what_it_finds_too(world: World) -> None:
-    gone, new = world.driver.provision(), world.driver.provision()
-    world.driver.forget(gone)
-    world.driver.forget(new)
+    gone, new, copied = (world.driver.provision() for _number in range(3))
+    for volume in (gone, new, copied):
+        world.driver.forget(volume)
+    world.zfs.create(f"{PARENT}/by-hand")
     first = world.check()[0]
     world.driver.volumes[new.name] = new
-    told = {row.name: row.confirmed for row in confirmed(first, world.check()[0])}
-    assert told == {world.driver.path_of(gone): True, world.driver.path_of(new): False}
+    # A clone is made of it, somewhere on the box.
+    world.zfs.snapshot(f"{world.driver.path_of(copied)}@now")
+    world.zfs.clone(f"{world.driver.path_of(copied)}@now", "old/copy")
+    second = world.check()[0]
+    told = {row.name: (row.state, row.confirmed) for row in confirmed(first, second)}
+    assert told == {
+        world.driver.path_of(gone): ("orphan", True),
+        world.driver.path_of(copied): ("held_by_clones", None),
+        f"{PARENT}/by-hand": ("foreign", None),
+    }
+    rows = {row.name: row for row in confirmed(first, second, incomplete="datasets: no answer")}
+    new_row = rows[world.driver.path_of(new)]
+    assert (new_row.state, new_row.reason, new_row.confirmed) == ("unknown", "not_seen_again", False)
+    assert new_row.evidence[-1] == "not seen again: datasets: no answer"
 
 
 @pytest.mark.parametrize(

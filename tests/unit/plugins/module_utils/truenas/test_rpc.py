@@ -245,6 +245,22 @@ async def test_a_connection_that_ends_fails_every_call(site: Start) -> None:
             await box.ask(question("system.version", []))
 
 
+async def test_the_code_is_that_of_the_box_where_our_answer_to_it_comes_too_late(
+    site: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The box has cut the connection behind its close frame, which a busy machine answers after that."""
+    here = site()
+    here.box.closing = {"pool.query"}
+
+    async def too_late(*_arguments: Any) -> None:
+        raise ConnectionResetError("Cannot write to closing transport")
+
+    async with rpc.json_rpc(box_options(here.params())) as box:
+        monkeypatch.setattr(box._socket._writer, "close", too_late)
+        with pytest.raises(Broken, match=r"has closed the connection \(code 1001\)"):
+            await box.ask(questions.POOLS)
+
+
 async def test_an_unknown_method_is_not_served(site: Start) -> None:
     here = site()
     async with rpc.json_rpc(box_options(here.params())) as box:

@@ -6,13 +6,8 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.storage.answer import incomplete_parts, problems_of
-from ansible_collections.kubestress.core.plugins.plugin_utils.page.storage import render_storage
+from ansible_collections.kubestress.core.plugins.plugin_utils.storage_files import page_of
 from helpers import example_storage as example
-
-
-def page_of(document: dict[str, Any]) -> str:
-    return render_storage(document, problems=problems_of(document), incomplete=incomplete_parts(document))
 
 
 def verdict_of(page: str) -> tuple[str, str]:
@@ -64,7 +59,7 @@ def test_tables() -> None:
     assert findings[3][:5] == ["web/cache", "PersistentVolumeClaim", "! orphan", "no data", "no data"]
     claims = rows_of(page, "claims-table")
     assert claims[0][:6] == ["bank/ledger", "97.2 %", "9.7 GiB", "286.7 MiB", "10 GiB", "✗ critical"]
-    assert claims[4][:5] == ["shop/cold", "no data", "no data", "no data", "10 GiB"]
+    assert claims[4][:6] == ["shop/cold", "no data", "no data", "no data", "10 GiB", ""]
     assert rows_of(page, "pools-table")[1][:3] == ["backup", "✗ DEGRADED", "! warning"]
     assert ["none", "0", "0 B", "no data", "! 4", "261 GiB"] in rows_of(page, "total-namespace")
     assert rows_of(page, "parts-table")[4] == ["usage", "✗ no", "7", "120 ms", "1 of 8 kubelets did not answer: node-7"]

@@ -18,47 +18,57 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ..cluster.errors import ClusterError
-from ..machine.process import Process
-from ..machine.sync import wait_until
-from ..results.folder import ResultsError, read_json, write_json
-from .arguments import ObserveError
+from ..errors import KubestressError
+from .process import Process
+from .sync import wait_until
 
 #: Sends a JSON object to the process that started this one. The first call ends that process's wait.
 Report = Callable[[Mapping[str, Any]], None]
 Work = Callable[[Report], Coroutine[Any, Any, None]]
 
 
+class DetachedError(KubestressError):
+    """A background process did not begin or does not end, or what is known of it cannot be read."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """A started observation: its process, its file, and its options without secrets."""
+    """A started process, the file that it writes, and its options without secrets."""
 
     process: Process
     path: str
     settings: dict[str, Any]
 
     def save(self, file: Path) -> None:
-        """Write it to a file. Raises ResultsError."""
-        write_json(file, asdict(self))
+        """Write it to a file, whole or not at all. Raises DetachedError."""
+        beside = file.with_name(f"{file.name}.tmp")
+        try:
+            beside.write_text(json.dumps(asdict(self)), encoding="utf-8")
+            beside.replace(file)
+        except OSError as error:
+            raise DetachedError(f"cannot write {file}: {error.strerror}") from error
 
     @classmethod
     def load(cls, file: Path) -> Started | None:
-        """What `save` wrote, or None if there is no file. Raises ResultsError if the file has something else."""
-        if not file.exists():
-            return None
-        document = read_json(file)
+        """What `save` wrote, or None if there is no file. Raises DetachedError if the file has something else."""
         try:
+            document = json.loads(file.read_text(encoding="utf-8"))
             return cls(
                 process=Process(**document["process"]), path=document["path"], settings=dict(document["settings"])
             )
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise DetachedError(f"cannot read {file}: {error.strerror}") from error
         except (KeyError, TypeError, ValueError) as error:
-            raise ResultsError(f"{file} was not written by observe: {error!r}") from error
+            raise DetachedError(f"{file} does not tell of a background process: {error!r}") from error
 
 
-def start(work: Work, *, timeout_seconds: float) -> tuple[Process, dict[str, Any]]:
+def start(work: Work, what: str, *, timeout_seconds: float) -> tuple[Process, dict[str, Any]]:
     """Run `work` in a background process; returns the process and its first report.
 
-    Raises ObserveError with the error of `work`, or if it reports nothing in time; the process is then killed.
+    `what` is its name in messages, such as "observation". Raises DetachedError with the error of `work`, or if it
+    reports nothing in time; the process is then killed.
     """
     reading, writing = os.pipe()
     child = os.fork()
@@ -72,23 +82,23 @@ def start(work: Work, *, timeout_seconds: float) -> tuple[Process, dict[str, Any
         os.close(reading)
     process = Process.of(lines[0]["pid"]) if lines else None
     if len(lines) > 1 and "error" in lines[1]:
-        raise ObserveError(lines[1]["error"])
+        raise DetachedError(lines[1]["error"])
     if process is not None and not ended:
         process.send(signal.SIGKILL)
-        raise ObserveError(f"the observation did not start within {timeout_seconds:g} s")
+        raise DetachedError(f"the {what} did not start within {timeout_seconds:g} s")
     if process is None or len(lines) < 2:
-        raise ObserveError("the observing process ended at once without an error message")
+        raise DetachedError(f"the process of the {what} ended at once without an error message")
     return process, lines[1]
 
 
 def stop(process: Process, *, timeout_seconds: float) -> None:
-    """End the process with SIGTERM. Raises ObserveError if that is not permitted, or if it does not end."""
+    """End the process with SIGTERM. Raises DetachedError if that is not permitted, or if it does not end."""
     try:
         process.send(signal.SIGTERM)
     except PermissionError as error:
-        raise ObserveError(f"the observing process {process.pid} belongs to another user") from error
+        raise DetachedError(f"process {process.pid} belongs to another user") from error
     if not wait_until(lambda: not process.alive, timeout_seconds=timeout_seconds):
-        raise ObserveError(f"the observing process {process.pid} did not end within {timeout_seconds:g} s of SIGTERM")
+        raise DetachedError(f"process {process.pid} did not end within {timeout_seconds:g} s of SIGTERM")
 
 
 def _lines(reading: int, *, timeout_seconds: float) -> tuple[list[dict[str, Any]], bool]:
@@ -127,10 +137,10 @@ def _run_detached(work: Work, writing: int) -> NoReturn:
         report({"pid": os.getpid()})
         try:
             asyncio.run(work(report))
-        except (ObserveError, ClusterError, ResultsError) as error:
+        except KubestressError as error:
             report({"error": str(error)})
         except BaseException:
-            report({"error": f"a bug in observe: {traceback.format_exc()}"})
+            report({"error": f"a bug: {traceback.format_exc()}"})
     finally:
         os._exit(0)
 

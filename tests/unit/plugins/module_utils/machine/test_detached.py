@@ -15,12 +15,10 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.cluster.errors import Forbidden
+from ansible_collections.kubestress.core.plugins.module_utils.machine import detached
+from ansible_collections.kubestress.core.plugins.module_utils.machine.detached import DetachedError, Report, Started
 from ansible_collections.kubestress.core.plugins.module_utils.machine.process import Process
 from ansible_collections.kubestress.core.plugins.module_utils.machine.sync import wait_until
-from ansible_collections.kubestress.core.plugins.module_utils.observe import detached
-from ansible_collections.kubestress.core.plugins.module_utils.observe.arguments import ObserveError
-from ansible_collections.kubestress.core.plugins.module_utils.observe.detached import Report, Started
-from ansible_collections.kubestress.core.plugins.module_utils.results.folder import ResultsError
 
 SECONDS = 30.0
 HERE = Path(__file__).resolve().parents[5] / "plugins" / "module_utils"
@@ -45,7 +43,7 @@ async def until_told_to_stop(tell: Report, note: Path) -> None:
 
 def test_it_lives_on_in_a_session_of_its_own_until_it_is_stopped(tmp_path: Path) -> None:
     note = tmp_path / "note"
-    process, told = detached.start(lambda tell: until_told_to_stop(tell, note), timeout_seconds=SECONDS)
+    process, told = detached.start(lambda tell: until_told_to_stop(tell, note), "observation", timeout_seconds=SECONDS)
     with ending(process):
         assert told["session"] != os.getsid(0)
         assert process.pid != os.getpid()
@@ -62,7 +60,7 @@ def test_it_holds_no_file_of_the_task(tmp_path: Path) -> None:
         pytest.skip("only Linux tells the files of a process")
     with (tmp_path / "lock").open("w"):
         process, _told = detached.start(
-            lambda tell: until_told_to_stop(tell, tmp_path / "note"), timeout_seconds=SECONDS
+            lambda tell: until_told_to_stop(tell, tmp_path / "note"), "observation", timeout_seconds=SECONDS
         )
     with ending(process):
         held = {os.readlink(entry) for entry in Path(f"/proc/{process.pid}/fd").iterdir()}
@@ -87,13 +85,13 @@ async def killed(tell: Report) -> None:
 
 
 def test_what_keeps_it_from_beginning_is_the_tasks_error() -> None:
-    with pytest.raises(ObserveError) as caught:
-        detached.start(refused, timeout_seconds=SECONDS)
+    with pytest.raises(DetachedError) as caught:
+        detached.start(refused, "observation", timeout_seconds=SECONDS)
     assert str(caught.value) == "pods is forbidden: User u cannot list pods"
-    with pytest.raises(ObserveError, match=r"a bug in observe: (?s:.*)KeyError: 'metadata'"):
-        detached.start(faulty, timeout_seconds=SECONDS)
-    with pytest.raises(ObserveError, match="ended at once without an error message"):
-        detached.start(killed, timeout_seconds=SECONDS)
+    with pytest.raises(DetachedError, match=r"a bug: (?s:.*)KeyError: 'metadata'"):
+        detached.start(faulty, "observation", timeout_seconds=SECONDS)
+    with pytest.raises(DetachedError, match="ended at once without an error message"):
+        detached.start(killed, "observation", timeout_seconds=SECONDS)
 
 
 def test_a_beginning_that_hangs_is_ended(tmp_path: Path) -> None:
@@ -106,8 +104,8 @@ def test_a_beginning_that_hangs_is_ended(tmp_path: Path) -> None:
         process.save(note)
         await asyncio.Event().wait()
 
-    with pytest.raises(ObserveError, match="the observation did not start within 1 s"):
-        detached.start(hangs, timeout_seconds=1)
+    with pytest.raises(DetachedError, match="the observation did not start within 1 s"):
+        detached.start(hangs, "observation", timeout_seconds=1)
     left = Process.load(note)
     assert left is not None
     assert wait_until(lambda: not left.alive, timeout_seconds=SECONDS)
@@ -130,8 +128,8 @@ async def deaf(tell: Report) -> None:
 
 
 def test_one_that_does_not_end_is_named() -> None:
-    process, _told = detached.start(deaf, timeout_seconds=SECONDS)
-    with ending(process), pytest.raises(ObserveError, match=f"process {process.pid} did not end within 0.2 s"):
+    process, _told = detached.start(deaf, "observation", timeout_seconds=SECONDS)
+    with ending(process), pytest.raises(DetachedError, match=f"process {process.pid} did not end within 0.2 s"):
         detached.stop(process, timeout_seconds=0.2)
 
 
@@ -142,21 +140,25 @@ def test_what_was_started_is_found_again(tmp_path: Path) -> None:
     started.save(file)
     assert Started.load(file) == started
     file.write_text(json.dumps({"pid": 7}))
-    with pytest.raises(ResultsError, match="was not written by observe"):
+    with pytest.raises(DetachedError, match="does not tell of a background process"):
         Started.load(file)
 
 
-def test_nothing_of_ours_is_imported_later() -> None:
+@pytest.mark.parametrize(
+    ("module", "work"),
+    [("observe.observe", "observe.standalone"), ("storage_watch.storage_watch", "storage_watch.watching")],
+)
+def test_nothing_of_ours_is_imported_later(module: str, work: str) -> None:
     """Ansible removes the collection's code when the task is over: what is not imported by then never is."""
     code = (
-        "import sys, json; import ansible_collections.kubestress.core.plugins.module_utils.observe.observe;"
+        f"import sys, json; import ansible_collections.kubestress.core.plugins.module_utils.{module};"
         "print(json.dumps([name for name in sys.modules if '.module_utils.' in name]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=with_path())
     loaded = set(json.loads(done.stdout))
     prefix = "ansible_collections.kubestress.core.plugins.module_utils"
     ours = {name for name in loaded if name.startswith(prefix)}
-    assert f"{prefix}.observe.standalone" in ours
+    assert f"{prefix}.{work}" in ours
     later = {
         target for name in ours for target in late_imports(name, HERE / Path(*name.removeprefix(prefix).split(".")))
     }
