@@ -147,6 +147,12 @@ options:
       - The default is 20270 for the cluster in the default O(data_dir) or with O(real_node), and for one in another
         folder the first of five free ports, which that cluster keeps.
     type: int
+  jobset_port:
+    description:
+      - Port of the webhooks that O(jobset) brings. The next one is of its health checks.
+      - The default is 20275 for the cluster in the default O(data_dir) or with O(real_node), and for one in another
+        folder the first of two free ports, which that cluster keeps.
+    type: int
   data_dir:
     description:
       - Folder of the cluster's objects, keys, logs and kubeconfig. O(state=absent) removes it with its content.
@@ -198,6 +204,14 @@ options:
       - Applied to a running cluster; with O(real_node), O(restart=true) is needed. With V(false) the programs are
         ended, and objects and data stay.
       - The path of O(data_dir) has at most 94 characters, because it contains the driver's socket.
+    type: bool
+    default: false
+  jobset:
+    description:
+      - Whether the cluster has JobSets, with their CustomResourceDefinition and their controller, whose webhooks the API
+        server calls.
+      - Applied to a running cluster. With V(false) the controller is ended and its webhooks are removed, and JobSets
+        stay.
     type: bool
     default: false
   real_node:
@@ -303,6 +317,10 @@ EXAMPLES = r"""
 - name: Start a cluster with volumes and snapshots
   kubestress.core.local_cluster:
     storage: true
+
+- name: Start a cluster that runs JobSets
+  kubestress.core.local_cluster:
+    jobset: true
 
 - name: Stop it and remove its files
   kubestress.core.local_cluster:

@@ -236,6 +236,7 @@ class LocalCluster:
             endpoint=settings.endpoint,
             parts=parts,
             storage=settings.storage,
+            controllers=settings.controllers,
         )
 
     def _save_state(self, parts: list[Part], binaries: Mapping[str, Binary]) -> None:
@@ -268,6 +269,7 @@ class LocalCluster:
         self.report.changes += describe_changes(population.match())
         if self.settings.storage:
             self.report.changes += population.match_storage()
+        self.report.changes += population.match_controllers()
         population.wait_usable(check_parts=check_parts, logs=self.layout.log("kwok").parent)
 
     def _report_starts(self, decision: Decision) -> None:
@@ -302,6 +304,7 @@ class LocalCluster:
             population = Population(self.settings, self.pki)
             self.report.changes += describe_changes(population.changes())
             self.report.changes += population.missing_storage() if self.settings.storage else []
+            self.report.changes += population.missing_controllers()
         elif not self.layout.etcd.exists():
             self.report.changes += [f"create {self.settings.all_nodes} nodes"] if self.settings.all_nodes else []
         return self.report

@@ -13,8 +13,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from ..settings.roles.local_cluster import PORT_COUNTS, USUAL_PORTS
 from ..settings.roles.local_cluster import ROLE as LOCAL_CLUSTER
-from ..settings.roles.local_cluster import STORAGE_PORT_COUNT, USUAL_PORTS
 from .errors import SettingsError
 from .layout import Layout
 from .pools import Pool, parse_pools
@@ -34,6 +34,10 @@ QUANTITY = re.compile(r"^[1-9][0-9]*(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")
 
 PORT_OPTIONS = tuple(USUAL_PORTS)
 STORAGE_PORT = "storage_port"
+# The options, programs, parts and users of these names.
+CONTROLLERS_OF_JOBS = ("jobset",)
+# Ports that a cluster has only with the option of the same beginning.
+SWITCHED_PORTS = {option: option.removesuffix("_port") for option in PORT_COUNTS}
 
 
 def default_data_dir(environ: Mapping[str, str]) -> Path:
@@ -79,6 +83,8 @@ class Settings:
     restart: bool
     storage: bool
     storage_port: int
+    jobset: bool
+    jobset_port: int
     real_node: bool
     node_network: str
     real_node_max_pods: int
@@ -125,9 +131,18 @@ class Settings:
         return self.nodes + sum(pool.count for pool in self.node_pools)
 
     @property
+    def controllers(self) -> tuple[str, ...]:
+        """The names of the controllers of jobs that the cluster has."""
+        return tuple(name for name in CONTROLLERS_OF_JOBS if getattr(self, name))
+
+    @property
     def ports(self) -> dict[str, int]:
         """The cluster's ports by option name; of several that begin at one, the first."""
-        return {name: getattr(self, name) for name in PORT_OPTIONS if self.storage or name != STORAGE_PORT}
+        return {
+            name: getattr(self, name)
+            for name in PORT_OPTIONS
+            if name not in SWITCHED_PORTS or getattr(self, SWITCHED_PORTS[name])
+        }
 
     @property
     def all_ports(self) -> dict[str, int]:
@@ -145,6 +160,7 @@ class Settings:
             scheduler_port=ports["scheduler_port"],
             kwok_port=ports["kwok_port"],
             storage_port=ports.get(STORAGE_PORT, self.storage_port),
+            jobset_port=ports.get("jobset_port", self.jobset_port),
         )
 
     @property
@@ -165,9 +181,7 @@ class Settings:
 
 def span(option: str, port: int) -> dict[str, int]:
     """The ports that an option stands for, by how an error names them."""
-    if option != STORAGE_PORT:
-        return {option: port}
-    return {f"{option} + {number}" if number else option: port + number for number in range(STORAGE_PORT_COUNT)}
+    return {f"{option} + {number}" if number else option: port + number for number in range(PORT_COUNTS.get(option, 1))}
 
 
 def _folder(value: str | Path) -> Path:

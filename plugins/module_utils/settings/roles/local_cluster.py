@@ -20,14 +20,17 @@ USUAL_PORTS = {
     "scheduler_port": 20259,
     "kwok_port": 20247,
     "storage_port": 20270,
+    "jobset_port": 20275,
 }
-#: How many ports begin at `storage_port`: one for each program that serves the driver.
-STORAGE_PORT_COUNT = 5
+#: Module option -> how many ports begin at it, where that is not one: of storage one for each program that serves the
+#: driver, of a controller one for its webhooks and one for its health checks.
+PORT_COUNTS = {"storage_port": 5, "jobset_port": 2}
 #: The cluster of this machine is there before a run and after it.
 _setting = partial(Setting, of_run=False)
 
 
-def _port(option: str, what: str, *, most: int = 65_535) -> Setting:
+def _port(option: str, what: str) -> Setting:
+    most = 65_536 - PORT_COUNTS.get(option, 1)
     meaning = (
         f"{what}\nIf unset, {USUAL_PORTS[option]} for the cluster in the default folder or with a real node, and for "
         "one in another C(local_cluster_data_dir) a free port, which that cluster keeps."
@@ -119,9 +122,9 @@ _SETTINGS = (
     _port("kwok_port", "Port of kwok's health checks."),
     _port(
         "storage_port",
-        f"First of {STORAGE_PORT_COUNT} ports of the health checks that C(local_cluster_storage) brings.",
-        most=65_536 - STORAGE_PORT_COUNT,
+        f"First of {PORT_COUNTS['storage_port']} ports of the health checks that C(local_cluster_storage) brings.",
     ),
+    _port("jobset_port", "Port of the webhooks that C(local_cluster_jobset) brings; the next is of its health checks."),
     _setting(
         "local_cluster_data_dir",
         "str",
@@ -190,6 +193,16 @@ _SETTINGS = (
             "On the real node volumes are mounted; pods of simulated nodes have them provisioned and attached only.\n"
             "A running cluster takes it over. Switched off, its programs are ended; objects and data stay.\n"
             "Its socket needs a C(local_cluster_data_dir) of at most 94 characters."
+        ),
+    ),
+    _setting(
+        "local_cluster_jobset",
+        "bool",
+        False,
+        meaning=(
+            "Whether the cluster has JobSets: their CustomResourceDefinition, and the controller with its webhooks.\n"
+            "A running cluster takes it over. Switched off, the controller is ended and its webhooks are removed; "
+            "JobSets stay."
         ),
     ),
     _setting(

@@ -543,6 +543,22 @@ async def test_a_job_that_ended_in_an_earlier_attempt_and_vanished_is_counted_an
 
 
 @in_virtual_time
+async def test_a_job_set_that_ended_in_an_earlier_attempt_and_vanished_is_not_made_again(tmp_path: Path):
+    path = tmp_path / "jobs.jsonl"
+    async with tracking(job_sets(3), ledger=path) as first:
+        await first.send_all()
+        await first.change("JobSet", "s-1", status=ended("Completed"))
+        await first.change("JobSet", "s-2", status=ended("Failed"))
+    async with tracking(job_sets(3), ledger=path) as second:
+        await second.send_all()
+        assert list(second.api.objects["jobsets"]) == [("n-1", "s-3")]
+        assert second.states.ready["JobSet"] == 1
+        assert second.failed_objects == [("JobSet", ("n-1", "s-2"), "AllJobsCompleted")]
+        assert not second.tracker.jobs.complete
+        assert second.states.unfinished() == 1
+
+
+@in_virtual_time
 async def test_a_job_of_an_earlier_attempt_that_is_still_there_is_judged_as_it_is(tmp_path: Path):
     path = tmp_path / "jobs.jsonl"
     async with tracking(jobs(1), ledger=path) as first:
