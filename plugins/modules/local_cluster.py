@@ -208,8 +208,8 @@ options:
     default: false
   jobset:
     description:
-      - Whether the cluster has JobSets, with their CustomResourceDefinition and their controller, whose webhooks the API
-        server calls.
+      - Whether the cluster has JobSets, with their CustomResourceDefinition and their controller, whose webhooks the
+        API server calls.
       - Applied to a running cluster. With V(false) the controller is ended and its webhooks are removed, and JobSets
         stay.
     type: bool
