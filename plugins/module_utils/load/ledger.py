@@ -119,7 +119,9 @@ class JobBook:
     times: JobTimes = field(default_factory=JobTimes)
 
     def add(self, job: FinishedJob) -> None:
-        """Count one."""
+        """Count a Job; JobSets are counted as objects only."""
+        if job.kind != "Job":
+            return
         (self.complete if job.complete else self.failed)[job.namespace] += 1
         self.pods_succeeded[job.namespace] += job.succeeded
         self.pods_failed[job.namespace] += job.failed

@@ -36,7 +36,7 @@ from ..plan.kinds import POD_MAKERS
 from ..readiness.registry import has_predicate, readiness_of
 from ..readiness.state import Readiness, State
 from .failure_log import FailureLog
-from .ledger import WITH_TTL, FinishedJob, JobBook, Ledger, finished_job, finished_job_set
+from .ledger import FinishedJob, JobBook, Ledger, finished_job, finished_job_set
 from .object_states import CrashingSets, Key, NamespaceStates, ObjectState, ObjectStates
 from .planned import Planned, maker_of
 from .role_progress import RoleProgress
@@ -51,15 +51,6 @@ class _Ending:
     known: ObjectState
     answer: Readiness
     finished: FinishedJob
-
-
-#: States of what has come to its end.
-_ENDS = (State.FINISHED, State.FAILED)
-
-
-def _is_going(known: ObjectState, event: Event) -> bool:
-    """Whether an event says that an object is gone, or of one that is stored that it is being deleted."""
-    return event.type == "DELETED" or (known.stored and bool(event.object["metadata"].get("deletionTimestamp")))
 
 
 class Tracker:
@@ -340,16 +331,12 @@ class Tracker:
 
     def finished_earlier(self, operation: Operation) -> bool:
         """Whether a Job or JobSet ended in an earlier attempt and has vanished since; it is counted as it ended."""
-        kind = operation.kind
-        if kind not in WITH_TTL:
-            return False
-        namespace, key = operation.namespace, self._key(operation)
-        uid = self.namespaces.uids.get(namespace, "")
-        job = self._ledger.find(namespace=namespace, namespace_uid=uid, name=operation.name, kind=kind)
+        kind, key = operation.kind, self._key(operation)
+        uid = self.namespaces.uids.get(operation.namespace, "")
+        job = self._ledger.find(namespace=operation.namespace, namespace_uid=uid, name=operation.name, kind=kind)
         if job is None or self._states.find(kind, key) is not None:
             return False
-        if kind == "Job":
-            self.jobs.add(job)
+        self.jobs.add(job)
         known = self._states.find_or_add(kind, key, operation.role)
         self._states.set(kind, key, known, State.READY if job.complete else State.FAILED, job.cause)
         return True
@@ -412,11 +399,11 @@ class Tracker:
                 self._disturb(kind, key)
         elif kind == "Job":
             self._job_event(key, known, event)
-        elif kind == "JobSet" and (answer := readiness_of(obj)).state in _ENDS:
+        elif kind == "JobSet" and (answer := readiness_of(obj)).state is not State.WAITING:
             # Its TTL may remove it.
             self._ledger.add(finished_job_set(obj, answer, self.namespaces.uids.get(key[0], "")))
             self._states.judge(kind, key, known, answer)
-        elif _is_going(known, event):
+        elif known.is_going(event):
             self._deleted(kind, key, known)
         elif kind == "StatefulSet" and self._fragments[role].expect == "restarts":
             self._crashing_sets.set_event(key, obj)
@@ -462,7 +449,7 @@ class Tracker:
                 self.build_times.job_removed(known.role)
             return  # it has ended; its TTL removes it
         if answer.state is State.WAITING:
-            if _is_going(known, event):
+            if known.is_going(event):
                 self._deleted("Job", key, known)
             else:
                 known.cause = answer.cause
