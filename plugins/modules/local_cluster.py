@@ -153,6 +153,12 @@ options:
       - The default is 20275 for the cluster in the default O(data_dir) or with O(real_node), and for one in another
         folder the first of two free ports, which that cluster keeps.
     type: int
+  kueue_port:
+    description:
+      - Port of the webhooks that O(kueue) brings. The next one is of its health checks.
+      - The default is 20277 for the cluster in the default O(data_dir) or with O(real_node), and for one in another
+        folder the first of two free ports, which that cluster keeps.
+    type: int
   data_dir:
     description:
       - Folder of the cluster's objects, keys, logs and kubeconfig. O(state=absent) removes it with its content.
@@ -212,6 +218,13 @@ options:
         API server calls.
       - Applied to a running cluster. With V(false) the controller is ended and its webhooks are removed, and JobSets
         stay.
+    type: bool
+    default: false
+  kueue:
+    description:
+      - Whether the cluster has Kueue, which queues Jobs and JobSets with the label C(kueue.x-k8s.io/queue-name).
+        ResourceFlavors, ClusterQueues and LocalQueues are the user's to create.
+      - Applied to a running cluster. With V(false) Kueue is ended and its webhooks are removed, and queues stay.
     type: bool
     default: false
   real_node:
@@ -318,9 +331,10 @@ EXAMPLES = r"""
   kubestress.core.local_cluster:
     storage: true
 
-- name: Start a cluster that runs JobSets
+- name: Start a cluster that runs and queues JobSets
   kubestress.core.local_cluster:
     jobset: true
+    kueue: true
 
 - name: Stop it and remove its files
   kubestress.core.local_cluster:

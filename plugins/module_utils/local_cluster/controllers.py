@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Controllers of jobs, such as JobSet: each a process with webhooks that the API server calls at its address.
+"""Controllers of jobs: JobSet and Kueue, each a process with webhooks that the API server calls at its address.
 
 What they may do and which webhooks they serve is in `roles/local_cluster/files/controllers`, from their projects.
 """
@@ -24,7 +24,17 @@ from .simulated import CLIENT_BURST, CLIENT_QPS, part_kubeconfig
 
 WEBHOOK_KINDS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 _ADMISSION = "admissionregistration.k8s.io/v1"
-_CONFIG_VERSIONS = {"jobset": "config.jobset.x-k8s.io/v1alpha1"}
+_CONFIG_VERSIONS = {"jobset": "config.jobset.x-k8s.io/v1alpha1", "kueue": "config.kueue.x-k8s.io/v1beta2"}
+#: Kueue only: what needs files of a container's own or serves what this cluster does not have.
+_KUEUE_CONFIG = """\
+integrations:
+  frameworks: [batch/job, jobset.x-k8s.io/jobset]
+featureGates:
+  KueueDRAIntegration: false
+  KueueDRAIntegrationExtendedResource: false
+  KueueDRAIntegrationPartitionableDevices: false
+  VisibilityOnDemand: false
+"""
 
 
 def user_of(name: str) -> str:
@@ -65,7 +75,8 @@ def _part(
         files={config: _config(name, settings.address, webhooks, health, certificates(pki))},
         ready_url=f"http://{settings.address}:{health}/readyz",
         ports=ports,
-        after=("kube-apiserver",),
+        # Kueue looks once for the kinds that it queues, and then waits longer and longer.
+        after=("kube-apiserver", *(("jobset",) if name == "kueue" and settings.jobset else ())),
         server=settings.endpoint,
         inside=Inside.NETWORK if settings.real_node else None,
         replaceable=True,
@@ -107,7 +118,7 @@ health:
 clientConnection:
   qps: {CLIENT_QPS}
   burst: {CLIENT_BURST}
-"""
+{_KUEUE_CONFIG if name == "kueue" else ""}"""
 
 
 class ControllerObjects:

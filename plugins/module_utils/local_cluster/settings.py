@@ -35,7 +35,7 @@ QUANTITY = re.compile(r"^[1-9][0-9]*(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")
 PORT_OPTIONS = tuple(USUAL_PORTS)
 STORAGE_PORT = "storage_port"
 # The options, programs, parts and users of these names.
-CONTROLLERS_OF_JOBS = ("jobset",)
+CONTROLLERS_OF_JOBS = ("jobset", "kueue")
 # Ports that a cluster has only with the option of the same beginning.
 SWITCHED_PORTS = {option: option.removesuffix("_port") for option in PORT_COUNTS}
 
@@ -85,6 +85,8 @@ class Settings:
     storage_port: int
     jobset: bool
     jobset_port: int
+    kueue: bool
+    kueue_port: int
     real_node: bool
     node_network: str
     real_node_max_pods: int
@@ -161,6 +163,7 @@ class Settings:
             kwok_port=ports["kwok_port"],
             storage_port=ports.get(STORAGE_PORT, self.storage_port),
             jobset_port=ports.get("jobset_port", self.jobset_port),
+            kueue_port=ports.get("kueue_port", self.kueue_port),
         )
 
     @property

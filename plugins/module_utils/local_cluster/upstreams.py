@@ -119,8 +119,17 @@ HOSTPATH = Upstream(
 _STORAGE = (PROVISIONER, ATTACHER, RESIZER, SNAPSHOTTER, HOSTPATH)
 
 JOBSET = Upstream("jobset", "sigs.k8s.io/jobset", {"jobset": "sigs.k8s.io/jobset"}, prints_version=False)
+# The main package is ours: Kueue without what needs a container's files.
+KUEUE = Upstream(
+    folder="kueue",
+    module="sigs.k8s.io/kueue",
+    packages={"kueue": "."},
+    version_variable=_MAIN_VERSION,
+    whole_version=True,
+    own_sources=True,
+)
 
-UPSTREAMS = (ETCD, KUBERNETES, KWOK, COREDNS, *_STORAGE, JOBSET)
+UPSTREAMS = (ETCD, KUBERNETES, KWOK, COREDNS, *_STORAGE, JOBSET, KUEUE)
 UPSTREAM_OF = {binary: upstream for upstream in UPSTREAMS for binary in upstream.packages}
 
 # What a real node needs besides the control plane.

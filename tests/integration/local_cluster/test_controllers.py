@@ -1,11 +1,13 @@
-"""JobSet beside the embedded control plane: switched on and off while it runs, and its JobSets run, fail and vanish."""
+"""JobSet and Kueue beside the embedded control plane: switched on and off while it runs, and each does its work."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,20 +88,142 @@ def test_job_sets_run_fail_and_vanish_and_are_counted_once(
     assert own_kubectl("get", "jobsets", "-n", "sets-1")["items"] == []
 
 
-def test_it_is_switched_and_restarted_while_the_cluster_runs(
+def test_they_are_switched_and_restarted_while_the_cluster_runs(
     with_job_sets: Driver, own_kubectl: Callable[..., Any]
 ) -> None:
-    assert with_job_sets.ok(jobset=True)["changes"] == []
-    pid = with_job_sets.ok(jobset=True)["parts"]["jobset"]["pid"]
-    off = with_job_sets.ok(jobset=False)["changes"]
+    both = with_job_sets.ok(jobset=True, kueue=True)
+    assert "start kueue" in both["changes"]
+    assert with_job_sets.ok(jobset=True, kueue=True)["changes"] == []
+    # One that has ended is named and started again.
+    os.kill(both["parts"]["jobset"]["pid"], signal.SIGKILL)
+    until(lambda: not Path(f"/proc/{both['parts']['jobset']['pid']}").exists())
+    again = with_job_sets.ok(jobset=True, kueue=True)
+    assert again["changes"] == ["start jobset"]
+    assert "jobset was no longer running" in again.output
+    assert again["parts"]["jobset"]["pid"] != both["parts"]["jobset"]["pid"]
+    assert again["parts"]["kueue"]["pid"] == both["parts"]["kueue"]["pid"]
+
+    off = with_job_sets.ok(jobset=False, kueue=True)["changes"]
     assert off == ["end jobset", *(f"delete {what} kubestress-jobset" for what in HOOKS)]
-    assert not any("kubestress-jobset" in names_of(own_kubectl, what) for what in HOOKS)
-    assert "jobsets.jobset.x-k8s.io" in names_of(own_kubectl, "crds")
-    assert with_job_sets.ok(jobset=False)["changes"] == []
-    on = with_job_sets.ok(jobset=True)
-    assert "start jobset" in on["changes"]
-    assert on["parts"]["jobset"]["pid"] != pid
-    assert all("kubestress-jobset" in names_of(own_kubectl, what) for what in HOOKS)
+    for what in HOOKS:
+        assert {"kubestress-kueue"} == names_of(own_kubectl, what)
+    assert {"jobsets.jobset.x-k8s.io", "workloads.kueue.x-k8s.io"} <= names_of(own_kubectl, "crds")
+    assert with_job_sets.ok(jobset=False, kueue=True)["changes"] == []
+    assert "start jobset" in with_job_sets.ok(jobset=True, kueue=True)["changes"]
+
+
+# --- Kueue ------------------------------------------------------------------------------------------------------------
+
+QUOTA = 2
+LOW, HIGH = 4, 2
+
+
+def queues(*, held: bool) -> list[dict[str, Any]]:
+    flavor = {"name": "default", "resources": [{"name": "cpu", "nominalQuota": QUOTA}]}
+    spec = {
+        "namespaceSelector": {},
+        "queueingStrategy": "BestEffortFIFO",
+        "resourceGroups": [{"coveredResources": ["cpu"], "flavors": [flavor]}],
+        "stopPolicy": "Hold" if held else "None",
+    }
+    version = "kueue.x-k8s.io/v1beta2"
+    return [
+        {"apiVersion": version, "kind": "ResourceFlavor", "metadata": {"name": "default"}},
+        {"apiVersion": version, "kind": "ClusterQueue", "metadata": {"name": "shared"}, "spec": spec},
+        {
+            "apiVersion": version,
+            "kind": "LocalQueue",
+            "metadata": {"name": "team", "namespace": "default"},
+            "spec": {"clusterQueue": "shared"},
+        },
+    ]
+
+
+def queued_job(name: str, priority: str) -> dict[str, Any]:
+    resources = {"requests": {"cpu": "1"}}
+    spec = {
+        "restartPolicy": "Never",
+        "priorityClassName": priority,
+        "containers": [{"name": "main", "image": "none", "resources": resources}],
+    }
+    template = {"metadata": {"annotations": {"kubestress.core/simulate-duration": "1s"}}, "spec": spec}
+    labels = {"kueue.x-k8s.io/queue-name": "team"}
+    job = {"suspend": True, "backoffLimit": 0, "template": template}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "labels": labels}, "spec": job}
+
+
+def priority(name: str, value: int) -> dict[str, Any]:
+    return {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name}, "value": value}
+
+
+def is_true(workload: dict[str, Any], kind: str) -> bool:
+    conditions = workload.get("status", {}).get("conditions", [])
+    return any(one["type"] == kind and one["status"] == "True" for one in conditions)
+
+
+def test_kueue_admits_no_more_than_the_quota_and_the_high_priority_first(
+    with_job_sets: Driver, own_kubectl: Callable[..., Any], kubectl_path: str, tmp_path: Path
+) -> None:
+    with_job_sets.ok(jobset=True, kueue=True)
+
+    def send(verb: str, objects: list[dict[str, Any]]) -> None:
+        given = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+        own_kubectl(verb, "-f", "-", stdin=given, parse=False)
+
+    jobs = [queued_job(f"low-{one}", "low") for one in range(LOW)]
+    jobs += [queued_job(f"high-{one}", "high") for one in range(HIGH)]
+    send("create", [priority("low", 10), priority("high", 1000), *queues(held=True)])
+    send("create", jobs)
+    until(lambda: len(own_kubectl("get", "workloads")["items"]) == LOW + HIGH, seconds=60)
+    assert not any(is_true(one, "QuotaReserved") for one in own_kubectl("get", "workloads")["items"])
+
+    # Every change of a Workload, as the API server tells it to anybody.
+    command = [kubectl_path, "--kubeconfig", str(with_job_sets.data_dir / "kubeconfig"), "get", "workloads"]
+    told = tmp_path / "workloads.json"
+
+    def finished_as_told() -> set[str]:
+        found = documents_of(told.read_text())
+        return {one["metadata"]["name"] for one in found if is_true(one, "Finished")}
+
+    with told.open("w") as output:
+        watching = subprocess.Popen([*command, "--watch", "-o", "json"], stdout=output)
+        try:
+            until(lambda: len(list(documents_of(told.read_text()))) == LOW + HIGH)
+            send("apply", queues(held=False))
+            until(lambda: len(finished_as_told()) == LOW + HIGH, seconds=120)
+        finally:
+            watching.terminate()
+            watching.wait(timeout=30)
+
+    holding: set[str] = set()
+    admitted: list[str] = []
+    most = 0
+    for workload in documents_of(told.read_text()):
+        name = workload["metadata"]["ownerReferences"][0]["name"]
+        if is_true(workload, "QuotaReserved") and not is_true(workload, "Finished"):
+            holding.add(name)
+            if name not in admitted:
+                admitted.append(name)
+        else:
+            holding.discard(name)
+        most = max(most, len(holding))
+        assert len(holding) <= QUOTA, holding
+    assert most == QUOTA
+    assert len(admitted) == LOW + HIGH
+    assert all(name.startswith("high-") for name in admitted[:HIGH]), admitted
+
+
+def documents_of(text: str) -> Iterator[dict[str, Any]]:
+    """The JSON documents of a stream; one that was cut off at its end is left out."""
+    decoder, place = json.JSONDecoder(), 0
+    while True:
+        while place < len(text) and text[place].isspace():
+            place += 1
+        try:
+            document, place = decoder.raw_decode(text, place)
+        except ValueError:
+            return
+        yield document
 
 
 def test_what_is_shipped_is_of_the_pinned_module() -> None:

@@ -21,10 +21,11 @@ USUAL_PORTS = {
     "kwok_port": 20247,
     "storage_port": 20270,
     "jobset_port": 20275,
+    "kueue_port": 20277,
 }
 #: Module option -> how many ports begin at it, where that is not one: of storage one for each program that serves the
 #: driver, of a controller one for its webhooks and one for its health checks.
-PORT_COUNTS = {"storage_port": 5, "jobset_port": 2}
+PORT_COUNTS = {"storage_port": 5, "jobset_port": 2, "kueue_port": 2}
 #: The cluster of this machine is there before a run and after it.
 _setting = partial(Setting, of_run=False)
 
@@ -125,6 +126,7 @@ _SETTINGS = (
         f"First of {PORT_COUNTS['storage_port']} ports of the health checks that C(local_cluster_storage) brings.",
     ),
     _port("jobset_port", "Port of the webhooks that C(local_cluster_jobset) brings; the next is of its health checks."),
+    _port("kueue_port", "Port of the webhooks that C(local_cluster_kueue) brings; the next is of its health checks."),
     _setting(
         "local_cluster_data_dir",
         "str",
@@ -203,6 +205,16 @@ _SETTINGS = (
             "Whether the cluster has JobSets: their CustomResourceDefinition, and the controller with its webhooks.\n"
             "A running cluster takes it over. Switched off, the controller is ended and its webhooks are removed; "
             "JobSets stay."
+        ),
+    ),
+    _setting(
+        "local_cluster_kueue",
+        "bool",
+        False,
+        meaning=(
+            "Whether the cluster has Kueue, with its CustomResourceDefinitions and webhooks, which queues Jobs and "
+            "JobSets with the label C(kueue.x-k8s.io/queue-name). Queues and quotas are the user's to create.\n"
+            "A running cluster takes it over. Switched off, Kueue is ended and its webhooks are removed; queues stay."
         ),
     ),
     _setting(

@@ -1,4 +1,4 @@
-"""Controllers of jobs as parts of a cluster: ports, configuration, and what they may do."""
+"""JobSet and Kueue as parts of a cluster: their ports, their configuration, and what they may do."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.tier
 
 from .test_settings import FILES, PARAMS
 
-KINDS_OF = {"jobset": {"JobSet"}}
+KINDS_OF = {"jobset": {"JobSet"}, "kueue": {"ClusterQueue", "LocalQueue", "ResourceFlavor", "Workload"}}
 
 
 def settings(**changes: Any) -> Settings:
-    switched = dict.fromkeys(CONTROLLERS_OF_JOBS, True)
-    return Settings.from_params({**PARAMS, "data_dir": "/data", "cache_dir": "/cache", **switched, **changes})
+    both = {"jobset": True, "kueue": True}
+    return Settings.from_params({**PARAMS, "data_dir": "/data", "cache_dir": "/cache", **both, **changes})
 
 
 def parts(folder: str = "/data", calls: list[str] | None = None, **changes: Any) -> dict[str, Part]:
@@ -43,39 +43,44 @@ def parts(folder: str = "/data", calls: list[str] | None = None, **changes: Any)
 
 
 def test_each_is_a_program_and_a_part_of_its_own_switch():
-    off = dict.fromkeys(CONTROLLERS_OF_JOBS, False)
-    none = settings(**off)
+    none = settings(jobset=False, kueue=False)
     for name in CONTROLLERS_OF_JOBS:
-        one = settings(**{**off, name: True})
+        one = settings(**{"jobset": False, "kueue": False, name: True})
         assert part_names(one) == (*part_names(none), name)
         assert set(Programs(one).names) - set(Programs(none).names) == {name}
-        assert list(parts(**{**off, name: True})) == [name]
+        assert list(parts(**{"jobset": False, "kueue": False, name: True})) == [name]
 
 
 def test_they_listen_where_the_cluster_does():
-    made = parts(jobset_port=21000)["jobset"]
-    assert made.ports == {"jobset_port": 21000, "jobset_port + 1": 21001}
-    (text,) = made.files.values()
-    config = yaml.safe_load(text)
-    assert (config["webhook"]["host"], config["webhook"]["port"]) == ("127.0.0.1", 21000)
-    assert config["health"]["healthProbeBindAddress"] == "127.0.0.1:21001"
-    assert made.ready_url == "http://127.0.0.1:21001/readyz"
-    assert made.replaceable
-    real = parts(real_node=True)["jobset"]
-    assert real.inside is Inside.NETWORK
-    assert "10.231.0.2" in real.ready_url
+    made = parts(jobset_port=21000, kueue_port=21010)
+    assert made["jobset"].ports == {"jobset_port": 21000, "jobset_port + 1": 21001}
+    for name, port in (("jobset", 21000), ("kueue", 21010)):
+        (text,) = made[name].files.values()
+        config = yaml.safe_load(text)
+        assert (config["webhook"]["host"], config["webhook"]["port"]) == ("127.0.0.1", port)
+        assert config["health"]["healthProbeBindAddress"] == f"127.0.0.1:{port + 1}"
+        assert made[name].ready_url == f"http://127.0.0.1:{port + 1}/readyz"
+        assert made[name].replaceable
+    real = parts(real_node=True)
+    assert real["kueue"].inside is Inside.NETWORK
+    assert "10.231.0.2" in real["kueue"].ready_url
+
+
+def test_kueue_starts_when_jobsets_are_there():
+    assert parts()["kueue"].after == ("kube-apiserver", "jobset")
+    assert parts(jobset=False)["kueue"].after == ("kube-apiserver",)
 
 
 def test_the_start_prepares_the_cluster_and_the_certificates(tmp_path):
     calls: list[str] = []
-    made = parts(str(tmp_path), calls)["jobset"]
+    made = parts(str(tmp_path), calls)["kueue"]
     pki = Pki(tmp_path / "pki")
     pki.folder.mkdir()
     pki.create(["127.0.0.1"])
     assert made.before is not None
     made.before()
     made.before()
-    assert calls == ["jobset", "jobset"]
+    assert calls == ["kueue", "kueue"]
     assert (certificates(pki) / "tls.crt").read_bytes() == pki.server_certificate.read_bytes()
     assert (certificates(pki) / "tls.key").read_bytes() == pki.server_key.read_bytes()
 

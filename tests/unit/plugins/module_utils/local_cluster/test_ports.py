@@ -55,7 +55,7 @@ def test_taken_port_is_named_with_its_option(taken, free):
 def settings(folder: Path, **changes: Any) -> Settings:
     """The settings of a cluster of which nobody has set a port."""
     unset = dict.fromkeys(USUAL_PORTS)
-    values = {**PARAMS, **unset, "data_dir": str(folder), "storage": True, "jobset": True, **changes}
+    values = {**PARAMS, **unset, "data_dir": str(folder), "storage": True, "jobset": True, "kueue": True, **changes}
     return Settings.from_params(values, {"XDG_STATE_HOME": "/state"})
 
 
@@ -65,7 +65,7 @@ def test_the_cluster_in_the_default_folder_has_the_usual_ports():
     assert choose_ports(default, {"api_port": 7000})["api_port"] == 7000
     without = settings(Path("/state/kubestress/local_cluster"), storage=False)
     assert set(USUAL_PORTS) - set(choose_ports(without, {})) == {"storage_port"}
-    plain = settings(Path("/state/kubestress/local_cluster"), storage=False, jobset=False)
+    plain = settings(Path("/state/kubestress/local_cluster"), storage=False, jobset=False, kueue=False)
     assert set(USUAL_PORTS) - set(choose_ports(plain, {})) == set(PORT_COUNTS)
 
 
