@@ -34,6 +34,7 @@ KINDS = (
     ("apps/v1", "statefulsets", "StatefulSet", True),
     ("batch/v1", "jobs", "Job", True),
     ("v1", "persistentvolumeclaims", "PersistentVolumeClaim", True),
+    ("jobset.x-k8s.io/v1alpha2", "jobsets", "JobSet", True),
     ("v1", "persistentvolumes", "PersistentVolume", False),
     ("coordination.k8s.io/v1", "leases", "Lease", True),
 )

@@ -24,6 +24,7 @@ class Programs:
             *CONTROL_PLANE,
             *(NODE_PROGRAMS if settings.real_node else ()),
             *(STORAGE_PROGRAMS if settings.storage else ()),
+            *settings.controllers,
             *(["kubectl"] if settings.kubectl else []),
         ]
 

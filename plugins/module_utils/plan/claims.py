@@ -109,11 +109,12 @@ def _templates(obj: Object, made: Made) -> Iterator[tuple[Object, int]]:
         for template in spec.get("volumeClaimTemplates") or ():
             yield template, made.pods_at_once
     # How many pods a DaemonSet has, only the cluster's nodes say.
-    if made.template is not None and not made.per_node:
-        for volume in (made.template.get("spec") or {}).get("volumes") or ():
+    for part in made.pods:
+        volumes = () if part.per_node else (part.template.get("spec") or {}).get("volumes") or ()
+        for volume in volumes:
             template = (volume.get("ephemeral") or {}).get("volumeClaimTemplate")
             if template:
-                yield template, made.pods_at_once
+                yield template, part.at_once
 
 
 def _class_of(claim: Object) -> str | None:

@@ -11,6 +11,7 @@ file, without importing the rest of the table.
 from __future__ import annotations
 
 from .roles import (
+    accelerator_jobs,
     build_jobs,
     capacity,
     cleanup,
@@ -43,6 +44,7 @@ ROLES = {
         volumes,
         connectivity,
         build_jobs,
+        accelerator_jobs,
         observe,
         guard,
         report,

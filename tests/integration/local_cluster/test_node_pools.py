@@ -1,0 +1,174 @@
+"""Pools of simulated nodes: the real scheduler places jobs on accelerators by what the catalogue says of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.kubestress.core.plugins.module_utils.accelerators.shape import shape_of
+from helpers.commands import Completed
+from helpers.local_cluster import Driver
+from helpers.waiting import until
+
+POOL, LABEL = "cloud.google.com/gke-nodepool", "cloud.google.com/gke-tpu-topology"
+POOLS: list[dict[str, Any]] = [
+    {"name": "v5e", "type": "v5e", "topology": "4x4"},
+    {"name": "v6e", "type": "v6e", "topology": "8x8"},
+    {"name": "h100", "type": "nvidia-h100-80gb", "machine": "a3-highgpu-8g", "count": 2},
+    {"name": "gb200", "type": "nvidia-gb200"},
+    {"name": "amd", "type": "amd-mi300x", "machine": "8-gpu"},
+    {"name": "cpu", "machine": "n2-standard-8", "resources": {"cpu": "8", "memory": "32Gi"}, "count": 2},
+]
+#: Name of a job -> what is asked for, and the pool that has it.
+JOBS: dict[str, tuple[dict[str, Any], str]] = {
+    "v5e": ({"name": "v5e", "topology": "4x4"}, "v5e"),
+    "v6e": ({"name": "v6e", "topology": "8x8"}, "v6e"),
+    "h100": ({"name": "nvidia-h100-80gb", "machine": "a3-highgpu-8g", "nodes": 2}, "h100"),
+    "gb200": ({"name": "nvidia-gb200"}, "gb200"),
+    "amd": ({"name": "amd-mi300x", "machine": "4-gpu", "nodes": 2}, "amd"),
+    # Nothing has these: another topology, another machine, one chip too many.
+    "v5e-wrong-topology": ({"name": "v5e", "topology": "2x4"}, ""),
+    "h100-wrong-machine": ({"name": "nvidia-h100-80gb", "machine": "a3-highgpu-1g"}, ""),
+    "h100-too-many": ({"name": "nvidia-h100-80gb", "machine": "a3-highgpu-8g"}, ""),
+}
+
+
+def job_of(name: str, asked: dict[str, Any]) -> dict[str, Any]:
+    shape = shape_of(asked["name"], **{key: value for key, value in asked.items() if key != "name"}).as_dict()
+    spec = {
+        "restartPolicy": "Never",
+        "nodeSelector": shape["node_selector"],
+        "tolerations": shape["tolerations"],
+        "containers": [{"name": "main", "image": "none", "resources": {"limits": shape["limits"]}}],
+    }
+    counts = {"completions": shape["completions"], "parallelism": shape["parallelism"], "completionMode": "Indexed"}
+    # Long enough that no pod ends and gives its chips back.
+    lasting = {"annotations": {"kubestress.core/simulate-duration": "1h"}}
+    job = {"backoffLimit": 0, **counts, "template": {"metadata": lasting, "spec": spec}}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": job}
+
+
+def pods_of(pods: list[dict[str, Any]], job: str) -> list[dict[str, Any]]:
+    return [pod for pod in pods if pod["metadata"]["labels"].get("job-name") == job]
+
+
+def why_pending(pod: dict[str, Any]) -> str:
+    conditions = {one["type"]: one for one in pod.get("status", {}).get("conditions", [])}
+    return str(conditions.get("PodScheduled", {}).get("message", ""))
+
+
+def test_the_scheduler_places_jobs_by_their_accelerator(driver: Driver, own_kubectl: Callable[..., Any]) -> None:
+    made = driver.ok(node_pools=POOLS, nodes=1)
+    assert made["node_pools"] == {"v5e": 4, "v6e": 16, "h100": 2, "gb200": 1, "amd": 1, "cpu": 2}
+    assert driver.ok(node_pools=POOLS, nodes=1)["changes"] == []
+    nodes = {one["metadata"]["name"]: one for one in own_kubectl("get", "nodes")["items"]}
+    assert len(nodes) == 27
+
+    # First those that have a place, in this order; then the others.
+    ordered = [job_of(name, asked) for name, (asked, _pool) in JOBS.items()]
+    for jobs in (ordered[:5], ordered[5:]):
+        own_kubectl(
+            "create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": jobs}), parse=False
+        )
+        names = [job["metadata"]["name"] for job in jobs]
+        wanted = sum(job["spec"]["completions"] for job in jobs)
+
+        def judged(names: list[str] = names, wanted: int = wanted) -> bool:
+            pods = [pod for name in names for pod in pods_of(own_kubectl("get", "pods")["items"], name)]
+            return len(pods) == wanted and all(pod["spec"].get("nodeName") or why_pending(pod) for pod in pods)
+
+        until(judged, seconds=60)
+
+    pods = own_kubectl("get", "pods")["items"]
+    for name, (asked, pool) in JOBS.items():
+        placed = {pod["metadata"]["name"]: pod["spec"].get("nodeName") for pod in pods_of(pods, name)}
+        if not pool:
+            assert set(placed.values()) == {None}, name
+            continue
+        labels = job_of(name, asked)["spec"]["template"]["spec"]["nodeSelector"].items()
+        for node in placed.values():
+            assert labels <= nodes[node]["metadata"]["labels"].items(), name
+            assert nodes[node]["metadata"]["labels"][POOL] == pool
+        # No two pods of a slice share a node where each takes all its chips.
+        assert len(set(placed.values())) == (1 if name == "amd" else len(placed)), name
+    (too_many,) = pods_of(pods, "h100-too-many")
+    assert "2 Insufficient nvidia.com/gpu" in why_pending(too_many)
+    assert "didn't match Pod's node affinity/selector" in why_pending(pods_of(pods, "v5e-wrong-topology")[0])
+
+    # A running cluster takes over other pools: what stays, changes in place, and the pending job finds its node.
+    other = [{"name": "v5e", "type": "v5e", "topology": "2x4", "machine": "ct5lp-hightpu-8t"}, *POOLS[2:3]]
+    changes = driver.ok(node_pools=other, nodes=1)["changes"]
+    assert changes == ["resize 1 nodes", "delete 23 nodes", "change the labels of 1 nodes"]
+    (node,) = own_kubectl("get", "nodes", "-l", f"{POOL}=v5e")["items"]
+    assert node["metadata"]["labels"][LABEL] == "2x4"
+    assert node["status"]["allocatable"]["google.com/tpu"] == "8"
+    message = driver.failure(node_pools=[{"name": "x", "type": "v5e", "topology": "4x4", "count": 3}])
+    assert "node_pools: pool x has count 3, but a slice of 4x4 on ct5lp-hightpu-4t has 4 nodes" in message
+
+
+# --- the role accelerator_jobs on pools ------------------------------------------------------------------------------
+
+TWO_POOLS: list[dict[str, Any]] = [{"name": f"v5e-{one}", "type": "v5e", "topology": "4x4"} for one in ("a", "b")]
+RUN: dict[str, Any] = {
+    "profile": "defaults",
+    "build_jobs_enabled": False,
+    "namespaces_total": 1,
+    "deployments_enabled": False,
+    "statefulsets_enabled": False,
+    "accelerator_jobs_enabled": True,
+    "accelerator_jobs_type": "v5e",
+    "accelerator_jobs_topology": "4x4",
+}
+
+
+@pytest.fixture
+def stress(
+    driver: Driver, cluster_free_playbook: Callable[..., Completed], tmp_path: Path
+) -> Callable[..., tuple[Completed, Path]]:
+    """A function that runs accelerator jobs on two pools of a v5e 4x4; returns what it printed and its folder."""
+    cluster = {"K8S_AUTH_KUBECONFIG": driver.ok(node_pools=TWO_POOLS, nodes=1)["kubeconfig"]}
+
+    def run(run_id: str, **settings: Any) -> tuple[Completed, Path]:
+        given = {**RUN, "run_id": run_id, "namespaces_prefix": run_id, "run_results_dir": str(tmp_path), **settings}
+        return cluster_free_playbook("kubestress.core.stress", extra_vars=given, env=cluster), tmp_path / run_id
+
+    return run
+
+
+def test_each_slice_runs_in_a_pool_of_its_own(stress: Any, own_kubectl: Callable[..., Any]) -> None:
+    done, folder = stress("slices", accelerator_jobs_slices=2, accelerator_jobs_duration=2)
+    assert done.rc == 0, done.output
+    pods = own_kubectl("get", "pods", "-n", "slices-1")["items"]
+    pools: dict[str, set[str]] = {}
+    for pod in pods:
+        assert pod["metadata"]["labels"]["kubestress.core/run-id"] == "slices"
+        assert pod["status"]["phase"] == "Succeeded"
+        pools.setdefault(pod["metadata"]["labels"]["job-name"], set()).add(pod["spec"]["nodeName"].rpartition("-")[0])
+    assert len(pods) == 8
+    assert all(len(found) == 1 for found in pools.values()), pools
+    assert set.union(*pools.values()) == {"v5e-a", "v5e-b"}
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["jobs"]["complete"] == 2
+
+
+def test_one_slice_too_many_is_named_and_forced_it_stays_pending(stress: Any, own_kubectl: Callable[..., Any]) -> None:
+    many = {"accelerator_jobs_count": 3, "accelerator_jobs_duration": 3600}
+    refused, _folder = stress("many", **many)
+    assert refused.rc != 0
+    assert "slices of accelerator_jobs that find a pool: 3 needed, 2 offered" in refused.output
+    assert "accelerator_jobs_count=3" in refused.output
+    assert own_kubectl("get", "jobs", "-n", "many-1")["items"] == []
+
+    wrong, _folder = stress("wrong", accelerator_jobs_topology="2x4")
+    assert wrong.rc != 0
+    assert "nearest is pool v5e-a (4 nodes): cloud.google.com/gke-tpu-topology is 4x4, not 2x4" in wrong.output
+    assert own_kubectl("get", "jobs", "-n", "wrong-1")["items"] == []
+
+    forced, folder = stress("many", **many, preflight_accept_over_limit=True, accelerator_jobs_stall_timeout=15)
+    assert forced.rc != 0
+    assert "Insufficient google.com/tpu" in (folder / "summary.json").read_text()
+    phases = [pod["status"]["phase"] for pod in own_kubectl("get", "pods", "-n", "many-1")["items"]]
+    assert (phases.count("Running"), phases.count("Pending")) == (8, 4)
