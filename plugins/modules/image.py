@@ -30,9 +30,12 @@ requirements:
   - kubernetes >= 36.0.1 and aiohttp >= 3.13.5, for O(builder=job)
 options:
   state:
-    description: With V(present) the registry has the image.
+    description:
+      - With V(present) the registry has the image.
+      - With V(planned) the options and the context are checked, and RV(image) says what it would be called. Nothing is
+        built, and no registry, cluster or service is asked.
     type: str
-    choices: [present]
+    choices: [present, planned]
     default: present
   name:
     description:
@@ -238,7 +241,7 @@ image:
   type: str
   sample: europe-west4-docker.pkg.dev/my-project/jobs/train:latest
 digest:
-  description: The digest that the name stands for. In check mode what it would be, null if that is not known.
+  description: The digest that the name stands for. In check mode what it would be, null if that is not known. Null with O(state=planned).
   returned: success
   type: str
   sample: sha256:1d40820f53c2cc2d632ed26d363bad2496cfc81c134b40cc63204df903e1f776
@@ -263,7 +266,7 @@ bytes:
   type: int
   sample: 48213
 log_file:
-  description: What the builder wrote. Null in check mode.
+  description: What the builder wrote. Null in check mode and with O(state=planned).
   returned: always
   type: str
   sample: /tmp/kubestress-image-a1b2c3d4.log

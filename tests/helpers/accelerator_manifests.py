@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import functools
-import json
 from pathlib import Path
 from typing import Any
 
 import yaml
 from ansible_collections.kubestress.core.plugins.module_utils.plan.fragment import Context, parse_fragments
+from ansible_collections.kubestress.core.plugins.module_utils.plan.manifest import manifest_of
 
 from helpers.example_settings import settings
 from helpers.role_plans import role_fragments
@@ -60,11 +60,11 @@ def documents(entry: str, kind: str) -> list[dict[str, Any]]:
     """The objects of one entry in one namespace; `kind` is job or jobset."""
     given = {f"accelerator_jobs_{name}": value for name, value in ENTRIES[entry].items()}
     raw = role_fragments("accelerator_jobs", settings(accelerator_jobs_kind=kind, **given))
-    (fragment,) = parse_fragments(raw, Context(run_id="golden"))
-    every = []
-    for member in range(1, fragment.count + 1):
-        values = fragment.values(namespace="team-a", namespace_index=1, index=member)
-        every += [json.loads(rendered.body) for rendered in fragment.render_step(0, values)]
+    fragments = parse_fragments(raw, Context(run_id="golden"))
+    every = list(manifest_of(fragments, [(1, "team-a")]))
+    for document in every:
+        # The same for all of them.
+        assert document["metadata"].pop("namespace") == "team-a"
     return every
 
 

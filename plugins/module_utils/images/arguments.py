@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from .job_manifest import BUILDKIT_IMAGE, CARRIER_IMAGE
-from .request import BUILDERS, DEFAULT_PLATFORM, LAYERS
+from .request import BUILDERS, DEFAULT_PLATFORM, LAYERS, PLANNED, PRESENT
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "state": {"type": "str", "choices": ["present"], "default": "present"},
+    "state": {"type": "str", "choices": [PRESENT, PLANNED], "default": PRESENT},
     "name": {"type": "str", "required": True},
     "tag": {"type": "str"},
     "builder": {"type": "str", "choices": list(BUILDERS), "default": LAYERS},

@@ -44,6 +44,7 @@ from .request import (
     DEFAULT_PLATFORM,
     JOB,
     LAYERS,
+    PLANNED,
     Built,
     Request,
     checked_dockerfile,
@@ -53,6 +54,7 @@ from .request import (
 #: As many skipped files are named in a warning.
 _NAMED = 5
 _SHORTEST, _LONGEST = 60, 86_400
+_NOTHING_DONE: dict[str, Any] = {"log_file": None, "seconds": 0.0}
 #: Why nobody knows the digest of what a builder would push.
 _UNFORESEEN = {
     CLOUD_BUILD: "each build is a new one, and its digest is known after it",
@@ -80,6 +82,9 @@ def run_module(params: Mapping[str, Any], *, check_mode: bool, environ: Mapping[
         raise ModuleFailed(f"image: {error}") from error
     result = {"changed": True, "image": str(request.image), "builder": params["builder"], **_figures(request.context)}
     outcome = Outcome(result, _warnings(request.context))
+    if params["state"] == PLANNED:
+        outcome.result |= {"changed": False, **_unforeseen(params, request, "its digest is known once it is built")}
+        return outcome
     if check_mode:
         outcome.result |= _foreseen(params, request, environ)
         return outcome
@@ -98,21 +103,25 @@ def run_module(params: Mapping[str, Any], *, check_mode: bool, environ: Mapping[
 
 def _foreseen(params: Mapping[str, Any], request: Request, environ: Mapping[str, str]) -> dict[str, Any]:
     """What the module would return. Registries are only read. Raises ModuleFailed for bad input."""
-    nothing = {"log_file": None, "seconds": 0.0}
     why = _UNFORESEEN.get(params["builder"], "")
     if not why:
         try:
             with tempfile.TemporaryDirectory(prefix="kubestress-image-") as made, Log(Path(made) / "log", None) as log:
                 with raise_on_signals(Interrupted), _login(params, request, log, environ) as environment:
                     built = Layers(_crane(params, request, log, environment, may_build=False)).foresee(request, log)
-                return {**_built(request, built, log, done="would be pushed"), **nothing}
+                return {**_built(request, built, log, done="would be pushed"), **_NOTHING_DONE}
         except (BadOption, Interrupted) as error:
             raise ModuleFailed(f"image: {error}") from error
         except (ImageError, GcpError, LocalClusterError, OSError) as error:
             # Such as a registry that an earlier task of the play would have started.
             why = f"whether its digest would differ is not known: {error}"
+    return _unforeseen(params, request, why)
+
+
+def _unforeseen(params: Mapping[str, Any], request: Request, why: str) -> dict[str, Any]:
+    """What is returned of an image whose digest nobody knows."""
     msg = f"would build {request.image} with {params['builder']}: {_contents(request)}; {why}"
-    return {**nothing, "digest": None, "reference": None, "msg": msg}
+    return {**_NOTHING_DONE, "digest": None, "reference": None, "msg": msg}
 
 
 def read_request(params: Mapping[str, Any], environ: Mapping[str, str]) -> Request:

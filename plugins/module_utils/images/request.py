@@ -16,6 +16,8 @@ from .log import Log
 from .names import ImageName
 
 LAYERS, CLOUD_BUILD, BUILDAH, JOB = "layers", "cloud_build", "buildah", "job"
+#: Whether to build, or only to check what would be built.
+PRESENT, PLANNED = "present", "planned"
 BUILDERS = (LAYERS, CLOUD_BUILD, BUILDAH, JOB)
 DEFAULT_PLATFORM = "linux/amd64"
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9]+(?:/[a-z0-9]+)?")

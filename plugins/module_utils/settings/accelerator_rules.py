@@ -22,6 +22,29 @@ _REPLICATED_JOB = "-slice-job-"
 _RANDOM = "-abcde"
 
 
+_IMAGE = "accelerator_run_image_"
+#: Of what an image is built; the rest says how, and has a default.
+_OF_AN_IMAGE = ("name", "tag", "base", "dockerfile", "project", "region", "repository", "credentials_file")
+
+
+def image_of_the_jobs(settings: Mapping[str, Any]) -> Iterator[str]:
+    """An image has a folder and a name, and whatever else is said of it has one to be about."""
+    context = settings.get(f"{_IMAGE}context")
+    if context is None:
+        return
+    if context and settings.get(f"{_IMAGE}name") == "":
+        yield f"{_IMAGE}name: none is given; the image of {_IMAGE}context needs one, such as localhost:5000/train"
+    if context and settings.get(f"{_IMAGE}builder") == "layers" and settings.get(f"{_IMAGE}base") == "":
+        yield (
+            f"{_IMAGE}base: none is given; the jobs run a shell, which {_IMAGE}builder=layers has only of a base, such as "
+            "python:3.12-slim"
+        )
+    if not context:
+        for option in _OF_AN_IMAGE:
+            if value := settings.get(_IMAGE + option):
+                yield f"{_IMAGE}{option}: {shown(value)} has no effect without {_IMAGE}context, the folder of its files"
+
+
 def accelerator_jobs(settings: Mapping[str, Any]) -> Iterator[str]:
     """Type, topology, machine and nodes go together, and names stay short enough for those of the pods."""
     given: dict[str, Any] = {

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from .. import syntax as names
-from .accelerator_rules import accelerator_jobs
+from .accelerator_rules import accelerator_jobs, image_of_the_jobs
 from .convert import shown
 from .roles.storage import CLASS_RULE, thresholds_of
 from .table import SETTINGS
@@ -328,4 +328,5 @@ RULES: tuple[Rule, ...] = (
     gather,
     scan,
     accelerator_jobs,
+    image_of_the_jobs,
 )

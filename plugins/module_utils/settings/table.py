@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from .roles import (
     accelerator_jobs,
+    accelerator_run,
     build_jobs,
     capacity,
     cleanup,
@@ -45,6 +46,7 @@ ROLES = {
         connectivity,
         build_jobs,
         accelerator_jobs,
+        accelerator_run,
         observe,
         guard,
         report,

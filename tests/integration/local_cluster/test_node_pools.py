@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.kubestress.core.plugins.module_utils.accelerators.shape import shape_of
 from helpers.commands import Completed
 from helpers.local_cluster import Driver
+from helpers.registry import Registry, serving
 from helpers.waiting import until
 
 POOL, LABEL = "cloud.google.com/gke-nodepool", "cloud.google.com/gke-tpu-topology"
@@ -172,3 +174,123 @@ def test_one_slice_too_many_is_named_and_forced_it_stays_pending(stress: Any, ow
     assert "Insufficient google.com/tpu" in (folder / "summary.json").read_text()
     phases = [pod["status"]["phase"] for pod in own_kubectl("get", "pods", "-n", "many-1")["items"]]
     assert (phases.count("Running"), phases.count("Pending")) == (8, 4)
+
+
+# --- the playbook accelerator_run on pools ---------------------------------------------------------------------------
+
+Play = Callable[..., Completed]
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    with serving(tmp_path_factory.mktemp("registry")) as running:
+        yield running
+
+
+@pytest.fixture
+def accelerator_run(driver: Driver, registry: Registry, cluster_free_playbook: Play, tmp_path: Path) -> Play:
+    """A function that runs the playbook with everything as text, as AWX gives it, in a folder with the files."""
+    cluster = {"K8S_AUTH_KUBECONFIG": driver.ok(node_pools=TWO_POOLS, nodes=1)["kubeconfig"]}
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "train.py").write_text("print('training')\n")
+    base = registry.base(tmp_path)
+
+    def run(*arguments: str, env: Mapping[str, str] | None = None, **settings: Any) -> Completed:
+        given = {
+            "accelerator_jobs_type": "v5e",
+            "accelerator_jobs_topology": "4x4",
+            "accelerator_jobs_slices": "2",
+            "accelerator_jobs_duration": "2",
+            "accelerator_run_image_context": "train",
+            "accelerator_run_image_name": f"{registry.host}/train",
+            "accelerator_run_image_base": base,
+            **settings,
+        }
+        words = [word for name, value in given.items() for word in ("-e", f"{name}={value}")]
+        environment = {**registry.environment, **cluster, **(env or {})}
+        return cluster_free_playbook(
+            "kubestress.core.accelerator_run", *words, *arguments, env=environment, cwd=tmp_path
+        )
+
+    return run
+
+
+def without_nothing(value: Any) -> Any:
+    """An object without what is null or empty, which the API server leaves out."""
+    if isinstance(value, dict):
+        return {key: kept for key, one in value.items() if (kept := without_nothing(one)) not in (None, {}, [])}
+    return [without_nothing(one) for one in value] if isinstance(value, list) else value
+
+
+def differences(given: Any, stored: Any, at: str = "") -> list[str]:
+    """Fields of a manifest that an object of the cluster does not have as they are."""
+    if isinstance(given, dict) and isinstance(stored, dict):
+        return [line for key, one in given.items() for line in differences(one, stored.get(key), f"{at}.{key}")]
+    if isinstance(given, list) and isinstance(stored, list) and len(given) == len(stored):
+        pairs = enumerate(zip(given, stored, strict=True))
+        return [line for number, (one, other) in pairs for line in differences(one, other, f"{at}[{number}]")]
+    return [] if given == stored else [f"{at}: {given!r}, not {stored!r}"]
+
+
+def test_the_manifest_is_what_a_run_applies(
+    accelerator_run: Play, registry: Registry, own_kubectl: Callable[..., Any], tmp_path: Path
+) -> None:
+    nowhere = {"K8S_AUTH_KUBECONFIG": "", "K8S_AUTH_HOST": "https://127.0.0.1:1"}
+    asked = len(registry.requests())
+    only = accelerator_run(env=nowhere, run_id="exact", accelerator_run_manifest_out="out/exact.yml")
+    assert only.rc == 0, only.output
+    assert f"1 Namespace, 2 Job of run exact, in {tmp_path / 'out' / 'exact.yml'}" in only.output
+    text = (tmp_path / "out" / "exact.yml").read_text()
+    assert f"# The image {registry.host}/train:latest is not built here" in text
+    check = accelerator_run("--check", env=nowhere, run_id="exact")
+    assert check.rc == 0, check.output
+    assert "1 Namespace, 2 Job of run exact, not written" in check.output
+    # Neither of them asked anybody, and neither left anything.
+    assert len(registry.requests()) == asked
+    assert {path.name for path in tmp_path.iterdir()} == {"base.tar", "out", "train"}
+
+    done = accelerator_run(env={"ANSIBLE_SHOW_CUSTOM_STATS": "true"}, run_id="exact")
+    assert done.rc == 0, done.output
+    digest = registry.digests("train")["latest"]
+    reference = f"{registry.host}/train@{digest}"
+    # Preflight, then the image, then the jobs.
+    places = [done.output.index(part) for part in ("slices of accelerator_jobs", f"pushed {registry.host}", "verdict")]
+    assert places == sorted(places)
+    assert f'"reference": "{reference}"' in done.output
+    folder = tmp_path / "kubestress-results" / "exact"
+    summary = json.loads((folder / "summary.json").read_text())
+    assert (summary["verdict"], summary["jobs"]["complete"]) == ("passed", 2)
+
+    documents = list(yaml.safe_load_all(text))
+    assert [document["kind"] for document in documents] == ["Namespace", "Job", "Job"]
+    for document in documents:
+        where = ("-n", document["metadata"]["namespace"]) if "namespace" in document["metadata"] else ()
+        stored = own_kubectl("get", document["kind"], document["metadata"]["name"], *where)
+        image = f".spec.template.spec.containers[0].image: '{registry.host}/train:latest', not '{reference}'"
+        expected = [image] if document["kind"] == "Job" else []
+        assert differences(without_nothing(document), without_nothing(stored)) == expected
+        # Once more under another name: strictly, the API takes every field.
+        document["metadata"]["name"] += "-2"
+    again = json.dumps({"apiVersion": "v1", "kind": "List", "items": documents})
+    strictly = ("create", "--dry-run=server", "--validate=strict", "-f", "-")
+    assert own_kubectl(*strictly, stdin=again, parse=False).count("created (server dry run)") == 3
+
+
+def test_nothing_is_built_for_jobs_that_fit_nowhere_nor_with_a_wrong_option(
+    accelerator_run: Play, registry: Registry, tmp_path: Path
+) -> None:
+    asked = len(registry.requests())
+    many = accelerator_run(accelerator_jobs_slices="3")
+    assert many.rc != 0
+    assert "slices of accelerator_jobs that find a pool: 3 needed, 2 offered" in many.output
+    wrong = accelerator_run(accelerator_run_image_name="train")
+    assert "accelerator_run_image_project: missing; 'train' has no registry, so it belongs to a project" in wrong.output
+    both = accelerator_run(accelerator_jobs_image="registry.example.com/train:1")
+    assert "accelerator_jobs_image: registry.example.com/train:1 is given beside accelerator_run_image_context" in (
+        both.output
+    )
+    assert wrong.rc != 0
+    assert both.rc != 0
+    # The fixture's base is all that was sent.
+    assert [one for one in registry.requests()[asked:] if "/train/" in one] == []
+    assert not (tmp_path / "kubestress-results").exists()
