@@ -65,6 +65,15 @@ def test_check_mode(folder: Path) -> None:
     assert not (folder / "cache").exists()
 
 
+def test_planned_is_checked_and_named_and_nobody_is_asked(folder: Path) -> None:
+    # A registry would be needed for the digest, and crane, which is nowhere here.
+    result = image(folder, state="planned", name="h:1/train:v1", base="python:3.12").result
+    assert (result["changed"], result["image"], result["reference"]) == (False, "h:1/train:v1", None)
+    assert result["msg"].endswith("on python:3.12, for linux/amd64; its digest is known once it is built")
+    with pytest.raises(ModuleFailed, match="image: project: missing"):
+        image(folder, state="planned", name="train")
+
+
 @pytest.mark.parametrize(
     ("builder", "said"),
     [
