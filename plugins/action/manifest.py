@@ -60,7 +60,9 @@ class ActionModule(PlanAction):
             return {"failed": True, "msg": f"manifest: {error}"}
         kinds = Counter(document["kind"] for document in documents)
         where = f"in {path}" if path else "not written, since no file is named"
-        show_lines([_line(kinds, arguments["run_id"], where), *(Line(f"  {note}", FAINT) for note in arguments["notes"])])
+        show_lines(
+            [_line(kinds, arguments["run_id"], where), *(Line(f"  {note}", FAINT) for note in arguments["notes"])]
+        )
         return {
             "changed": changed,
             "dest": str(path) if path else "",

@@ -254,7 +254,9 @@ def test_the_manifest_is_what_a_run_applies(
     digest = registry.digests("train")["latest"]
     reference = f"{registry.host}/train@{digest}"
     # Preflight, then the image, then the jobs.
-    places = [done.output.index(part) for part in ("slices of accelerator_jobs", f"pushed {registry.host}", "one batch]")]
+    places = [
+        done.output.index(part) for part in ("slices of accelerator_jobs", f"pushed {registry.host}", "one batch]")
+    ]
     assert places == sorted(places)
     assert f'"reference": "{reference}"' in done.output
     folder = tmp_path / "kubestress-results" / "exact"

@@ -11,7 +11,12 @@ from ansible_collections.kubestress.core.plugins.action import manifest
 from ansible_collections.kubestress.core.plugins.module_utils.results.table import Line
 from helpers.actions import act
 
-CONFIG = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c-{{ index }}"}, "data": {"a": "0o7", "b": "é"}}
+CONFIG = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "c-{{ index }}"},
+    "data": {"a": "0o7", "b": "é"},
+}
 PLAN: dict[str, Any] = {
     "run_id": "r1",
     "namespace_prefix": "n",

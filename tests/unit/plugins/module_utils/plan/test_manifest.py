@@ -49,7 +49,9 @@ def test_each_object_comes_after_what_it_needs() -> None:
 
 
 def test_steps_keep_their_order_and_items_their_number() -> None:
-    first, second = ({"definition": one("ConfigMap", name)["steps"][0][0]["definition"]} for name in ("b", "a-{{ item }}"))
+    first, second = (
+        {"definition": one("ConfigMap", name)["steps"][0][0]["definition"]} for name in ("b", "a-{{ item }}")
+    )
     found = manifest({"role": "a", "steps": [[first], [{**second, "count": 2}]]})
     assert [name for _kind, namespace, name in places(found) if namespace == "n-3"] == ["b", "a-1", "a-2"]
 

@@ -240,7 +240,10 @@ IMAGE = {"context": "train", "name": "train", "base": "python:3.12-slim", "build
         ({"builder": "buildah", "base": ""}, ""),
         ({"context": "", "name": "", "base": ""}, ""),
         ({"name": ""}, "name: none is given; the image of accelerator_run_image_context needs one"),
-        ({"base": ""}, "base: none is given; the jobs run a shell, which accelerator_run_image_builder=layers has only"),
+        (
+            {"base": ""},
+            "base: none is given; the jobs run a shell, which accelerator_run_image_builder=layers has only",
+        ),
         ({"context": "", "name": ""}, "base: 'python:3.12-slim' has no effect without accelerator_run_image_context"),
     ],
 )
