@@ -241,7 +241,9 @@ image:
   type: str
   sample: europe-west4-docker.pkg.dev/my-project/jobs/train:latest
 digest:
-  description: The digest that the name stands for. In check mode what it would be, null if that is not known. Null with O(state=planned).
+  description:
+    - The digest that the name stands for. In check mode what it would be, null if that is not known, as with
+      O(state=planned).
   returned: success
   type: str
   sample: sha256:1d40820f53c2cc2d632ed26d363bad2496cfc81c134b40cc63204df903e1f776

@@ -26,7 +26,7 @@ class PlanAction(ModuleAction):
         return self.with_texts(super().module_arguments(task_vars))
 
     def with_texts(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """The arguments with the text of each fragment's templates. Raises AnsibleActionFail for one that is missing."""
+        """The arguments with the text of each fragment's templates. Raises AnsibleActionFail if one is missing."""
         fragments = arguments.get("fragments")
         if not isinstance(fragments, list):
             return arguments  # the module says what is wrong, as for every other option

@@ -27,7 +27,7 @@ def manifest_of(
     patching = [fragment.role for fragment in fragments if fragment.patch]
     if patching:
         raise PlanError(
-            f"fragments (role {patching[0]}).patch: it changes objects that others make, and a manifest only has objects"
+            f"fragments (role {patching[0]}).patch: it changes objects that others make, and is none itself"
         )
     makers = [fragment for fragment in fragments if fragment.makes_namespace]
     for index, name in namespaces:

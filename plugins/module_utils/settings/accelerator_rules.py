@@ -36,8 +36,8 @@ def image_of_the_jobs(settings: Mapping[str, Any]) -> Iterator[str]:
         yield f"{_IMAGE}name: none is given; the image of {_IMAGE}context needs one, such as localhost:5000/train"
     if context and settings.get(f"{_IMAGE}builder") == "layers" and settings.get(f"{_IMAGE}base") == "":
         yield (
-            f"{_IMAGE}base: none is given; the jobs run a shell, which {_IMAGE}builder=layers has only of a base, such as "
-            "python:3.12-slim"
+            f"{_IMAGE}base: none is given; the jobs run a shell, which {_IMAGE}builder=layers has only of a base, "
+            "such as python:3.12-slim"
         )
     if not context:
         for option in _OF_AN_IMAGE:

@@ -235,6 +235,7 @@ def differences(given: Any, stored: Any, at: str = "") -> list[str]:
 def test_the_manifest_is_what_a_run_applies(
     accelerator_run: Play, registry: Registry, own_kubectl: Callable[..., Any], tmp_path: Path
 ) -> None:
+    # The file is made by kubestress.core.manifest.
     nowhere = {"K8S_AUTH_KUBECONFIG": "", "K8S_AUTH_HOST": "https://127.0.0.1:1"}
     asked = len(registry.requests())
     only = accelerator_run(env=nowhere, run_id="exact", accelerator_run_manifest_out="out/exact.yml")

@@ -51,8 +51,8 @@ _SETTINGS = (
     ),
     _text(
         "base",
-        "Image that the files are added to, such as C(python:3.12-slim). The builder C(layers) needs one with the shell "
-        "that the jobs run; the others take none.",
+        "Image that the files are added to, such as C(python:3.12-slim). The builder C(layers) needs one with the "
+        "shell that the jobs run; the others take none.",
     ),
     _text("dockerfile", "Path of the Dockerfile in the folder, for the other builders. Empty is C(Dockerfile)."),
     Setting(
