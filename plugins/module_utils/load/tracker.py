@@ -35,6 +35,7 @@ from ..plan.fragment import Fragment
 from ..plan.kinds import POD_MAKERS
 from ..readiness.registry import has_predicate, readiness_of
 from ..readiness.state import Readiness, State
+from .accelerator_jobs import AcceleratorJobs
 from .failure_log import FailureLog
 from .ledger import FinishedJob, JobBook, Ledger, finished_job, finished_job_set
 from .object_states import CrashingSets, Key, NamespaceStates, ObjectState, ObjectStates
@@ -78,6 +79,7 @@ class Tracker:
         makes_namespaces: bool = True,
         sight: Sight | None = None,
         volumes: Volumes | None = None,
+        accelerator_jobs: AcceleratorJobs | None = None,
     ) -> None:
         self._cluster = cluster
         self._discovery = discovery
@@ -94,6 +96,7 @@ class Tracker:
         self.pods = PodBook()
         self.checks = ServiceChecks()
         self.volumes = volumes or Volumes(cluster, fragments)
+        self.accelerator_jobs = accelerator_jobs
         #: Whether `pods` has figures; without permission to watch pods, 0 would be made up.
         self.sees_pods = False
         self.jobs = JobBook()
@@ -223,6 +226,8 @@ class Tracker:
             self._pod_event(event, role, from_list=from_list)
             is_judged = is_judged and controller_of(event.object) is None
         self.volumes.event(kind, role, event, from_list=from_list)
+        if self.accelerator_jobs is not None:
+            self.accelerator_jobs.event(kind, role, event, from_list=from_list)
         if is_judged:
             self._object_event(kind, (namespace, name), role, event)
 
