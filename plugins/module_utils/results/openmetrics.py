@@ -229,14 +229,14 @@ def _accelerator_jobs(summary: Summary) -> Iterator[Family]:
     pools = jobs.get("pools", ())[:MAX_ROWS]
     for what in ("pods", "slices"):
         placed = (Sample({"role": row["role"], "pool": row["pool"]}, row[what]) for row in pools)
-        yield _gauge(f"pool_{what}", f"Accelerator jobs' {what} by the pool of their nodes.", placed)
+        yield _gauge(f"job_pool_{what}", f"Accelerator jobs' {what} by the pool of their nodes.", placed)
     restarts = (Sample({"role": row["role"]}, row["restarts"]) for row in jobs.get("restarts", ()))
     yield _gauge("job_set_restarts", "Restarts of JobSets.", restarts)
     causes = (
         Sample({"role": row["role"], "by": row["by"], "cause": row["cause"]}, row["pending"])
         for row in jobs.get("unschedulable", ())[:MAX_ROWS]
     )
-    yield _gauge("pending", "Pods without a node and jobs in a queue at the end, by cause.", causes)
+    yield _gauge("job_causes_pending", "Pods without a node and jobs in a queue at the end, by cause.", causes)
 
 
 def _connectivity(summary: Summary) -> Iterator[Family]:

@@ -18,7 +18,7 @@ _STAGES = {
     "admitted_own": ("Workload: the same by its own times", True),
     "scheduled": ("job: created to all pods on nodes", False),
 }
-_PERCENTILES = ("p50_s", "p90_s", "p95_s", "p99_s", "max_s")
+_PERCENTILES = ("p50_s", "p90_s", "p99_s", "max_s")
 _BY = {"scheduler": "scheduler", "queue": "queue"}
 
 
@@ -31,45 +31,51 @@ def accelerator_sections(summary: Mapping[str, Any]) -> list[Section]:
     lead = f"{things(waiting, 'job')} {'waits' if waiting == 1 else 'wait'} for nodes." if waiting else ""
     if waiting and summary.get("finished"):
         lead = f"{things(waiting, 'job')} still waited for nodes when the load ended."
-    tables = [_waits(jobs), _causes(jobs), _pools(jobs), _restarts(jobs)]
+    tables = [_waits(jobs), _jobs(jobs), _causes(jobs), _pools(jobs), _restarts(jobs)]
     tone = BAD if waiting and summary.get("finished") else PLAIN
     return [Section(id="accelerator-jobs", title="Accelerator jobs", tables=tables, lead=lead, tone=tone)]
+
+
+def _names(row: Mapping[str, Any]) -> list[Cell]:
+    return [words(row["role"], code=True), words(row["queue"] or ""), words(row["priority"] or "")]
 
 
 def _waits(jobs: Mapping[str, Any]) -> Table:
     rows = []
     for wait in jobs["waits"]:
-        names = [
-            words(wait["role"], code=True),
-            *(words(wait[name] or "", code=True) for name in ("queue", "priority")),
-        ]
-        waiting = figure(wait["waiting"], tone=BAD if wait["waiting"] else PLAIN)
         for stage, row in wait["stages"].items():
             text, is_own = _STAGES.get(stage, (stage, False))
             figures = [figure(row.get(name), stamps if is_own else seconds) for name in _PERCENTILES]
-            rows.append([*names, words(text), figure(row.get("count")), *figures, *_last(waiting, wait)])
-        if not wait["stages"]:
-            rows.append([*names, words("none was measured"), figure(0), *_nothing(), *_last(waiting, wait)])
+            rows.append([*_names(wait), words(text), figure(row.get("count")), *figures])
     return Table(
         id="job-waits",
-        title="Wait of jobs",
-        columns=columns(
-            "Role", "Queue", "Priority", "Stage", "#Measured", "#p50", "#p90", "#p95", "#p99", "#Max",
-            "#Jobs still waiting", "#Longest of these", "Evicted",
-        ),
+        title="Wait by queue and priority",
+        columns=columns("Role", "Queue", "Priority", "~Stage", "#Measured", "#p50", "#p90", "#p99", "#Max"),
         rows=rows,
         note=" ".join(_wait_notes(jobs)),
+        empty=f"No data: {jobs['cause'] or 'no wait was observed from its beginning to its end'}.",
+    ).without_empty_columns()
+
+
+def _jobs(jobs: Mapping[str, Any]) -> Table:
+    rows = [
+        [
+            *_names(wait),
+            figure(wait["jobs"]),
+            figure(wait["waiting"], tone=BAD if wait["waiting"] else PLAIN),
+            Cell(text="") if wait["waiting_longest_s"] is None else figure(wait["waiting_longest_s"], seconds),
+            words(counted(wait["evicted"])),
+        ]
+        for wait in jobs["waits"]
+    ]
+    return Table(
+        id="jobs-waiting",
+        title="Jobs that still wait",
+        columns=columns("Role", "Queue", "Priority", "#Jobs", "#Still waiting", "#Longest of these", "Evicted"),
+        rows=rows,
+        note="A job waits until all of its pods have had a node.",
         empty=f"No data: {jobs['cause'] or 'no job was observed'}.",
-    ).without_empty_columns()  # fmt: skip
-
-
-def _last(waiting: Cell, wait: Mapping[str, Any]) -> list[Cell]:
-    longest = wait["waiting_longest_s"]
-    return [waiting, Cell(text="") if longest is None else figure(longest, seconds), words(counted(wait["evicted"]))]
-
-
-def _nothing() -> list[Cell]:
-    return [figure(None) for _name in _PERCENTILES]
+    ).without_empty_columns()
 
 
 def _wait_notes(jobs: Mapping[str, Any]) -> list[str]:
