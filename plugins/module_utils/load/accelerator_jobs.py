@@ -161,7 +161,10 @@ class AcceleratorJobs:
         with self._noted():
             async with asyncio.timeout(_READ_SECONDS):
                 group = await self._cluster.get(_KUEUE)
-                version = group["preferredVersion"]["groupVersion"]
+                version = (group.get("preferredVersion") or {}).get("groupVersion")
+                if not version:
+                    self._without_workloads("the API server names no version of kueue.x-k8s.io")
+                    return None
                 verbs = frozenset({"list", "watch"})
                 watch = ScopedWatch(
                     self._cluster, Resource(version, "Workload", "workloads", True, verbs), self._scopes

@@ -20,7 +20,16 @@ from ..readiness.state import condition, is_true, spec_of, status_of
 from .job_pools import Pool, PoolBook
 from .latency import LatencySketch
 from .pod_status import controller_of, epoch, is_disturbed
-from .waiting_causes import BY_QUEUE, BY_SCHEDULER, OTHERS, Waiter, WaitingCauses, cause_of_workload, causes_of_pod
+from .waiting_causes import (
+    BY_QUEUE,
+    BY_SCHEDULER,
+    OTHERS,
+    Waiter,
+    WaitingCauses,
+    cause_of_workload,
+    causes_of_pod,
+    told_of_pod,
+)
 
 #: The role whose jobs these are in any case; those of others are if they have a queue, a JobSet or accelerators.
 ROLE = "accelerator_jobs"
@@ -209,7 +218,7 @@ class AcceleratorJobBook:
         if not node:
             causes = causes_of_pod(obj)
             if causes:
-                self.causes.take(pod.waiter, causes, (condition(obj, "PodScheduled") or {}).get("message") or "")
+                self.causes.take(pod.waiter, causes, told_of_pod(obj))
             return
         pod.has_node = True
         self.causes.over(pod.waiter)

@@ -47,6 +47,11 @@ def causes_of_pod(pod: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(reason.rstrip(".")[:_LONGEST_TEXT] for reason in reasons if reason))
 
 
+def told_of_pod(pod: Mapping[str, Any]) -> str:
+    """The scheduler's whole message, without what it says of preemption."""
+    return _ADDED.sub("", one_line((condition(pod, "PodScheduled") or {}).get("message") or ""))
+
+
 def cause_of_workload(workload: Mapping[str, Any]) -> str:
     """Why Kueue has not admitted a Workload; empty where it has said nothing or admitted it."""
     for kind in ("QuotaReserved", "Admitted"):

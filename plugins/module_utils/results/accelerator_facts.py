@@ -88,7 +88,8 @@ def _restarts(jobs: Row) -> Iterator[tuple[str, str]]:
     for row in jobs["restarts"]:
         parts = []
         if row["restarts"]:
-            parts.append(f"{row['restarted']:,} of {row['jobs']:,} jobs, {row['restarts']:,} times in all")
+            word = "restart" if row["restarts"] == 1 else "restarts"
+            parts.append(f"{row['restarts']:,} {word} of {row['restarted']:,} of {row['jobs']:,} jobs")
         if row["failed_pods"]:
             codes = ", ".join(
                 f"{f'exit code {code}' if code.isdigit() else code} {number:,}"

@@ -114,10 +114,8 @@ def _pools(jobs: Mapping[str, Any]) -> Table:
     rows = [
         [
             words(row["role"], code=True),
-            words(row["pool"] or "(no pool)", code=bool(row["pool"])),
-            words(row["accelerator"]),
-            words(row["machine"]),
-            words(row["topology"]),
+            words(row["pool"] or "(no pool)"),
+            words(" ".join(part for part in (row["accelerator"] or row["machine"], row["topology"]) if part)),
             figure(row["nodes"]),
             figure(row["nodes_used"]),
             figure(row["pods"], tone=PLAIN if row["pods"] else WARN),
@@ -138,8 +136,7 @@ def _pools(jobs: Mapping[str, Any]) -> Table:
         id="job-pools",
         title="Placement by pool",
         columns=columns(
-            "Role", "Pool", "Accelerator", "Machine", "Topology", "#Nodes", "#Used", "#Pods", "#Slices",
-            "#Slices at once",
+            "Role", "Pool", "Nodes with", "#Nodes", "#Used", "#Pods", "#Slices", "#Slices at once",
         ),
         rows=rows,
         note=" ".join(notes),

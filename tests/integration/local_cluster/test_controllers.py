@@ -282,7 +282,7 @@ def test_the_summary_tells_of_the_queue_the_pools_and_restarts(
     assert sum(pool["pods"] for pool in jobs["pools"]) == 3
     assert sum(pool["slices"] for pool in jobs["pools"]) == 3
     assert "queue team, priority medium" in done.output
-    assert "1 of 2 jobs, 1 times in all" in done.output
+    assert "1 restart of 1 of 2 jobs" in done.output
 
 
 def seconds_to(workload: dict[str, Any], kind: str) -> float:
