@@ -546,7 +546,7 @@ def failed() -> Documents:
     ]
     summary["accelerator_jobs"] = with_jobs(
         waits=[wait(1, 3, 40), wait(priority="low", waiting=12, longest=301.0)],
-        pools=[pool(f"v5e-{n}", pods=0 if n > 6 else 4) for n in range(8)],
+        pools=[pool(f"v5e-{n}", pods=4 * (n < 7), at_once=int(n < 7)) for n in range(8)],
         restarts=[restarts(times=9, failed=14, c1=12, c137=2)],
         unschedulable=[
             cause(told=40, pending=12, longest=301.0),

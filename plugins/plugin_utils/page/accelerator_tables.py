@@ -13,10 +13,10 @@ from .model import BAD, FAINT, PLAIN, WARN, Cell, Section, Table, columns
 
 #: The stages of a job's wait, and whether their times are from the objects, which have whole seconds.
 _STAGES = {
-    "reserved": ("Workload: created to quota reserved", False),
-    "admitted": ("Workload: created to admitted", False),
-    "admitted_own": ("Workload: the same by its own times", True),
-    "scheduled": ("job: created to all pods on nodes", False),
+    "reserved": ("quota reserved", False),
+    "admitted": ("admitted", False),
+    "admitted_own": ("admitted, by own times", True),
+    "scheduled": ("all pods on nodes", False),
 }
 _PERCENTILES = ("p50_s", "p90_s", "p99_s", "max_s")
 _BY = {"scheduler": "scheduler", "queue": "queue"}
@@ -50,7 +50,7 @@ def _waits(jobs: Mapping[str, Any]) -> Table:
     return Table(
         id="job-waits",
         title="Wait by queue and priority",
-        columns=columns("Role", "Queue", "Priority", "~Stage", "#Measured", "#p50", "#p90", "#p99", "#Max"),
+        columns=columns("Role", "Queue", "Priority", "Until", "#Measured", "#p50", "#p90", "#p99", "#Max"),
         rows=rows,
         note=" ".join(_wait_notes(jobs)),
         empty=f"No data: {jobs['cause'] or 'no wait was observed from its beginning to its end'}.",
@@ -79,7 +79,10 @@ def _jobs(jobs: Mapping[str, Any]) -> Table:
 
 
 def _wait_notes(jobs: Mapping[str, Any]) -> list[str]:
-    notes = ["By the client's clock, from one event to another, unless the stage says otherwise."]
+    notes = [
+        "Quota and admission count from the creation of the Workload, nodes from that of the job.",
+        "By the client's clock, from one event to another, but for the Workload's own times.",
+    ]
     if jobs["workloads_cause"]:
         notes.append(f"Workloads of Kueue were not watched: {jobs['workloads_cause']}.")
     if jobs["cause"]:

@@ -99,7 +99,7 @@ def test_the_tables_of_the_page(merged: dict[str, Any]):
     (section,) = accelerator_sections({"finished": "2026-01-01T00:00:00Z", "accelerator_jobs": merged})
     assert section.lead == "2 jobs still waited for nodes when the load ended."
     tables = {table.id: [[cell.text for cell in row] for row in table.rows] for table in section.tables}
-    assert tables["job-waits"][0][:5] == ["accelerator_jobs", "team", "high", "Workload: created to admitted", "4"]
+    assert tables["job-waits"][0][:5] == ["accelerator_jobs", "team", "high", "admitted", "4"]
     assert tables["jobs-waiting"][1] == ["accelerator_jobs", "team", "low", "2", "2", "40.00 s", "1 × Preempted"]
     assert tables["unschedulable"][0][1:6] == ["scheduler", "Insufficient google.com/tpu", "5", "4", "50.00 s"]
     assert tables["job-pools"][1] == ["accelerator_jobs", "b", "tpu-v5-lite-podslice 4x4", "4", "0", "0", "0", "0"]
