@@ -84,7 +84,7 @@ class AcceleratorJobs:
         """Whether the plan has such jobs."""
         return bool(self._shapes)
 
-    def event(self, kind: str, role: str, event: Event, *, from_list: bool) -> None:
+    def event(self, kind: str, role: str, event: Event, from_list: bool) -> None:
         """Take in an event of a Job, a JobSet or a pod."""
         if role not in self._shapes:
             return

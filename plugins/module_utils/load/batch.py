@@ -108,6 +108,7 @@ class Batch:
         jobs_of = [] if self._deletes else fragments
         self.accelerator_jobs = AcceleratorJobs(cluster, jobs_of, settings.namespaces, self._scopes)
         self.tracker = self._new_tracker()
+        self.tracker.on_event = self.accelerator_jobs.event
         self._deadlines = Deadlines(
             fragments, len(settings.namespaces), self.scheduler, self.states, self._role_progress, clock
         )
@@ -159,7 +160,6 @@ class Batch:
             makes_namespaces=self.settings.makes_namespaces,
             sight=self.lookout.sight,
             volumes=self.volumes,
-            accelerator_jobs=self.accelerator_jobs,
         )
 
     def _new_runner(

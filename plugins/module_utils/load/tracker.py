@@ -35,7 +35,6 @@ from ..plan.fragment import Fragment
 from ..plan.kinds import POD_MAKERS
 from ..readiness.registry import has_predicate, readiness_of
 from ..readiness.state import Readiness, State
-from .accelerator_jobs import AcceleratorJobs
 from .failure_log import FailureLog
 from .ledger import FinishedJob, JobBook, Ledger, finished_job, finished_job_set
 from .object_states import CrashingSets, Key, NamespaceStates, ObjectState, ObjectStates
@@ -79,15 +78,11 @@ class Tracker:
         makes_namespaces: bool = True,
         sight: Sight | None = None,
         volumes: Volumes | None = None,
-        accelerator_jobs: AcceleratorJobs | None = None,
     ) -> None:
-        self._cluster = cluster
-        self._discovery = discovery
+        self._cluster, self._discovery = cluster, discovery
         self._scopes = scopes or Scopes()
         self._makes_namespaces = makes_namespaces
-        self._scheduler = scheduler
-        self._states = states
-        self._progress = progress
+        self._scheduler, self._states, self._progress = scheduler, states, progress
         self._run_id = run_id
         self._fragments = {fragment.role: fragment for fragment in fragments}
         self._needed_by_others = {role for fragment in fragments for role in fragment.after}
@@ -96,7 +91,6 @@ class Tracker:
         self.pods = PodBook()
         self.checks = ServiceChecks()
         self.volumes = volumes or Volumes(cluster, fragments)
-        self.accelerator_jobs = accelerator_jobs
         #: Whether `pods` has figures; without permission to watch pods, 0 would be made up.
         self.sees_pods = False
         self.jobs = JobBook()
@@ -123,6 +117,8 @@ class Tracker:
         self.broken: BaseException | None = None
         #: Is told of each Job that fails while it is waited for: namespace, name and cause.
         self.on_job_failed: Callable[[str, str, str], None] = lambda _namespace, _name, _cause: None
+        #: Is told of each event of an object of the batch: kind, role, event, whether a list told of it.
+        self.on_event: Callable[[str, str, Event, bool], None] = lambda *_event: None
         states.subscribe(self)
 
     # -- life --------------------------------------------------------------------------------------------------------
@@ -226,8 +222,7 @@ class Tracker:
             self._pod_event(event, role, from_list=from_list)
             is_judged = is_judged and controller_of(event.object) is None
         self.volumes.event(kind, role, event, from_list=from_list)
-        if self.accelerator_jobs is not None:
-            self.accelerator_jobs.event(kind, role, event, from_list=from_list)
+        self.on_event(kind, role, event, from_list)
         if is_judged:
             self._object_event(kind, (namespace, name), role, event)
 

@@ -101,7 +101,7 @@ async def test_workloads_of_the_run_s_namespaces_are_measured_and_others_left_ou
     ours = of_plan(api, [NAMESPACES, queued()])
     async with ours.beside():
         await settled()
-        ours.event("Job", "jobs", job_event(), from_list=False)
+        ours.event("Job", "jobs", job_event(), False)
         api.put("workloads", workload("w", "n-1"))
         api.put("workloads", workload("x", "elsewhere"))
         await settled()
@@ -162,7 +162,7 @@ async def test_pools_that_would_take_the_pods_are_known_and_those_that_came_late
         owner = {"kind": "Job", "name": "j", "uid": "job-1", "controller": True}
         metadata = {"name": "p", "namespace": "n-1", "uid": "p", "ownerReferences": [owner]}
         pod = {"kind": "Pod", "metadata": metadata, "spec": {"nodeName": "b-1"}, "status": {}}
-        ours.event("Pod", "jobs", Event("ADDED", pod), from_list=False)
+        ours.event("Pod", "jobs", Event("ADDED", pod), False)
     rows = ours.book.figures()["pools"]
     assert [(row["pool"], row["nodes"], row["pods"]) for row in rows] == [("b", 1, 1), ("a", 2, 0)]
 
