@@ -10,17 +10,10 @@ from collections.abc import Iterable, Mapping
 
 from ..plan.demand import PodGroup
 from ..plan.pods import PodShape
+from ..readiness.nodes import POOL_LABELS
 from .rows import OVER, WARNING, Levers, Row, judged
 from .supply import Node, mismatches, room_for
 
-#: Labels by which clouds and autoscalers tell which nodes belong together.
-_POOL_LABELS = (
-    "cloud.google.com/gke-nodepool",
-    "eks.amazonaws.com/nodegroup",
-    "kubernetes.azure.com/agentpool",
-    "karpenter.sh/nodepool",
-    "node.kubernetes.io/instance-type",
-)
 #: How many differences between a pool and what pods need are listed.
 _MOST_DIFFERENCES = 4
 
@@ -90,7 +83,7 @@ def nearest_pool(nodes: Iterable[Node], shape: PodShape) -> str:
 
 
 def _pool_of(node: Node) -> str:
-    for label in _POOL_LABELS:
+    for label in (*POOL_LABELS, "node.kubernetes.io/instance-type"):
         if label in node.labels:
             return f"pool {node.labels[label]}"
     return f"node {node.name}"

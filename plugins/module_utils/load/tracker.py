@@ -79,13 +79,10 @@ class Tracker:
         sight: Sight | None = None,
         volumes: Volumes | None = None,
     ) -> None:
-        self._cluster = cluster
-        self._discovery = discovery
+        self._cluster, self._discovery = cluster, discovery
         self._scopes = scopes or Scopes()
         self._makes_namespaces = makes_namespaces
-        self._scheduler = scheduler
-        self._states = states
-        self._progress = progress
+        self._scheduler, self._states, self._progress = scheduler, states, progress
         self._run_id = run_id
         self._fragments = {fragment.role: fragment for fragment in fragments}
         self._needed_by_others = {role for fragment in fragments for role in fragment.after}
@@ -120,6 +117,8 @@ class Tracker:
         self.broken: BaseException | None = None
         #: Is told of each Job that fails while it is waited for: namespace, name and cause.
         self.on_job_failed: Callable[[str, str, str], None] = lambda _namespace, _name, _cause: None
+        #: Is told of each event of an object of the batch: kind, role, event, whether a list told of it.
+        self.on_event: Callable[[str, str, Event, bool], None] = lambda *_event: None
         states.subscribe(self)
 
     # -- life --------------------------------------------------------------------------------------------------------
@@ -223,6 +222,7 @@ class Tracker:
             self._pod_event(event, role, from_list=from_list)
             is_judged = is_judged and controller_of(event.object) is None
         self.volumes.event(kind, role, event, from_list=from_list)
+        self.on_event(kind, role, event, from_list)
         if is_judged:
             self._object_event(kind, (namespace, name), role, event)
 

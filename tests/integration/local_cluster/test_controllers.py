@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,84 @@ def test_kueue_admits_no_more_than_the_quota_and_the_high_priority_first(
     assert most == QUOTA
     assert len(admitted) == LOW + HIGH
     assert all(name.startswith("high-") for name in admitted[:HIGH]), admitted
+
+
+def test_the_summary_tells_of_the_queue_the_pools_and_restarts(
+    with_job_sets: Driver,
+    own_kubectl: Callable[..., Any],
+    cluster_free_playbook: Callable[..., Completed],
+    tmp_path: Path,
+) -> None:
+    with_job_sets.ok(jobset=True, kueue=True)
+    resources = [{"name": "cpu", "nominalQuota": "500m"}, {"name": "memory", "nominalQuota": "1Gi"}]
+    flavors = [{"name": "narrow", "resources": resources}]
+    spec = {
+        "namespaceSelector": {},
+        "resourceGroups": [{"coveredResources": ["cpu", "memory"], "flavors": flavors}],
+    }
+    version = "kueue.x-k8s.io/v1beta2"
+    made = [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "queued"}},
+        {"apiVersion": version, "kind": "ResourceFlavor", "metadata": {"name": "narrow"}},
+        {"apiVersion": version, "kind": "ClusterQueue", "metadata": {"name": "narrow"}, "spec": spec},
+        {
+            "apiVersion": version,
+            "kind": "LocalQueue",
+            "metadata": {"name": "team", "namespace": "queued"},
+            "spec": {"clusterQueue": "narrow"},
+        },
+    ]
+    document = json.dumps({"apiVersion": "v1", "kind": "List", "items": made})
+    own_kubectl("create", "-f", "-", stdin=document, parse=False)
+    # There is room for one at a time; the second fails, is restarted, and fails again.
+    template = tmp_path / "job_set.yml.j2"
+    before, mark, after = TEMPLATE.read_text().partition("              annotations:\n")
+    template.write_text(f"{before}{mark}{CRASHING}{after}")
+    given = {
+        **RUN,
+        "namespaces_names": "queued",
+        "namespaces_existing": "queued",
+        "accelerator_jobs_slices": 1,
+        "accelerator_jobs_nodes": 1,
+        "accelerator_jobs_queue": "team",
+        "accelerator_jobs_priority": "medium",
+        "accelerator_jobs_priority_classes": True,
+        "accelerator_jobs_job_set_template": str(template),
+        "run_id": "queued",
+        "run_results_dir": str(tmp_path),
+    }
+    cluster = {"K8S_AUTH_KUBECONFIG": str(with_job_sets.data_dir / "kubeconfig")}
+    done = cluster_free_playbook("kubestress.core.stress", extra_vars=given, env=cluster)
+    assert done.rc != 0, done.output
+    jobs = json.loads((tmp_path / "queued" / "summary.json").read_text())["accelerator_jobs"]
+    assert (jobs["cause"], jobs["workloads_cause"], jobs["pools_cause"]) == (None, None, None)
+
+    (wait,) = jobs["waits"]
+    assert (wait["queue"], wait["priority"], wait["jobs"], wait["waiting"]) == ("team", "medium", 2, 0)
+    admitted, scheduled = wait["stages"]["admitted"], wait["stages"]["scheduled"]
+    assert admitted["count"] == scheduled["count"] == 2
+    # The one behind waited for the other's second at least, and then for a node.
+    assert 1 <= admitted["max_s"] <= scheduled["max_s"]
+    # What the objects say themselves, as another client reads them.
+    own = [seconds_to(one, "Admitted") for one in own_kubectl("get", "workloads", "-n", "queued")["items"]]
+    assert not own or round(wait["stages"]["admitted_own"]["max_s"]) >= max(own)
+    (queued,) = [row for row in jobs["unschedulable"] if row["by"] == "queue"]
+    assert "insufficient unused quota" in queued["cause"]
+    assert (queued["told"], queued["pending"]) == (1, 0)
+
+    (row,) = jobs["restarts"]
+    assert (row["restarted"], row["restarts"], row["failed_pods"], row["exit_codes"]) == (1, 1, 2, {"1": 2})
+    assert sum(pool["pods"] for pool in jobs["pools"]) == 3
+    assert sum(pool["slices"] for pool in jobs["pools"]) == 3
+    assert "queue team, priority medium" in done.output
+    assert "1 restart of 1 of 2 jobs" in done.output
+
+
+def seconds_to(workload: dict[str, Any], kind: str) -> float:
+    """From the creation of a Workload to its condition, by its own times."""
+    ends = [one["lastTransitionTime"] for one in workload["status"]["conditions"] if one["type"] == kind]
+    begin = datetime.fromisoformat(workload["metadata"]["creationTimestamp"])
+    return (datetime.fromisoformat(ends[0]) - begin).total_seconds()
 
 
 def documents_of(text: str) -> Iterator[dict[str, Any]]:

@@ -154,6 +154,13 @@ def test_each_slice_runs_in_a_pool_of_its_own(stress: Any, own_kubectl: Callable
     assert set.union(*pools.values()) == {"v5e-a", "v5e-b"}
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["jobs"]["complete"] == 2
+    seen = summary["accelerator_jobs"]
+    columns = ("pool", "accelerator", "topology", "nodes", "nodes_used", "pods", "slices", "slices_at_once")
+    assert [tuple(row[name] for name in columns) for row in seen["pools"]] == [
+        (pool, "tpu-v5-lite-podslice", "4x4", 4, 4, 4, 1, 1) for pool in ("v5e-a", "v5e-b")
+    ]
+    (wait,) = seen["waits"]
+    assert (wait["jobs"], wait["waiting"], wait["stages"]["scheduled"]["count"]) == (2, 0, 2)
 
 
 def test_one_slice_too_many_is_named_and_forced_it_stays_pending(stress: Any, own_kubectl: Callable[..., Any]) -> None:
@@ -174,6 +181,15 @@ def test_one_slice_too_many_is_named_and_forced_it_stays_pending(stress: Any, ow
     assert "Insufficient google.com/tpu" in (folder / "summary.json").read_text()
     phases = [pod["status"]["phase"] for pod in own_kubectl("get", "pods", "-n", "many-1")["items"]]
     assert (phases.count("Running"), phases.count("Pending")) == (8, 4)
+    seen = json.loads((folder / "summary.json").read_text())["accelerator_jobs"]
+    causes = {row["cause"]: row for row in seen["unschedulable"]}
+    lacking = causes["Insufficient google.com/tpu"]
+    assert (lacking["by"], lacking["pending"]) == ("scheduler", 4)
+    assert lacking["longest_s"] >= 15
+    (wait,) = seen["waits"]
+    assert (wait["jobs"], wait["waiting"], wait["stages"]["scheduled"]["count"]) == (3, 1, 2)
+    assert wait["waiting_longest_s"] >= 15
+    assert "4 pods of accelerator_jobs: Insufficient google.com/tpu" in " ".join(forced.output.split())
 
 
 # --- the playbook accelerator_run on pools ---------------------------------------------------------------------------
