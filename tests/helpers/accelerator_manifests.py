@@ -56,14 +56,14 @@ ENTRIES: dict[str, dict[str, Any]] = {
 
 
 @functools.cache
-def documents(entry: str, kind: str) -> list[dict[str, Any]]:
+def documents(entry: str, kind: str, namespace: str = "team-a") -> list[dict[str, Any]]:
     """The objects of one entry in one namespace; `kind` is job or jobset."""
     given = {f"accelerator_jobs_{name}": value for name, value in ENTRIES[entry].items()}
     raw = role_fragments("accelerator_jobs", settings(accelerator_jobs_kind=kind, **given))
     (fragment,) = parse_fragments(raw, Context(run_id="golden"))
     every = []
     for member in range(1, fragment.count + 1):
-        values = fragment.values(namespace="team-a", namespace_index=1, index=member)
+        values = fragment.values(namespace=namespace, namespace_index=1, index=member)
         every += [json.loads(rendered.body) for rendered in fragment.render_step(0, values)]
     return every
 
