@@ -15,7 +15,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "tests"))
 
-from bench import box, logs, parts, storage, storage_watching, table  # noqa: E402  (importable because of the line above)
+from bench import accelerators, box, logs, parts, storage, storage_watching, table  # noqa: E402  (importable because of the line above)
 from bench.parts import QUICK, Sizes  # noqa: E402
 from bench.plane import MAX_PAIRS, Plane, fresh_plane  # noqa: E402
 
@@ -31,15 +31,16 @@ ON_PLANE: dict[str, Callable[[Plane, Sizes], list[table.Row]]] = {
     "scaling": parts.scaling,
     "storage": storage.storage,
 }
-#: Each starts its own server, which only sends answers, or needs none.
-ON_STUB: dict[str, Callable[[Sizes], list[table.Row]]] = {
+#: Each starts a server of its own, or needs none.
+ALONE: dict[str, Callable[[Sizes], list[table.Row]]] = {
     "memory": parts.memory,
     "preflight": parts.preflight,
     "gather": logs.gather,
     "truenas": box.truenas,
     "storage_watch": storage_watching.storage_watch,
+    "accelerators": accelerators.accelerators,
 }
-PARTS = (*ON_PLANE, *ON_STUB)
+PARTS = (*ON_PLANE, *ALONE)
 #: Only on request, by name or with BENCH_CLEANUP=1, because it takes another minute.
 OPTIONAL = ("cleanup",)
 
@@ -59,7 +60,7 @@ def measured(wanted: list[str], sizes: Sizes, *, plane: Plane | None) -> list[ta
             print("creation is left out: h2load is missing (Debian package nghttp2-client)", flush=True)
         elif name in wanted and plane is not None:
             step(name, lambda part=part: part(plane, sizes))  # type: ignore[misc]
-    for name, without_plane in ON_STUB.items():
+    for name, without_plane in ALONE.items():
         if name in wanted:
             step(name, lambda part=without_plane: part(sizes))  # type: ignore[misc]
     return rows
