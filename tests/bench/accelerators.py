@@ -17,6 +17,8 @@ from bench.table import Row, median_row
 from bench.task import Measured
 
 SHARE = 1.10
+#: The scheduler's own work is most of it: each slice that finds no pool is tried again and again.
+TIMEOUT_SECONDS = 1200
 NODES_OF_A_SLICE = 4
 JOBS_PER_NAMESPACE = 50
 
@@ -66,5 +68,10 @@ def _cpu(found: list[Measured]) -> float:
 def _work(plane: Plane, client: str, run_id: str, each: int, *, namespaces: int) -> Measured:
     plane.wait_until_quiet()
     return measure(
-        plane, client=client, run_id=run_id, fragments=fragments(each), namespaces=workload.names(run_id, namespaces)
+        plane,
+        timeout_seconds=TIMEOUT_SECONDS,
+        client=client,
+        run_id=run_id,
+        fragments=fragments(each),
+        namespaces=workload.names(run_id, namespaces),
     )
