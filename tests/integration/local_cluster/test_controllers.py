@@ -83,8 +83,8 @@ def test_job_sets_run_fail_and_vanish_and_are_counted_once(
         return summary
 
     first = attempt()
-    text = json.dumps(first)
-    assert "exit code 1" in text, text
+    # As it was seen of the pods while they were there: a TTL of a second may have removed them by the end of the run.
+    assert set(first["pods"]["causes"]) == {"exit 1"}
     # Two slices of two nodes each; the failed one was tried twice.
     assert first["pods"]["succeeded"] == 4
 
