@@ -41,8 +41,8 @@ ALONE: dict[str, Callable[[Sizes], list[table.Row]]] = {
     "accelerators": accelerators.accelerators,
 }
 PARTS = (*ON_PLANE, *ALONE)
-#: Only on request, by name or with BENCH_CLEANUP=1, because it takes another minute.
-OPTIONAL = ("cleanup",)
+#: Only on request, by name or with this variable as 1, because they take minutes more.
+OPTIONAL = {"cleanup": "BENCH_CLEANUP", "accelerators": "BENCH_ACCELERATORS"}
 
 
 def measured(wanted: list[str], sizes: Sizes, *, plane: Plane | None) -> list[table.Row]:
@@ -100,7 +100,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Run the selected parts."""
     options = arguments()
-    default = [name for name in PARTS if name not in OPTIONAL or os.environ.get("BENCH_CLEANUP") == "1"]
+    default = [name for name in PARTS if name not in OPTIONAL or os.environ.get(OPTIONAL[name]) == "1"]
     wanted = options.only or default
     sizes = QUICK if options.quick else Sizes(pairs=options.pairs)
     began = time.monotonic()
