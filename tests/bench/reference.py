@@ -61,10 +61,6 @@ def bodies_of(task: Task) -> dict[str, Bodies]:
     return made
 
 
-class WatchEndedError(Exception):
-    """The watch ended, so the wait cannot end."""
-
-
 class Loop:
     """Does the work of one task."""
 
@@ -102,12 +98,10 @@ class Loop:
                 ),
             ]
         sending = asyncio.create_task(self._send(bodies))
-        # A watch never ends on its own: if one is done, it has failed, and waiting is pointless.
+        # A watch that is done has failed, and waiting is pointless.
         await asyncio.wait([sending, *watches], return_when=asyncio.FIRST_COMPLETED)
         for task in [task for task in (sending, *watches) if task.done()]:
             task.result()
-        if not sending.done():
-            raise WatchEndedError("the server ended a watch")
         for watch in watches:
             watch.cancel()
         await asyncio.gather(*watches, return_exceptions=True)
@@ -153,14 +147,16 @@ class Loop:
             self.objects += 1
 
     async def _watch(self, path: str, selector: dict[str, str], heard: Any) -> None:
-        async with self._session.get(path, params=selector) as answer:
-            listed = await answer.json()
-        for item in listed["items"]:
-            heard(item)
-        version = listed["metadata"]["resourceVersion"]
-        async with self._session.get(path, params={**selector, "watch": "1", "resourceVersion": version}) as answer:
-            async for line in answer.content:
-                heard(json.loads(line)["object"])
+        """List and watch, again and again: an API server ends the watch of a client that reads too slowly."""
+        while True:
+            async with self._session.get(path, params=selector) as answer:
+                listed = await answer.json()
+            for item in listed["items"]:
+                heard(item)
+            version = {"watch": "1", "resourceVersion": listed["metadata"]["resourceVersion"]}
+            async with self._session.get(path, params={**selector, **version}) as answer:
+                async for line in answer.content:
+                    heard(json.loads(line)["object"])
 
     def _account(self, obj: dict[str, Any]) -> None:
         self._accounts[obj["metadata"]["namespace"]].set()
