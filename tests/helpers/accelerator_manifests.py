@@ -56,15 +56,15 @@ ENTRIES: dict[str, dict[str, Any]] = {
 
 
 @functools.cache
-def documents(entry: str, kind: str) -> list[dict[str, Any]]:
+def documents(entry: str, kind: str, namespace: str = "team-a") -> list[dict[str, Any]]:
     """The objects of one entry in one namespace; `kind` is job or jobset."""
     given = {f"accelerator_jobs_{name}": value for name, value in ENTRIES[entry].items()}
     raw = role_fragments("accelerator_jobs", settings(accelerator_jobs_kind=kind, **given))
     fragments = parse_fragments(raw, Context(run_id="golden"))
-    every = list(manifest_of(fragments, [(1, "team-a")]))
+    every = list(manifest_of(fragments, [(1, namespace)]))
     for document in every:
         # The same for all of them.
-        assert document["metadata"].pop("namespace") == "team-a"
+        assert document["metadata"].pop("namespace") == namespace
     return every
 
 

@@ -127,6 +127,17 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"restart_on_exit_codes": [256]}, "accelerator_jobs_restart_on_exit_codes: 256 is not allowed"),
     ({"restart_on_exit_codes": ["x"]}, "accelerator_jobs_restart_on_exit_codes: 'x' is not allowed"),
+    (
+        {"type": "v5e", "topology": "4x4", "requests": {"google.com/tpu": "4"}},
+        "accelerator_jobs_requests: google.com/tpu follows from accelerator_jobs_type and accelerator_jobs_machine",
+    ),
+    ({"queue": "q" * 64}, "accelerator_jobs_queue: 'qqqqq"),
+    ({"slices": 0}, "accelerator_jobs_slices: 0 is not allowed; it must be 1 to 1,000"),
+    ({"nodes": -1}, "accelerator_jobs_nodes: -1 is not allowed; it must be 0 to 5,000"),
+    (
+        {"catalogue": {"x": {"resource": "a/b", "machines": {"m": 1}, "taints": "a=b"}}},
+        "accelerator_jobs_catalogue: the",
+    ),
     ({"queue": "Team A"}, "accelerator_jobs_queue: 'Team A' is not the name of an object"),
     ({"priority": "high!"}, "accelerator_jobs_priority: 'high!' is not the name of an object"),
     (

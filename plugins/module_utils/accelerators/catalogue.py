@@ -10,6 +10,7 @@ GPU feature discovery and AMD's node labeller set.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -22,10 +23,21 @@ ARCHITECTURE = "kubernetes.io/arch"
 NODE_POOL = "cloud.google.com/gke-nodepool"
 #: Edge of the cubes that 3D slices are made of, in chips.
 CUBE = 4
+TOPOLOGY = re.compile(r"[1-9]\d{0,3}(x[1-9]\d{0,3})+")
 
 _TPU = "google.com/tpu"
 _GPU = "nvidia.com/gpu"
 _EFFECTS = ("NoSchedule", "NoExecute", "PreferNoSchedule")
+_ARCHITECTURES = ("amd64", "arm64")
+#: Keys of an entry whose value is text, and what they are without it.
+_TEXTS = {
+    "resource": "",
+    "machine_label": "",
+    "multi_host": "",
+    "topology_label": "",
+    "pool_label": "",
+    "architecture": "amd64",
+}
 
 _TOPOLOGIES_2D = ["1x1", "2x2", "2x4", "4x4", "4x8", "8x8", "8x16", "16x16"]
 _TOPOLOGIES_3D = [
@@ -187,19 +199,18 @@ def _entry(name: str, given: Any) -> Accelerator:
     machines = given.get("machines")
     if not isinstance(machines, Mapping) or not machines:
         raise AcceleratorError("catalogue", f"{where} has no machines; such as {{a3-highgpu-8g: 8}}, with their chips")
+    texts = {key: given.get(key) or default for key, default in _TEXTS.items()}
+    for key, value in texts.items():
+        if not isinstance(value, str):
+            raise AcceleratorError("catalogue", f"{where} has the {key} {value!r}, which is not text")
     entry = Accelerator(
         name=name,
-        resource=str(given.get("resource") or ""),
         labels=labels_of(given.get("labels") or {}, option="catalogue", where=where),
         machines={str(machine): _chips(chips, f"{where}, machine {machine},") for machine, chips in machines.items()},
-        taints=tuple(taint_of(taint, option="catalogue", where=where) for taint in given.get("taints") or ()),
-        machine_label=given.get("machine_label") or "",
-        multi_host=given.get("multi_host") or "",
-        topology_label=given.get("topology_label") or "",
-        topologies=tuple(given.get("topologies") or ()),
+        taints=tuple(taint_of(taint, option="catalogue", where=where) for taint in _list(given, "taints", where)),
+        topologies=tuple(_list(given, "topologies", where)),
         max_cubes=_chips(given.get("max_cubes") or 0, f"{where}, max_cubes,", least=0),
-        pool_label=given.get("pool_label") or "",
-        architecture=given.get("architecture") or "amd64",
+        **texts,
     )
     _check(entry, where)
     return entry
@@ -219,6 +230,24 @@ def _check(entry: Accelerator, where: str) -> None:
         raise AcceleratorError("catalogue", f"{where} has multi_host {entry.multi_host!r}; its machines are {listed}")
     if bool(entry.topologies) != bool(entry.topology_label):
         raise AcceleratorError("catalogue", f"{where} needs both topologies and topology_label, or neither")
+    for topology in entry.topologies:
+        if not isinstance(topology, str) or not TOPOLOGY.fullmatch(topology):
+            raise AcceleratorError(
+                "catalogue", f"{where} has the topology {topology!r}; such as 4x4 or 2x2x4 is needed"
+            )
+    for machine in entry.machines if entry.machine_label else ():
+        if not syntax.is_label_value(machine):
+            raise AcceleratorError("catalogue", f"{where} has the machine {machine!r}; {syntax.LABEL_VALUE_RULE}")
+    if entry.architecture not in _ARCHITECTURES:
+        listed = " or ".join(_ARCHITECTURES)
+        raise AcceleratorError("catalogue", f"{where} has the architecture {entry.architecture!r}; choose {listed}")
+
+
+def _list(given: Mapping[str, Any], key: str, where: str) -> Sequence[Any]:
+    value = given.get(key) or ()
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise AcceleratorError("catalogue", f"{where} has the {key} {value!r}; a list is needed")
+    return value
 
 
 def labels_of(given: Any, *, option: str, where: str) -> dict[str, str]:

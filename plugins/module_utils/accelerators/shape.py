@@ -16,7 +16,7 @@ from .errors import AcceleratorError
 from .topology import chips_of, topology_of
 
 #: Names such as v5p-8, v5litepod-16, tpu-v4-32.
-_WITH_SUFFIX = re.compile(r"(?:tpu-)?(v\d+[a-z]*|v5litepod|v5-lite)-(\d{1,5})")
+_WITH_SUFFIX = re.compile(r"(?:tpu-)?(v\d+[a-z]*|v5litepod|v5-lite)-([1-9]\d{0,4})")
 _OTHER_NAMES = {"v5litepod": "v5e", "v5-lite": "v5e"}
 #: Of these types other tools' suffixes count TensorCores, two of a chip.
 _TWO_CORES = frozenset({"v4", "v5p"})

@@ -6,12 +6,9 @@
 from __future__ import annotations
 
 import math
-import re
 
-from .catalogue import CUBE, Accelerator
+from .catalogue import CUBE, TOPOLOGY, Accelerator
 from .errors import AcceleratorError
-
-_TOPOLOGY = re.compile(r"[1-9]\d{0,3}(x[1-9]\d{0,3})+")
 
 
 def topology_of(accelerator: Accelerator, text: str) -> str:
@@ -25,7 +22,7 @@ def topology_of(accelerator: Accelerator, text: str) -> str:
         return ""
     if not wanted:
         raise AcceleratorError("topology", f"none is given; {accelerator.name} comes in {_listed(accelerator)}")
-    if not _TOPOLOGY.fullmatch(wanted):
+    if not TOPOLOGY.fullmatch(wanted):
         raise AcceleratorError("topology", f"{text!r} is none; {accelerator.name} comes in {_listed(accelerator)}")
     if wanted in accelerator.topologies or _is_of_cubes(accelerator, wanted):
         return wanted

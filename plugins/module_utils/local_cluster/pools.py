@@ -17,6 +17,8 @@ from .node_kinds import TAINT, NodeKind, NodeSize
 
 # Nodes are called NAME-0001, and that is the value of a label.
 MAX_NAME = syntax.LABEL_LENGTH - len("-0001")
+# What every node may have; all else has the name of a domain before it, or pods cannot ask for it.
+_OF_NODES = ("cpu", "memory", "pods", "ephemeral-storage")
 # Names of the nodes that are there without pools.
 TAKEN = ("simulated", "real")
 
@@ -111,6 +113,16 @@ def _resources(given: Any, where: str) -> dict[str, str]:
         amount = None if isinstance(value, bool | dict | list) else syntax.quantity(value)
         if amount is None or amount < 0:
             raise _refused(f"{where} has {value!r} of {name}; {syntax.QUANTITY_RULE}")
+        if "/" in str(name) and syntax.is_label_key(str(name)):
+            if amount % 1:
+                raise _refused(
+                    f"{where} has {value!r} of {name}; of an extended resource only whole pieces are allowed"
+                )
+        elif name not in _OF_NODES and not str(name).startswith("hugepages-"):
+            raise _refused(
+                f"{where} has the resource {name!r}; {', '.join(_OF_NODES)}, or an extended resource such as "
+                "nvidia.com/gpu is needed"
+            )
     return {str(name): str(value) for name, value in given.items()}
 
 

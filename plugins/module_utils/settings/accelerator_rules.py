@@ -52,11 +52,13 @@ def accelerator_jobs(settings: Mapping[str, Any]) -> Iterator[str]:
     }
     if any(value is None for value in given.values()):
         return  # something is refused by itself, or the role's settings are not looked at
+    # Those out of range are refused by themselves too.
+    given |= {"nodes": max(0, given["nodes"]), "slices": max(1, given["slices"])}
     try:
         shape = shape_of(given.pop("type"), catalogue=settings.get(f"{_PREFIX}catalogue"), **given)
     except AcceleratorError as error:
         yield f"{_PREFIX}{error}"
-        shape = JobShape(nodes=given["nodes"] or 1, slices=max(1, given["slices"]))
+        shape = JobShape(nodes=given["nodes"] or 1, slices=given["slices"])
     yield from _name(settings, shape)
     for code in settings.get(f"{_PREFIX}restart_on_exit_codes") or ():
         if isinstance(code, bool) or not str(code).isdigit() or not 1 <= int(code) <= 255:
@@ -68,12 +70,18 @@ def accelerator_jobs(settings: Mapping[str, Any]) -> Iterator[str]:
                 f"{_PREFIX}{option}: {shown(value)} is not the name of an object; lower-case letters, digits, '-' and "
                 "'.', first and last a letter or digit, at most 253 characters"
             )
-    chips = set(settings.get(f"{_PREFIX}requests") or ()) | set(settings.get(f"{_PREFIX}limits") or ())
-    if shape.resource in chips:
+    queue = settings.get(f"{_PREFIX}queue") or ""
+    if len(queue) > names.LABEL_LENGTH and names.is_dns_subdomain(queue):
         yield (
-            f"{_PREFIX}limits: {shape.resource} follows from {_PREFIX}type and {_PREFIX}machine, which say how many a "
-            "node has; leave it out"
+            f"{_PREFIX}queue: {shown(queue)} has {len(queue)} characters; it is the value of a label, which has at "
+            f"most {names.LABEL_LENGTH}"
         )
+    for option in ("requests", "limits"):
+        if shape.resource in (settings.get(_PREFIX + option) or ()):
+            yield (
+                f"{_PREFIX}{option}: {shape.resource} follows from {_PREFIX}type and {_PREFIX}machine, which say how "
+                "many a node has; leave it out"
+            )
 
 
 def _name(settings: Mapping[str, Any], shape: JobShape) -> Iterator[str]:

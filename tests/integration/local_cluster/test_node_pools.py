@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,51 +13,64 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.kubestress.core.plugins.module_utils.accelerators.shape import shape_of
+from helpers.accelerator_manifests import ENTRIES, documents
 from helpers.commands import Completed
 from helpers.local_cluster import Driver
 from helpers.registry import Registry, serving
 from helpers.waiting import until
 
 POOL, LABEL = "cloud.google.com/gke-nodepool", "cloud.google.com/gke-tpu-topology"
-POOLS: list[dict[str, Any]] = [
-    {"name": "v5e", "type": "v5e", "topology": "4x4"},
-    {"name": "v6e", "type": "v6e", "topology": "8x8"},
-    {"name": "h100", "type": "nvidia-h100-80gb", "machine": "a3-highgpu-8g", "count": 2},
-    {"name": "gb200", "type": "nvidia-gb200"},
-    {"name": "amd", "type": "amd-mi300x", "machine": "8-gpu"},
-    {"name": "cpu", "machine": "n2-standard-8", "resources": {"cpu": "8", "memory": "32Gi"}, "count": 2},
-]
-#: Name of a job -> what is asked for, and the pool that has it.
-JOBS: dict[str, tuple[dict[str, Any], str]] = {
-    "v5e": ({"name": "v5e", "topology": "4x4"}, "v5e"),
-    "v6e": ({"name": "v6e", "topology": "8x8"}, "v6e"),
-    "h100": ({"name": "nvidia-h100-80gb", "machine": "a3-highgpu-8g", "nodes": 2}, "h100"),
-    "gb200": ({"name": "nvidia-gb200"}, "gb200"),
-    "amd": ({"name": "amd-mi300x", "machine": "4-gpu", "nodes": 2}, "amd"),
-    # Nothing has these: another topology, another machine, one chip too many.
-    "v5e-wrong-topology": ({"name": "v5e", "topology": "2x4"}, ""),
-    "h100-wrong-machine": ({"name": "nvidia-h100-80gb", "machine": "a3-highgpu-1g"}, ""),
-    "h100-too-many": ({"name": "nvidia-h100-80gb", "machine": "a3-highgpu-8g"}, ""),
+#: Nothing has these: another topology, another machine, chips that others have taken.
+MISFITS: dict[str, dict[str, Any]] = {
+    "wrong-topology": {"name": "v5e", "topology": "2x2"},
+    "wrong-machine": {"name": "nvidia-h100-80gb", "machine": "a3-highgpu-1g"},
+    "too-many": {"name": "nvidia-h100-80gb", "machine": "a3-highgpu-8g"},
 }
 
 
-def job_of(name: str, asked: dict[str, Any]) -> dict[str, Any]:
-    shape = shape_of(asked["name"], **{key: value for key, value in asked.items() if key != "name"}).as_dict()
+def pools_of(entry: str) -> list[dict[str, Any]]:
+    """Pools with room for one entry of the catalogue and nothing else."""
+    asked = {key: value for key, value in ENTRIES[entry].items() if key in ("type", "topology", "machine")}
+    if not asked:
+        machine = {"machine": "n2-standard-8", "resources": {"cpu": "8", "memory": "32Gi"}}
+        return [{"name": entry, "count": ENTRIES[entry]["nodes"], **machine}]
+    each = {} if "topology" in asked else {"count": ENTRIES[entry].get("nodes", 1)}
+    slices = range(1, ENTRIES[entry].get("slices", 1) + 1)
+    return [{"name": f"{entry}-{number}", **asked, **each} for number in slices]
+
+
+POOLS = [pool for entry in ENTRIES for pool in pools_of(entry)]
+
+
+def jobs_of(entry: str) -> list[dict[str, Any]]:
+    """The Jobs that the role makes of an entry, in a namespace of its own; they last, so that no chips come back."""
+    jobs = copy.deepcopy(documents(entry, "job", entry))
+    for job in jobs:
+        job["metadata"]["namespace"] = entry
+        job["spec"]["template"]["metadata"]["annotations"]["kubestress.core/simulate-duration"] = "1h"
+    return jobs
+
+
+def misfit(name: str) -> dict[str, Any]:
+    shape = shape_of(**MISFITS[name]).as_dict()
     spec = {
         "restartPolicy": "Never",
         "nodeSelector": shape["node_selector"],
         "tolerations": shape["tolerations"],
         "containers": [{"name": "main", "image": "none", "resources": {"limits": shape["limits"]}}],
     }
-    counts = {"completions": shape["completions"], "parallelism": shape["parallelism"], "completionMode": "Indexed"}
-    # Long enough that no pod ends and gives its chips back.
-    lasting = {"annotations": {"kubestress.core/simulate-duration": "1h"}}
-    job = {"backoffLimit": 0, **counts, "template": {"metadata": lasting, "spec": spec}}
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": job}
+    job = {"backoffLimit": 0, "template": {"spec": spec}}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "namespace": "default"}, "spec": job}
 
 
-def pods_of(pods: list[dict[str, Any]], job: str) -> list[dict[str, Any]]:
-    return [pod for pod in pods if pod["metadata"]["labels"].get("job-name") == job]
+def of_all(kind: str, *names: str, **content: Any) -> list[dict[str, Any]]:
+    version = "scheduling.k8s.io/v1" if kind == "PriorityClass" else "v1"
+    return [{"apiVersion": version, "kind": kind, "metadata": {"name": name}, **content} for name in names]
+
+
+def pods_of(pods: list[dict[str, Any]], job: dict[str, Any]) -> list[dict[str, Any]]:
+    wanted = (job["metadata"]["namespace"], job["metadata"]["name"])
+    return [pod for pod in pods if (pod["metadata"]["namespace"], pod["metadata"]["labels"].get("job-name")) == wanted]
 
 
 def why_pending(pod: dict[str, Any]) -> str:
@@ -62,49 +78,70 @@ def why_pending(pod: dict[str, Any]) -> str:
     return str(conditions.get("PodScheduled", {}).get("message", ""))
 
 
-def test_the_scheduler_places_jobs_by_their_accelerator(driver: Driver, own_kubectl: Callable[..., Any]) -> None:
+def test_the_scheduler_places_every_entry_of_the_catalogue(driver: Driver, own_kubectl: Callable[..., Any]) -> None:
     made = driver.ok(node_pools=POOLS, nodes=1)
-    assert made["node_pools"] == {"v5e": 4, "v6e": 16, "h100": 2, "gb200": 1, "amd": 1, "cpu": 2}
+    counts = made["node_pools"]
+    assert (counts["v5e-1"], counts["v6e-1"], counts["nvidia-h100-80gb-1"], counts["cpu"]) == (4, 16, 2, 2)
     assert driver.ok(node_pools=POOLS, nodes=1)["changes"] == []
     nodes = {one["metadata"]["name"]: one for one in own_kubectl("get", "nodes")["items"]}
-    assert len(nodes) == 27
+    assert len(nodes) == sum(counts.values()) + 1
 
-    # First those that have a place, in this order; then the others.
-    ordered = [job_of(name, asked) for name, (asked, _pool) in JOBS.items()]
-    for jobs in (ordered[:5], ordered[5:]):
-        own_kubectl(
-            "create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": jobs}), parse=False
-        )
-        names = [job["metadata"]["name"] for job in jobs]
-        wanted = sum(job["spec"]["completions"] for job in jobs)
+    def placed(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Create Jobs, and return the pods of all once the scheduler has judged each."""
+        given = json.dumps({"apiVersion": "v1", "kind": "List", "items": jobs})
+        own_kubectl("create", "-f", "-", stdin=given, parse=False)
+        wanted = sum(job["spec"].get("completions", 1) for job in jobs)
+        found: list[dict[str, Any]] = []
 
-        def judged(names: list[str] = names, wanted: int = wanted) -> bool:
-            pods = [pod for name in names for pod in pods_of(own_kubectl("get", "pods")["items"], name)]
-            return len(pods) == wanted and all(pod["spec"].get("nodeName") or why_pending(pod) for pod in pods)
+        def judged() -> bool:
+            pods = own_kubectl("get", "pods", "-A")["items"]
+            found[:] = [pod for job in jobs for pod in pods_of(pods, job)]
+            return len(found) == wanted and all(pod["spec"].get("nodeName") or why_pending(pod) for pod in found)
 
-        until(judged, seconds=60)
+        until(judged, seconds=120)
+        return found
 
-    pods = own_kubectl("get", "pods")["items"]
-    for name, (asked, pool) in JOBS.items():
-        placed = {pod["metadata"]["name"]: pod["spec"].get("nodeName") for pod in pods_of(pods, name)}
-        if not pool:
-            assert set(placed.values()) == {None}, name
-            continue
-        labels = job_of(name, asked)["spec"]["template"]["spec"]["nodeSelector"].items()
-        for node in placed.values():
-            assert labels <= nodes[node]["metadata"]["labels"].items(), name
-            assert nodes[node]["metadata"]["labels"][POOL] == pool
-        # No two pods of a slice share a node where each takes all its chips.
-        assert len(set(placed.values())) == (1 if name == "amd" else len(placed)), name
-    (too_many,) = pods_of(pods, "h100-too-many")
-    assert "2 Insufficient nvidia.com/gpu" in why_pending(too_many)
-    assert "didn't match Pod's node affinity/selector" in why_pending(pods_of(pods, "v5e-wrong-topology")[0])
+    every = of_all("Namespace", *ENTRIES) + of_all("PriorityClass", "high", value=750)
+    own_kubectl(
+        "create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": every}), parse=False
+    )
+    until(lambda: len(own_kubectl("get", "serviceaccounts", "-A")["items"]) >= len(ENTRIES))
+    jobs = [job for entry in ENTRIES for job in jobs_of(entry)]
+    pods = placed(jobs)
+    taken: Counter[tuple[str, str]] = Counter()
+    pool_of_slice: dict[tuple[str, str], str] = {}
+    for job in jobs:
+        name = (job["metadata"]["namespace"], job["metadata"]["name"])
+        spec = job["spec"]["template"]["spec"]
+        limits = {key: int(value) for key, value in spec["containers"][0]["resources"]["limits"].items() if "/" in key}
+        mine = pods_of(pods, job)
+        assert all(pod["spec"].get("nodeName") for pod in mine), (name, [why_pending(pod) for pod in mine])
+        for pod in mine:
+            node = nodes[pod["spec"]["nodeName"]]
+            assert spec["nodeSelector"].items() <= node["metadata"]["labels"].items(), name
+            taken.update({(pod["spec"]["nodeName"], key): chips for key, chips in limits.items()})
+        if topology := spec["nodeSelector"].get(LABEL):
+            on_a_node = int(node["status"]["allocatable"]["google.com/tpu"])
+            product = math.prod(int(side) for side in topology.split("x"))
+            assert (job["spec"]["completions"], len(mine)) == (product // on_a_node, product // on_a_node), name
+            (pool_of_slice[name],) = {nodes[pod["spec"]["nodeName"]]["metadata"]["labels"][POOL] for pod in mine}
+    # Every node of a TPU has its chips taken, and so only one slice each; no node gives more than it has.
+    assert len(set(pool_of_slice.values())) == len(pool_of_slice) == 7, pool_of_slice
+    for (node_name, resource), chips in taken.items():
+        assert chips <= int(nodes[node_name]["status"]["allocatable"][resource]), (node_name, resource, chips)
 
-    # A running cluster takes over other pools: what stays, changes in place, and the pending job finds its node.
-    other = [{"name": "v5e", "type": "v5e", "topology": "2x4", "machine": "ct5lp-hightpu-8t"}, *POOLS[2:3]]
+    causes = {pod["metadata"]["labels"]["job-name"]: pod for pod in placed([misfit(name) for name in MISFITS])}
+    assert all(not pod["spec"].get("nodeName") for pod in causes.values())
+    assert "Insufficient nvidia.com/gpu" in why_pending(causes["too-many"])
+    for name in ("wrong-topology", "wrong-machine"):
+        assert "didn't match Pod's node affinity/selector" in why_pending(causes[name])
+
+    # A running cluster takes over other pools: what stays, changes in place.
+    stays = pools_of("nvidia-h100-80gb")
+    other = [{"name": "v5e-1", "type": "v5e", "topology": "2x4", "machine": "ct5lp-hightpu-8t"}, *stays]
     changes = driver.ok(node_pools=other, nodes=1)["changes"]
-    assert changes == ["resize 1 nodes", "delete 23 nodes", "change the labels of 1 nodes"]
-    (node,) = own_kubectl("get", "nodes", "-l", f"{POOL}=v5e")["items"]
+    assert changes == ["resize 1 nodes", f"delete {len(nodes) - 4} nodes", "change the labels of 1 nodes"]
+    (node,) = own_kubectl("get", "nodes", "-l", f"{POOL}=v5e-1")["items"]
     assert node["metadata"]["labels"][LABEL] == "2x4"
     assert node["status"]["allocatable"]["google.com/tpu"] == "8"
     message = driver.failure(node_pools=[{"name": "x", "type": "v5e", "topology": "4x4", "count": 3}])
@@ -114,6 +151,13 @@ def test_the_scheduler_places_jobs_by_their_accelerator(driver: Driver, own_kube
 # --- the role accelerator_jobs on pools ------------------------------------------------------------------------------
 
 TWO_POOLS: list[dict[str, Any]] = [{"name": f"v5e-{one}", "type": "v5e", "topology": "4x4"} for one in ("a", "b")]
+#: And one that no job of the role tolerates.
+HELD = {
+    "name": "held",
+    "type": "v6e",
+    "topology": "2x4",
+    "taints": [{"key": "team", "value": "a", "effect": "NoSchedule"}],
+}
 RUN: dict[str, Any] = {
     "profile": "defaults",
     "build_jobs_enabled": False,
@@ -131,7 +175,7 @@ def stress(
     driver: Driver, cluster_free_playbook: Callable[..., Completed], tmp_path: Path
 ) -> Callable[..., tuple[Completed, Path]]:
     """A function that runs accelerator jobs on two pools of a v5e 4x4; returns what it printed and its folder."""
-    cluster = {"K8S_AUTH_KUBECONFIG": driver.ok(node_pools=TWO_POOLS, nodes=1)["kubeconfig"]}
+    cluster = {"K8S_AUTH_KUBECONFIG": driver.ok(node_pools=[*TWO_POOLS, HELD], nodes=1)["kubeconfig"]}
 
     def run(run_id: str, **settings: Any) -> tuple[Completed, Path]:
         given = {**RUN, "run_id": run_id, "namespaces_prefix": run_id, "run_results_dir": str(tmp_path), **settings}
@@ -163,7 +207,7 @@ def test_each_slice_runs_in_a_pool_of_its_own(stress: Any, own_kubectl: Callable
     assert (wait["jobs"], wait["waiting"], wait["stages"]["scheduled"]["count"]) == (2, 0, 2)
 
 
-def test_one_slice_too_many_is_named_and_forced_it_stays_pending(stress: Any, own_kubectl: Callable[..., Any]) -> None:
+def test_what_finds_no_pool_is_named_and_forced_it_stays_pending(stress: Any, own_kubectl: Callable[..., Any]) -> None:
     many = {"accelerator_jobs_count": 3, "accelerator_jobs_duration": 3600}
     refused, _folder = stress("many", **many)
     assert refused.rc != 0
@@ -175,6 +219,13 @@ def test_one_slice_too_many_is_named_and_forced_it_stays_pending(stress: Any, ow
     assert wrong.rc != 0
     assert "nearest is pool v5e-a (4 nodes): cloud.google.com/gke-tpu-topology is 4x4, not 2x4" in wrong.output
     assert own_kubectl("get", "jobs", "-n", "wrong-1")["items"] == []
+
+    held = {"accelerator_jobs_type": "v6e", "accelerator_jobs_topology": "2x4"}
+    untolerated, _folder = stress("held", **held)
+    assert untolerated.rc != 0
+    assert (
+        "nearest is pool held (1 node): tainted team=a:NoSchedule, which the pods do not tolerate" in untolerated.output
+    )
 
     forced, folder = stress("many", **many, preflight_accept_over_limit=True, accelerator_jobs_stall_timeout=15)
     assert forced.rc != 0

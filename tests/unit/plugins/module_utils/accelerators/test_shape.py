@@ -263,6 +263,14 @@ GOOD = {"resource": "example.com/npu", "machines": {"one": 4}}
         ({**GOOD, "multi_host": "two"}, r"has multi_host 'two'; its machines are one"),
         ({**GOOD, "topologies": ["2x2"]}, r"needs both topologies and topology_label, or neither"),
         ({**GOOD, "pool_label": "a b"}, r"has the pool_label 'a b', which is no label's key"),
+        ({**GOOD, "machine_label": 5}, r"has the machine_label 5, which is not text"),
+        ({**GOOD, "resource": ["a/b"]}, r"has the resource \['a/b'\], which is not text"),
+        ({**GOOD, "taints": {"key": "a"}}, r"has the taints \{'key': 'a'\}; a list is needed"),
+        ({**GOOD, "topologies": "4x4", "topology_label": "t"}, r"has the topologies '4x4'; a list is needed"),
+        ({**GOOD, "topologies": [4], "topology_label": "t"}, r"has the topology 4; such as 4x4 or 2x2x4"),
+        ({**GOOD, "topologies": ["0x4"], "topology_label": "t"}, r"has the topology '0x4'"),
+        ({**GOOD, "machine_label": "m", "machines": {"a b": 1}}, r"has the machine 'a b'; letters, digits"),
+        ({**GOOD, "architecture": "x86"}, r"has the architecture 'x86'; choose amd64 or arm64"),
     ],
 )
 def test_an_entry_that_cannot_be_is_named(entry: Any, text: str) -> None:

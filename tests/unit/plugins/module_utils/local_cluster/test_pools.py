@@ -91,6 +91,12 @@ def test_beside_a_real_node_no_pool_takes_pods_that_say_nothing() -> None:
         ({"name": "a", "taints": [{"key": "x"}]}, "node_pools: pool a has the taint x with the effect ''"),
         ({"name": "a", "resources": {"cpu": "lots"}}, "node_pools: pool a has 'lots' of cpu; a Kubernetes quantity"),
         ({"name": "a", "resources": {"cpu": "-1"}}, "node_pools: pool a has '-1' of cpu"),
+        (
+            {"name": "a", "resources": {"gpu": 1}},
+            "pool a has the resource 'gpu'; cpu, memory, pods, ephemeral-storage, or",
+        ),
+        ({"name": "a", "resources": {"a b/c": 1}}, "node_pools: pool a has the resource 'a b/c'"),
+        ({"name": "a", "resources": {"nvidia.com/gpu": "0.5"}}, "pool a has '0.5' of nvidia.com/gpu; of an extended"),
     ],
 )
 def test_what_cannot_be(entry: dict[str, Any], text: str) -> None:
