@@ -81,11 +81,12 @@ def install_debian_packages(packages: Mapping[str, str]) -> None:
 
 
 def prepare() -> None:
-    """Build the programs that tests of storage need, and if this machine can have a real node, those of that, too.
+    """Build what tests of storage, JobSets and queues need, and if this machine can have a real node, what that needs.
 
     Building them here, with output, keeps the time limits of the tests short.
     """
     wanted = {"local_cluster_state": "built", "local_cluster_storage": True}
+    wanted |= {"local_cluster_jobset": True, "local_cluster_kueue": True}
     if possible():
         install_debian_packages(PACKAGES)
         wanted["local_cluster_real_node"] = True

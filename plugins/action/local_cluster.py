@@ -5,13 +5,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible_collections.kubestress.core.plugins.plugin_utils.module_action import ModuleAction
-
-SOURCES = Path(__file__).resolve().parents[2] / "roles" / "local_cluster" / "files"
+from ansible_collections.kubestress.core.plugins.plugin_utils.sources import with_sources
 
 
 class ActionModule(ModuleAction):
@@ -23,12 +20,6 @@ class ActionModule(ModuleAction):
         :raises AnsibleActionFail: on another machine, where this collection's files are not.
         """
         arguments = dict(self._task.args)
-        if not arguments.get("sources_dir"):
-            # By the connection's name, not by its type: the option names the machine on which the files have to be.
-            if self._connection.transport != "local" and arguments.get("state") != "absent":
-                raise AnsibleActionFail(
-                    "local_cluster: runs where the playbook runs; use connection: local, or copy the role's files "
-                    "folder to that machine and name it with sources_dir"
-                )
-            arguments["sources_dir"] = str(SOURCES)
-        return arguments
+        if arguments.get("state") == "absent" and self._connection.transport != "local":
+            return arguments
+        return with_sources(arguments, transport=self._connection.transport, module="local_cluster")

@@ -57,6 +57,7 @@ class ActionModule(ActionBase):
                 "complete": {"type": "bool", "default": True},
                 "role": {"type": "str", "choices": [name for name, role in ROLES.items() if role.alone]},
                 "values": {"type": "dict", "default": {}},
+                "defaults": {"type": "dict", "default": {}},
             }
         )
         try:
@@ -66,6 +67,7 @@ class ActionModule(ActionBase):
                 template=self._templar.template,
                 extra_vars=load_extra_vars(self._loader),
                 values=options["values"],
+                defaults=options["defaults"],
             )
             if options["role"]:
                 checked = accepted(check_role(given, ROLES[options["role"]], complete=options["complete"]))

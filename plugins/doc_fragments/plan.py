@@ -144,7 +144,8 @@ options:
       levers:
         description:
           - What makes the fragment smaller, for messages, as C(figure) to settings with their values. Figures are
-            C(namespaces), C(objects), C(pods), C(requests), C(processes), C(storage) and C(volume_mode).
+            C(namespaces), C(objects), C(pods), C(requests), C(processes), C(storage), C(volume_mode), and C(nodes) for
+            what says which nodes take its pods.
         type: dict
       most:
         description:

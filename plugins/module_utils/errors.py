@@ -8,6 +8,7 @@ KubestressError
   PlanError            a fragment, a template or a batch option that cannot be used (plan.fragment)
   SettingError         a role variable that is refused (settings.setting)
   ResultsError         a results folder that cannot be read or written (results.folder)
+  AcceleratorError     an accelerator's type, topology or machine that cannot be (accelerators.errors)
   LocalClusterError    the embedded cluster (local_cluster.errors)
   DetachedError        a background process that does not begin or end (machine.detached)
   ModuleFailed         what a module ends with

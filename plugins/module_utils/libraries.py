@@ -38,6 +38,8 @@ class Library:
 KUBERNETES = Library("kubernetes.aio", "kubernetes>=36.0.1,<38")
 AIOHTTP = Library("aiohttp", "aiohttp>=3.13.5,<4")
 MSGSPEC = Library("msgspec", "msgspec>=0.20.0,<1")
+GOOGLE_AUTH = Library("google.auth", "google-auth>=2.40.0,<3")
+REQUESTS = Library("requests", "requests>=2.32.0,<3")
 PROMETHEUS_CLIENT = Library("prometheus_client", "prometheus-client>=0.22.0,<1")
 # ansible-core brings these along, but a host that it manages need not have them.
 JINJA2 = Library("jinja2", "jinja2>=3.1")
@@ -46,6 +48,8 @@ CRYPTOGRAPHY = Library("cryptography", "cryptography")
 
 #: What talks to an API server needs these.
 CLUSTER = (KUBERNETES, AIOHTTP)
+#: What gets tokens for Google Cloud needs these.
+GOOGLE = (GOOGLE_AUTH, REQUESTS)
 #: What compiles templates needs these.
 TEMPLATES = (JINJA2, YAML)
 

@@ -445,6 +445,54 @@ volumes:
     mounted_by: {"condition": 30}
     attachments_cause: null
     clock_backwards: 0
+accelerator_jobs:
+  description:
+    - How long accelerator jobs waited and for what, which pools of nodes they ran in, and how often they were
+      restarted. Null for a batch without any. These jobs are all JobSets, all Jobs of the role C(accelerator_jobs), and
+      others that have a queue, ask for accelerators or share their pool of nodes with no other.
+    - C(waits) has a row for each role, queue and priority. C(reserved) and C(admitted) are those of Kueue's Workloads,
+      from their creation; C(scheduled) is from the creation of the job until all of its pods have a node; all by this
+      machine's clock. C(admitted_own) is by the Workload's own times, which have whole seconds.
+    - C(unschedulable) counts what the scheduler told of pods, and the queue of jobs, each cause by itself.
+  returned: always
+  type: dict
+  sample:
+    cause: null
+    workloads_cause: null
+    waits:
+      - role: accelerator_jobs
+        queue: team
+        priority: high
+        jobs: 8
+        waiting: 0
+        waiting_longest_s: null
+        evicted: {}
+        stages:
+          admitted: {"count": 8, "p50_s": 10.2, "p90_s": 31.0, "p95_s": 31.0, "p99_s": 31.0, "max_s": 31.02}
+    pools:
+      - role: accelerator_jobs
+        label: cloud.google.com/gke-nodepool
+        pool: v5e-a
+        accelerator: tpu-v5-lite-podslice
+        machine: ct5lp-hightpu-4t
+        topology: 4x4
+        nodes: 4
+        nodes_used: 4
+        pods: 32
+        slices: 8
+        slices_at_once: 1
+    pools_cause: null
+    restarts:
+      - {"role": accelerator_jobs, "jobs": 8, "restarted": 1, "restarts": 1, "failed_pods": 1, "exit_codes": {"1": 1}}
+    unschedulable:
+      - role: accelerator_jobs
+        by: scheduler
+        cause: Insufficient google.com/tpu
+        told: 4
+        pending: 0
+        longest_s: 12.4
+        example: "0/5 nodes are available: 4 Insufficient google.com/tpu, 1 node(s) had untolerated taint(s)."
+    clock_backwards: 0
 not_ready:
   description:
     - The first 20 objects that are not ready, with their causes. Of a task that fails, with O(results_dir), only the

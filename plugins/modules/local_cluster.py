@@ -61,6 +61,50 @@ options:
     description: Memory of a node, as a quantity. Applied to a running cluster.
     type: str
     default: 256Gi
+  accelerators:
+    description: Types of accelerators of your own for O(node_pools), in the form of C(accelerator_jobs_catalogue).
+    type: dict
+  node_pools:
+    description:
+      - Pools of further simulated nodes with machine types, labels, taints and extended resources, such as
+        accelerators. Applied to a running cluster.
+      - Every node has the label C(cloud.google.com/gke-nodepool) with the name of its pool.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the pool; its nodes are called C(NAME-0001) and so on.
+        type: str
+        required: true
+      count:
+        description:
+          - Number of nodes. If left out, as many as a slice of O(node_pools[].topology) has, or one.
+          - A pool of a topology with several nodes is one slice and cannot have another number.
+        type: int
+      type:
+        description:
+          - Type of the catalogue of accelerators, such as V(v5e) or V(nvidia-h100-80gb). The nodes' labels, taints and
+            chips follow from it. Without it they have none but those given here.
+        type: str
+      machine:
+        description: Machine type, the label C(node.kubernetes.io/instance-type). It may follow from the topology.
+        type: str
+      topology:
+        description: Topology of the slice, such as V(4x4), where the type has one.
+        type: str
+      labels:
+        description: Labels of the nodes, beside those of the type or in their place.
+        type: dict
+      taints:
+        description: Taints of the nodes beside those of the type, each with C(key), C(effect) and perhaps C(value).
+        type: list
+        elements: dict
+      resources:
+        description:
+          - Quantities of resources of a node, in the place of O(node_cpu), O(node_memory), O(pods_per_node) (C(cpu),
+            C(memory), C(pods)) and of the type's chips, or extended resources of any name.
+        type: dict
   api_port:
     description:
       - Port of the API server.
@@ -102,6 +146,18 @@ options:
       - First of five ports of the health checks that O(storage) brings.
       - The default is 20270 for the cluster in the default O(data_dir) or with O(real_node), and for one in another
         folder the first of five free ports, which that cluster keeps.
+    type: int
+  jobset_port:
+    description:
+      - Port of the webhooks that O(jobset) brings. The next one is of its health checks.
+      - The default is 20275 for the cluster in the default O(data_dir) or with O(real_node), and for one in another
+        folder the first of two free ports, which that cluster keeps.
+    type: int
+  kueue_port:
+    description:
+      - Port of the webhooks that O(kueue) brings. The next one is of its health checks.
+      - The default is 20277 for the cluster in the default O(data_dir) or with O(real_node), and for one in another
+        folder the first of two free ports, which that cluster keeps.
     type: int
   data_dir:
     description:
@@ -154,6 +210,21 @@ options:
       - Applied to a running cluster; with O(real_node), O(restart=true) is needed. With V(false) the programs are
         ended, and objects and data stay.
       - The path of O(data_dir) has at most 94 characters, because it contains the driver's socket.
+    type: bool
+    default: false
+  jobset:
+    description:
+      - Whether the cluster has JobSets, with their CustomResourceDefinition and their controller, whose webhooks the
+        API server calls.
+      - Applied to a running cluster. With V(false) the controller is ended and its webhooks are removed, and JobSets
+        stay.
+    type: bool
+    default: false
+  kueue:
+    description:
+      - Whether the cluster has Kueue, which queues Jobs and JobSets with the label C(kueue.x-k8s.io/queue-name).
+        ResourceFlavors, ClusterQueues and LocalQueues are the user's to create.
+      - Applied to a running cluster. With V(false) Kueue is ended and its webhooks are removed, and queues stay.
     type: bool
     default: false
   real_node:
@@ -219,6 +290,14 @@ options:
       - Must be 0 to 100.
     type: int
     default: 0
+  real_node_registries:
+    description:
+      - Registries without TLS that the real node may pull from, as V(HOST:PORT). Its network reaches this machine at
+        the first address of O(node_network), such as V(10.231.0.1:5000), and nothing else.
+      - Applied to a running cluster.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -236,6 +315,17 @@ EXAMPLES = r"""
     nodes: 50
     pods_per_node: 110
 
+- name: A slice of four TPU nodes, and two nodes with eight GPUs each
+  kubestress.core.local_cluster:
+    node_pools:
+      - name: v5e-4x4
+        type: v5e
+        topology: 4x4
+      - name: h100
+        type: nvidia-h100-80gb
+        machine: a3-highgpu-8g
+        count: 2
+
 - name: Start a second cluster
   kubestress.core.local_cluster:
     data_dir: /var/tmp/second-cluster
@@ -248,6 +338,11 @@ EXAMPLES = r"""
 - name: Start a cluster with volumes and snapshots
   kubestress.core.local_cluster:
     storage: true
+
+- name: Start a cluster that runs and queues JobSets
+  kubestress.core.local_cluster:
+    jobset: true
+    kueue: true
 
 - name: Stop it and remove its files
   kubestress.core.local_cluster:
@@ -266,10 +361,15 @@ endpoint:
   type: str
   sample: https://127.0.0.1:26443
 nodes:
-  description: Number of simulated nodes.
+  description: Number of simulated nodes that belong to no pool.
   returned: O(state=present), not in check mode
   type: int
   sample: 10
+node_pools:
+  description: Number of simulated nodes of each pool, by its name.
+  returned: O(state=present), not in check mode
+  type: dict
+  sample: {"h100": 2, "v5e-4x4": 4}
 parts:
   description: For each process its pid, its ports by option name, and the path of its log.
   returned: O(state=present), not in check mode
@@ -315,6 +415,7 @@ PREFIX = "local_cluster_"
 ARGUMENT_SPEC = {
     **{setting.name.removeprefix(PREFIX): setting.argument_spec() for setting in LOCAL_CLUSTER.settings},
     # Empty in the role, left out here.
+    "accelerators": {"type": "dict"},
     "data_dir": {"type": "path"},
     "cache_dir": {"type": "path"},
     "binaries_dir": {"type": "path"},

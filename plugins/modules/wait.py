@@ -22,6 +22,7 @@ description:
   - There are readiness rules for Namespace, Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, ReplicationController,
     Job, Service (a load balancer needs an address), PersistentVolumeClaim (bound, and as large as it asks for),
     PersistentVolume, VolumeAttachment, VolumeSnapshot, VolumeSnapshotContent, Node, PodDisruptionBudget,
+    JobSet, Workload, LocalQueue, ClusterQueue (of Kueue),
     CustomResourceDefinition and APIService. Other Kubernetes kinds are ready when they exist. Kinds of other API
     groups are ready when their condition Ready, or else Available, is true; if they have no status (no subresource
     of that name), when they exist. M(kubestress.core.batch) has the same rules.

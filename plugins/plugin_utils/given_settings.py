@@ -32,8 +32,11 @@ def given_of(
     extra_vars: Mapping[str, Any],
     values: Mapping[str, Any] | None = None,
     values_from: str = "option values of the task",
+    defaults: Mapping[str, Any] | None = None,
 ) -> Given:
     """What users gave. `values` come before everything; messages say that they are `values_from`.
+
+    `defaults` stand in the place of the table's, for settings of a run.
 
     `template` resolves Ansible's expressions. Raises SettingError for a profile that is unknown or cannot be read.
     """
@@ -50,7 +53,7 @@ def given_of(
     environment = environment_that_counts(
         os.environ, task_vars, profile_values, template=lambda raw: resolved(SWITCH.name, raw)
     )
-    fallback = Fallback(environment=environment, profile=name, profile_values=profile_values)
+    fallback = Fallback(environment=environment, profile=name, profile_values=profile_values, defaults=defaults or {})
     first = values or {}
 
     def value_of(setting: Setting) -> Found:

@@ -23,7 +23,10 @@ class PlanAction(ModuleAction):
 
     def module_arguments(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """The task's arguments, with each fragment's `template` files read into `content`."""
-        arguments = super().module_arguments(task_vars)
+        return self.with_texts(super().module_arguments(task_vars))
+
+    def with_texts(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments with the text of each fragment's templates. Raises AnsibleActionFail if one is missing."""
         fragments = arguments.get("fragments")
         if not isinstance(fragments, list):
             return arguments  # the module says what is wrong, as for every other option

@@ -15,7 +15,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "tests"))
 
-from bench import box, logs, parts, storage, storage_watching, table  # noqa: E402  (importable because of the line above)
+from bench import accelerators, box, logs, parts, storage, storage_watching, table  # noqa: E402  (importable because of the line above)
 from bench.parts import QUICK, Sizes  # noqa: E402
 from bench.plane import MAX_PAIRS, Plane, fresh_plane  # noqa: E402
 
@@ -31,17 +31,18 @@ ON_PLANE: dict[str, Callable[[Plane, Sizes], list[table.Row]]] = {
     "scaling": parts.scaling,
     "storage": storage.storage,
 }
-#: Each starts its own server, which only sends answers, or needs none.
-ON_STUB: dict[str, Callable[[Sizes], list[table.Row]]] = {
+#: Each starts a server of its own, or needs none.
+ALONE: dict[str, Callable[[Sizes], list[table.Row]]] = {
     "memory": parts.memory,
     "preflight": parts.preflight,
     "gather": logs.gather,
     "truenas": box.truenas,
     "storage_watch": storage_watching.storage_watch,
+    "accelerators": accelerators.accelerators,
 }
-PARTS = (*ON_PLANE, *ON_STUB)
-#: Only on request, by name or with BENCH_CLEANUP=1, because it takes another minute.
-OPTIONAL = ("cleanup",)
+PARTS = (*ON_PLANE, *ALONE)
+#: Only on request, by name or with this variable as 1, because they take minutes more.
+OPTIONAL = {"cleanup": "BENCH_CLEANUP", "accelerators": "BENCH_ACCELERATORS"}
 
 
 def measured(wanted: list[str], sizes: Sizes, *, plane: Plane | None) -> list[table.Row]:
@@ -59,7 +60,7 @@ def measured(wanted: list[str], sizes: Sizes, *, plane: Plane | None) -> list[ta
             print("creation is left out: h2load is missing (Debian package nghttp2-client)", flush=True)
         elif name in wanted and plane is not None:
             step(name, lambda part=part: part(plane, sizes))  # type: ignore[misc]
-    for name, without_plane in ON_STUB.items():
+    for name, without_plane in ALONE.items():
         if name in wanted:
             step(name, lambda part=without_plane: part(sizes))  # type: ignore[misc]
     return rows
@@ -99,7 +100,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Run the selected parts."""
     options = arguments()
-    default = [name for name in PARTS if name not in OPTIONAL or os.environ.get("BENCH_CLEANUP") == "1"]
+    default = [name for name in PARTS if name not in OPTIONAL or os.environ.get(OPTIONAL[name]) == "1"]
     wanted = options.only or default
     sizes = QUICK if options.quick else Sizes(pairs=options.pairs)
     began = time.monotonic()

@@ -23,15 +23,15 @@ class ClientFailedError(Exception):
     """The client did not finish its work; the message is the client's."""
 
 
-def measure(plane: Plane, **task: Any) -> Measured:
-    """Run one client in a new process; the arguments are those of Task. Raises ClientFailedError."""
+def measure(plane: Plane, *, timeout_seconds: float = TIMEOUT_SECONDS, **task: Any) -> Measured:
+    """Run one client in a new process; the other arguments are those of Task. Raises ClientFailedError."""
     whole = Task(server=plane.server, token=plane.token, ca_file=str(plane.ca_file), **task)
     done = subprocess.run(
         [sys.executable, "-m", "bench.client"],
         input=json.dumps(dataclasses.asdict(whole)),
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_SECONDS,
+        timeout=timeout_seconds,
         env=client_environment(),
         check=False,
     )

@@ -56,6 +56,8 @@ class Sizes:
     watched_claims: int = 10_000
     #: Ten a second for an hour.
     watched_events: int = 36_000
+    accelerator_jobs: int = 500
+    accelerator_nodes: int = 200
 
 
 #: Seconds for everything, to see that it works; its figures mean nothing.
@@ -72,6 +74,8 @@ QUICK = Sizes(
     storage_objects=60,
     watched_claims=60,
     watched_events=600,
+    accelerator_jobs=3,
+    accelerator_nodes=8,
 )
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,10 +114,10 @@ class Plane:
 
 
 @contextmanager
-def fresh_plane() -> Iterator[Plane]:
+def fresh_plane(nodes: Mapping[str, object] = NODES) -> Iterator[Plane]:
     """Start a control plane on free ports in a temporary folder; always stop it and remove the folder."""
     with TemporaryDirectory(prefix="kubestress-bench-") as scratch:
-        variables = {**NODES, "local_cluster_kubectl": False}
+        variables = {**nodes, "local_cluster_kubectl": False}
         with control_plane.running(Path(scratch), variables) as kubeconfig:
             yield Plane.from_kubeconfig(kubeconfig)
 

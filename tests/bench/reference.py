@@ -1,9 +1,8 @@
-"""The minimal client: one loop over aiohttp that posts prepared bodies and watches Deployments.
+"""The minimal client: one loop over aiohttp that posts prepared bodies and watches Deployments or Jobs.
 
 It has no retries, no limits except the requests in flight, no outcomes and no causes. The difference to the engine is
 what those features cost. It keeps the order that the cluster needs: a namespace before its objects, ConfigMaps and
-Secrets before their Deployment, and the ServiceAccount before the first Deployment, whose pods would be refused
-otherwise.
+Secrets before their Deployment, and the ServiceAccount before what makes pods, which would be refused otherwise.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -22,9 +22,23 @@ from bench.workload import compiled
 _PATHS = {
     "ConfigMap": "/api/v1/namespaces/{}/configmaps",
     "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
+    "Job": "/apis/batch/v1/namespaces/{}/jobs",
     "Namespace": "/api/v1/namespaces",
     "Secret": "/api/v1/namespaces/{}/secrets",
 }
+
+
+def _is_available(deployment: dict[str, Any]) -> bool:
+    return bool(deployment.get("status", {}).get("availableReplicas") == deployment["spec"]["replicas"])
+
+
+def _is_complete(job: dict[str, Any]) -> bool:
+    conditions = job.get("status", {}).get("conditions") or []
+    return any(one["type"] == "Complete" and one["status"] == "True" for one in conditions)
+
+
+#: What is waited for, and when it is done.
+_DONE = {"Deployment": _is_available, "Job": _is_complete}
 #: The bodies of a namespace: members of all fragments, their steps, and (kind, body) of each step.
 Bodies = list[list[list[tuple[str, bytes]]]]
 
@@ -47,10 +61,6 @@ def bodies_of(task: Task) -> dict[str, Bodies]:
     return made
 
 
-class WatchEndedError(Exception):
-    """The watch ended, so the wait cannot end."""
-
-
 class Loop:
     """Does the work of one task."""
 
@@ -60,35 +70,38 @@ class Loop:
         self._in_flight = asyncio.Semaphore(task.in_flight)
         self._namespaces = asyncio.Semaphore(task.namespaces_parallel)
         self._accounts: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self._available: set[tuple[str, str]] = set()
-        self._all_available = asyncio.Event()
-        self._deployments = 0
+        self._done: set[tuple[str, str, str]] = set()
+        self._all_done = asyncio.Event()
+        self._waited_for = 0
         self.objects = 0
         self.clock = Clock()
         self.sending_seconds = 0.0
 
     async def run(self) -> None:
-        """Run until everything is stored, and available if the task says so."""
+        """Run until everything is stored, and available or complete if the task says so."""
         bodies = bodies_of(self._task)
-        self._deployments = sum(
-            kind == "Deployment" for whole in bodies.values() for steps in whole for step in steps for kind, _ in step
-        )
+        kinds = Counter(kind for whole in bodies.values() for steps in whole for step in steps for kind, _ in step)
+        self._waited_for = sum(kinds[kind] for kind in _DONE)
         self.clock.start()
         watches = []
         if self._task.wait:
             labels = {"labelSelector": f"kubestress.core/run-id={self._task.run_id}"}
             accounts = {"fieldSelector": "metadata.name=default"}
             watches = [
-                asyncio.create_task(self._watch("/apis/apps/v1/deployments", labels, self._deployment)),
                 asyncio.create_task(self._watch("/api/v1/serviceaccounts", accounts, self._account)),
+                *(
+                    asyncio.create_task(
+                        self._watch(_PATHS[kind].replace("/namespaces/{}", ""), labels, self._judge(kind))
+                    )
+                    for kind in _DONE
+                    if kinds[kind]
+                ),
             ]
         sending = asyncio.create_task(self._send(bodies))
-        # A watch never ends on its own: if one is done, it has failed, and waiting is pointless.
+        # A watch that is done has failed, and waiting is pointless.
         await asyncio.wait([sending, *watches], return_when=asyncio.FIRST_COMPLETED)
         for task in [task for task in (sending, *watches) if task.done()]:
             task.result()
-        if not sending.done():
-            raise WatchEndedError("the server ended a watch")
         for watch in watches:
             watch.cancel()
         await asyncio.gather(*watches, return_exceptions=True)
@@ -100,8 +113,8 @@ class Loop:
                 await self._namespaces.acquire()
                 group.create_task(self._namespace(name, whole))
         self.sending_seconds = self.clock.seconds() - began
-        if self._task.wait and self._deployments:
-            await self._all_available.wait()
+        if self._task.wait and self._waited_for:
+            await self._all_done.wait()
 
     async def _namespace(self, name: str, whole: Bodies) -> None:
         try:
@@ -117,7 +130,7 @@ class Loop:
 
     async def _member(self, name: str, steps: list[list[tuple[str, bytes]]]) -> None:
         for step in steps:
-            if step[0][0] == "Deployment" and self._task.wait:
+            if step[0][0] in _DONE and self._task.wait:
                 await self._accounts[name].wait()
             if len(step) == 1:
                 await self._post(name, *step[0])
@@ -134,23 +147,28 @@ class Loop:
             self.objects += 1
 
     async def _watch(self, path: str, selector: dict[str, str], heard: Any) -> None:
-        async with self._session.get(path, params=selector) as answer:
-            listed = await answer.json()
-        for item in listed["items"]:
-            heard(item)
-        version = listed["metadata"]["resourceVersion"]
-        async with self._session.get(path, params={**selector, "watch": "1", "resourceVersion": version}) as answer:
-            async for line in answer.content:
-                heard(json.loads(line)["object"])
+        """List and watch, again and again: an API server ends the watch of a client that reads too slowly."""
+        while True:
+            async with self._session.get(path, params=selector) as answer:
+                listed = await answer.json()
+            for item in listed["items"]:
+                heard(item)
+            version = {"watch": "1", "resourceVersion": listed["metadata"]["resourceVersion"]}
+            async with self._session.get(path, params={**selector, **version}) as answer:
+                async for line in answer.content:
+                    heard(json.loads(line)["object"])
 
     def _account(self, obj: dict[str, Any]) -> None:
         self._accounts[obj["metadata"]["namespace"]].set()
 
-    def _deployment(self, obj: dict[str, Any]) -> None:
-        if obj.get("status", {}).get("availableReplicas") == obj["spec"]["replicas"]:
-            self._available.add((obj["metadata"]["namespace"], obj["metadata"]["name"]))
-            if len(self._available) == self._deployments:
-                self._all_available.set()
+    def _judge(self, kind: str) -> Callable[[dict[str, Any]], None]:
+        def heard(obj: dict[str, Any]) -> None:
+            if _DONE[kind](obj):
+                self._done.add((kind, obj["metadata"]["namespace"], obj["metadata"]["name"]))
+                if len(self._done) == self._waited_for:
+                    self._all_done.set()
+
+        return heard
 
 
 async def work(task: Task) -> dict[str, Any]:

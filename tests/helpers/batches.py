@@ -33,7 +33,7 @@ def obj(
     kind: str, name: str, *, count: int = 1, annotations: dict[str, str] | None = None, **body: Any
 ) -> dict[str, Any]:
     """Return one template of a step."""
-    version = {"Job": "batch/v1", "Deployment": "apps/v1"}.get(kind, "v1")
+    version = {"Job": "batch/v1", "JobSet": "jobset.x-k8s.io/v1alpha2", "Deployment": "apps/v1"}.get(kind, "v1")
     metadata = {"name": name, **({"annotations": annotations} if annotations else {})}
     return {"definition": {"apiVersion": version, "kind": kind, "metadata": metadata, **body}, "count": count}
 

@@ -153,6 +153,7 @@ def batch(**changed: Any) -> dict[str, Any]:
         "statefulsets": {"pods_killed": 0, "restarts": 0, "oom_kills": 0},
         "connectivity": None,
         "volumes": None,
+        "accelerator_jobs": None,
         "pods": {
             "succeeded": 8,
             "failed": 0,

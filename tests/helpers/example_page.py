@@ -11,6 +11,8 @@ from typing import Any
 
 from ansible_collections.kubestress.core.plugins.module_utils.measure.latency import LatencySketch
 
+from helpers.example_accelerators import cause, pool, restarts, wait, with_jobs
+
 Documents = dict[str, Any]
 STARTED = "2026-11-21T05:21:10.000Z"
 
@@ -542,6 +544,15 @@ def failed() -> Documents:
         }
         for n in range(24)
     ]
+    summary["accelerator_jobs"] = with_jobs(
+        waits=[wait(1, 3, 40), wait(priority="low", waiting=12, longest=301.0)],
+        pools=[pool(f"v5e-{n}", pods=4 * (n < 7), at_once=int(n < 7)) for n in range(8)],
+        restarts=[restarts(times=9, failed=14, c1=12, c137=2)],
+        unschedulable=[
+            cause(told=40, pending=12, longest=301.0),
+            cause(told=15, pending=12, longest=301.0, by="queue"),
+        ],
+    )["accelerator_jobs"]
     summary["slo"][0] |= {"met": False, "p99_s": 2.4}
     summary["rate"] |= {"errors": {"429": 310, "timeout": 12, "connection": 3}, "retries": {"429": 310, "timeout": 12}}
     summary["client"] |= {"busy_seconds": 41, "cpu_share": 0.97}

@@ -34,6 +34,8 @@ KINDS = (
     ("apps/v1", "statefulsets", "StatefulSet", True),
     ("batch/v1", "jobs", "Job", True),
     ("v1", "persistentvolumeclaims", "PersistentVolumeClaim", True),
+    ("jobset.x-k8s.io/v1alpha2", "jobsets", "JobSet", True),
+    ("kueue.x-k8s.io/v1beta2", "workloads", "Workload", True),
     ("v1", "persistentvolumes", "PersistentVolume", False),
     ("coordination.k8s.io/v1", "leases", "Lease", True),
 )

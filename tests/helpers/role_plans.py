@@ -11,6 +11,7 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible_collections.kubestress.core.plugins.filter import (
+    accelerator,
     build_members,
     build_variables,
     connectivity_variables,
@@ -33,13 +34,13 @@ except ImportError:  # before 2.19 all text was a template
 # By hand: tests import the collection as plain packages, where Ansible's own loader does not find its filters.
 FILTERS = {
     name: function
-    for module in (build_members, build_variables, connectivity_variables, role_template)
+    for module in (accelerator, build_members, build_variables, connectivity_variables, role_template)
     for name, function in module.FilterModule().filters().items()
 }
 _ROLE_FILE = re.compile(r"\{\{ lookup\('ansible\.builtin\.file', role_path ~ '/(.+?)'\) \}\}")
-WORKLOADS = ("namespaces", "deployments", "statefulsets", "volumes", "connectivity", "build_jobs")
+WORKLOADS = ("namespaces", "deployments", "statefulsets", "volumes", "connectivity", "build_jobs", "accelerator_jobs")
 #: Workloads that are off unless settings say otherwise, which not all settings of tests have.
-_OFF = frozenset({"volumes"})
+_OFF = frozenset({"volumes", "accelerator_jobs"})
 
 
 def role_fragments(

@@ -33,7 +33,7 @@ def run_bench(*arguments: str, plane: Plane, output: Path) -> tuple[str, dict]:
 
 def test_the_table_and_the_figures_agree(plane: Plane, tmp_path: Path) -> None:
     wanted = ["playbook", "headline", "observe", "live", "scaling", "memory", "preflight", "truenas", "storage"]
-    wanted.append("storage_watch")
+    wanted += ["storage_watch", "accelerators"]
     if shutil.which("h2load"):
         wanted.append("creation")
     shown, document = run_bench(*wanted, plane=plane, output=tmp_path / "bench.json")

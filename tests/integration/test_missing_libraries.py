@@ -28,6 +28,14 @@ MODULES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "truenas_info": ({}, ["aiohttp", "msgspec"]),
     "must_gather_info": ({"path": "/"}, ["PyYAML"]),
     "storage_info": ({}, [*CLUSTER, "msgspec"]),
+    "image": (
+        {"name": "train", "project": "p", "builder": "cloud_build", "context": "/", "sources_dir": "/"},
+        ["google-auth", "requests"],
+    ),
+    "gke_credentials": (
+        {"project": "p", "location": "us-east1", "name": "c"},
+        ["google-auth", "requests", "PyYAML"],
+    ),
     "storage_watch": ({"dest": "/nowhere/watch"}, [*CLUSTER, "msgspec"]),
     "local_cluster": ({}, ["cryptography"]),
 }

@@ -206,3 +206,27 @@ def test_a_run_that_makes_its_namespaces_gets_cluster_roles(
         assert labelled(kubectl, run_id) == []
     finally:
         kubectl("delete", "-f", str(account.folder / "rights.yml"))
+
+
+def test_accelerator_jobs_of_an_account_that_sees_no_nodes(
+    account: Account, teams: list[str], kubectl: Any, run_id: str, tmp_path: Path
+) -> None:
+    """What is missing is told with the classes that lie in no namespace; nodes cannot be seen, and a job runs."""
+    own = {
+        f"{role}_enabled": role == "accelerator_jobs" for role in ("deployments", "statefulsets", "accelerator_jobs")
+    }
+    jobs = {**own, "profile": "defaults", "build_jobs_enabled": False, "accelerator_jobs_duration": 1}
+    printed = {"preflight_rbac_out": "rights.yml", "preflight_rbac_account": f"{teams[0]}/load"}
+    refused = account.run("kubestress.core.stress", accelerator_jobs_priority_classes="true", **jobs)
+    told = " ".join(refused.output.split())
+    assert refused.rc != 0
+    assert "create jobs.batch" in told
+    assert "create priorityclasses.scheduling.k8s.io" in told
+
+    account.run("kubestress.core.stress", "--check", **jobs, **printed)
+    kubectl("apply", "-f", str(tmp_path / "rights.yml"))
+    done = account.run("kubestress.core.stress", **jobs)
+    assert done.rc == 0, done.output
+    pods = [one for one in labelled(kubectl, run_id, "pods") if one["metadata"]["namespace"] in teams]
+    assert [pod["status"]["phase"] for pod in pods] == ["Succeeded", "Succeeded"]
+    assert "nodes is forbidden" in done.output

@@ -49,6 +49,7 @@ NOT_ASKED = {"storage_top"}
     [
         ("stress", "guard", "main"),
         ("capacity", "capacity", "main"),
+        ("accelerator-run", "accelerator_run", "main"),
         ("storage", "storage", "main"),
         ("storage-watch", "storage", "watch"),
     ],
@@ -61,7 +62,7 @@ def test_survey_asks_for_each_variable_of_its_role_once(survey: str, role: str, 
     assert wanted <= set(asked)
 
 
-@pytest.mark.parametrize("playbook", ["stress", "cleanup", "capacity", "storage", "storage_watch"])
+@pytest.mark.parametrize("playbook", ["stress", "cleanup", "capacity", "accelerator_run", "storage", "storage_watch"])
 def test_project_playbook_imports_ours(playbook: str) -> None:
     text = (AWX / "README.md").read_text().partition(f"`{playbook}.yml`:\n\n```yaml\n")[2].partition("```")[0]
     (play,) = yaml.safe_load(text)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from ..plan.demand import Demand, FragmentDemand, PodGroup
 from ..text import duration_text, text_of
 from .limits import ceiling_rows, process_rows, published_rows, quota_rows
+from .pools import held_or_over, nearest_pool, slice_rows
 from .rows import NO_DATA, OVER, UNKNOWN, WARNING, Levers, Row, judged
 from .storage import storage_rows
 from .supply import Node, Supply, refusal
@@ -26,7 +27,7 @@ class Placement:
 
     def __init__(self, demand: Demand, supply: Supply) -> None:
         self.known = supply.nodes is not None
-        nodes = supply.nodes or []
+        self._nodes = nodes = supply.nodes or []
         self._taking = {
             _places(group): [node for node in nodes if not refusal(node, group.shape)] for group in demand.groups
         }
@@ -50,6 +51,10 @@ class Placement:
         """Why no node takes the pods of a group."""
         reasons = ", ".join(f"{number} {cause}" for cause, number in self._causes[_places(group)].most_common(5))
         return reasons or "the cluster has no node"
+
+    def nearest(self, group: PodGroup) -> str:
+        """The pool of nodes that comes nearest to taking the pods of a group; empty where there is nothing to say."""
+        return nearest_pool(self._nodes, group.shape)
 
     def pools(self) -> list[tuple[list[PodGroup], list[Node]]]:
         """The groups that the same nodes take, with these nodes."""
@@ -135,8 +140,9 @@ def node_rows(placement: Placement, supply: Supply, levers: Levers) -> list[Row]
     for group in demand.groups:
         if not placement.nodes(group):
             refused.setdefault(placement.why_none(group), []).append(group)
-    rows = [_no_node(groups, cause) for cause, groups in refused.items()]
+    rows = [_no_node(groups, cause, placement, levers) for cause, groups in refused.items()]
     pools = [(groups, nodes) for groups, nodes in placement.pools() if nodes]
+    rows += slice_rows([(group, placement.nodes(group)) for group in demand.groups], levers)
     for groups, nodes in pools:
         of = "" if len(pools) == 1 else f" of {', '.join(sorted({group.role for group in groups}))}"
         rows += _pool_rows(groups, nodes, supply, levers, of=of)
@@ -147,14 +153,20 @@ def node_rows(placement: Placement, supply: Supply, levers: Levers) -> list[Row]
     return rows
 
 
-def _no_node(groups: list[PodGroup], cause: str) -> Row:
+def _no_node(groups: list[PodGroup], cause: str, placement: Placement, levers: Levers) -> Row:
     """One row for all roles whose pods no node takes for the same cause."""
+    roles = list(dict.fromkeys(group.role for group in groups))
+    own = " or ".join(dict.fromkeys(lever for role in roles if (lever := levers.of(role, "nodes"))))
     cure = (
         "make nodes ready, or set the pods' node selector and tolerations (run_node_selector, run_tolerations) so that "
         "nodes take them"
     )
-    roles = ", ".join(dict.fromkeys(group.role for group in groups))
-    return Row(name=f"nodes that take the pods of {roles}", needed=1, offered=0, verdict=OVER, note=cause, cure=cure)
+    if own:
+        cure = f"make such nodes ready, or change {own}"
+    # Causes may be many, and a message is cut at its end.
+    note = "; ".join(part for part in (placement.nearest(groups[0]), cause) if part)
+    name = f"nodes that take the pods of {', '.join(roles)}"
+    return Row(name=name, needed=1, offered=0, verdict=OVER, note=note, cure=cure)
 
 
 def _pool_rows(groups: list[PodGroup], nodes: list[Node], supply: Supply, levers: Levers, *, of: str) -> list[Row]:
@@ -162,7 +174,9 @@ def _pool_rows(groups: list[PodGroup], nodes: list[Node], supply: Supply, levers
     slots = sum(max(0, node.pods - node.used_pods) for node in nodes)
     note = supply.used_note
     cure = levers.fewer_namespaces(needed=pods, offered=slots, role=_largest(groups).role if of else "")
-    rows = [judged(Row(name=f"pods at peak{of}", needed=pods, offered=slots, cure=cure, note=note))]
+    when_over = held_or_over(groups)
+    row = Row(name=f"pods at peak{of}", needed=pods, offered=slots, cure=cure, note=note)
+    rows = [judged(row, when_over=when_over)]
     for resource in _resources(groups):
         needed = sum(group.at_peak * group.shape.request(resource) for group in groups)
         free = sum(max(0, node.allocatable(resource) - node.used(resource)) for node in nodes)
@@ -171,7 +185,7 @@ def _pool_rows(groups: list[PodGroup], nodes: list[Node], supply: Supply, levers
         largest = max(groups, key=lambda group: group.at_peak * group.shape.request(resource))
         cure = levers.fewer_namespaces(needed=needed, offered=free, role=largest.role)
         row = Row(name=f"{name} requests at peak{of}", needed=needed, offered=free, unit=unit, cure=cure, note=note)
-        rows.append(judged(row))
+        rows.append(judged(row, when_over=when_over))
     return rows
 
 
@@ -208,11 +222,13 @@ def _placement_rows(placement: Placement, levers: Levers) -> list[Row]:
             number = min(left, _fitting(sizes, free), 1 if group.per_node else left)
             left -= number
             free[:] = [have - number * size for have, size in zip(free, sizes, strict=True)]
-        if left:
+        if left and not (group.slice_pods and not too_large):  # slices have a row of their own
             verdict = OVER if too_large else WARNING
             cure = f"lower {levers.of(group.role, 'requests')} ({_size(group)} a pod) or use larger nodes"
             name = f"pods of {group.role} that find a node"
-            rows.append(Row(name=name, needed=group.at_peak, offered=group.at_peak - left, verdict=verdict, cure=cure))
+            note = placement.nearest(group) if too_large and group.shape.extended else ""
+            found = group.at_peak - left
+            rows.append(Row(name=name, needed=group.at_peak, offered=found, verdict=verdict, cure=cure, note=note))
     return rows
 
 

@@ -68,7 +68,10 @@ class Levers:
         return f"namespace_total={self._demand.namespaces}"
 
     def of(self, role: str, figure: str) -> str:
-        """What makes a figure of a role smaller: `objects`, `pods`, `requests`, `processes`; what changes `storage`."""
+        """What makes a figure of a role smaller: `objects`, `pods`, `requests`, `processes`; what changes `storage`.
+
+        `nodes`: what says which nodes take its pods; empty where the role has nothing of its own for that.
+        """
         for number, fragment in enumerate(self._fragments):
             if fragment.role == role:
                 levers = fragment.levers.get(figure) or {}
@@ -111,6 +114,8 @@ def _named(settings: Mapping[str, Any]) -> str:
 
 def _option(fragment: Fragment, number: int, figure: str) -> str:
     where = f"fragments[{number}]"
+    if figure == "nodes":
+        return ""
     if figure == "requests":
         return f"the requests in the templates of {where} (role {fragment.role})"
     if figure == "storage":

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,22 +137,44 @@ def quota_of(obj: Mapping[str, Any]) -> Quota:
     )
 
 
+@dataclass(frozen=True)
+class Mismatch:
+    """Why a node takes no pod. `text` is the same for all nodes of which it is so; `here` says what this one has."""
+
+    text: str
+    here: str
+
+
 def refusal(node: Node, shape: PodShape) -> str | None:
     """Why a node takes no pod of this shape, whatever it has room for; None if it does."""
+    return next((mismatch.text for mismatch in mismatches(node, shape)), None)
+
+
+def mismatches(node: Node, shape: PodShape) -> Iterator[Mismatch]:
+    """Everything for which a node takes no pod of this shape, whatever it has room for."""
     if not node.ready:
-        return "not ready"
+        yield Mismatch("not ready", "not ready")
     if node.unschedulable:
-        return "cordoned"
+        yield Mismatch("cordoned", "cordoned")
     for key, value in shape.node_selector.items():
-        if node.labels.get(key) != value:
-            return f"without the label {key}={value}"
+        if (has := node.labels.get(key)) != value:
+            text = f"without the label {key}={value}"
+            yield Mismatch(text, text if has is None else f"{key} is {has}, not {value}")
     for taint in node.taints:
         if taint["effect"] != "PreferNoSchedule" and not any(_tolerates(one, taint) for one in shape.tolerations):
             value = f"={taint['value']}" if taint.get("value") else ""
-            return f"tainted {taint['key']}{value}:{taint['effect']}, which the pods do not tolerate"
+            text = f"tainted {taint['key']}{value}:{taint['effect']}, which the pods do not tolerate"
+            yield Mismatch(text, text)
     if shape.affinity_terms and not any(_matches(node, term) for term in shape.affinity_terms):
-        return "not matched by the required node affinity"
-    return None
+        text = "not matched by the required node affinity"
+        yield Mismatch(text, text)
+
+
+def room_for(node: Node, shape: PodShape) -> int:
+    """How many pods of this shape a node has room for now."""
+    room = [node.pods - node.used_pods]
+    room += [(node.allocatable(name) - node.used(name)) // amount for name, amount in shape.requests.items() if amount]
+    return max(0, min(room))
 
 
 def _matches(node: Node, term: Mapping[str, Any]) -> bool:

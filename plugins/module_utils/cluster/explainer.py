@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ..readiness.causes import explained, pods_of
+from ..readiness.causes import explained, pod_selector, pods_of
 from ..readiness.pods import pod
 from ..readiness.registry import readiness_of
 from ..readiness.state import Readiness, waiting
@@ -62,10 +62,10 @@ class Explainer:
 
     async def _pods(self, obj: dict[str, Any], namespace: str) -> list[Any]:
         # Controllers select their pods by labels; a Job does so by its controller-uid.
-        selector = (obj.get("spec") or {}).get("selector")
-        if not namespace or not isinstance(selector, dict) or not isinstance(selector.get("matchLabels"), dict):
+        match = pod_selector(obj).get("matchLabels")
+        if not namespace or not isinstance(match, dict):
             return []
-        labels = ",".join(f"{name}={value}" for name, value in selector["matchLabels"].items())
+        labels = ",".join(f"{name}={value}" for name, value in match.items())
         path = f"/api/v1/namespaces/{namespace}/pods"
         return pods_of(obj, await self._items(path, {"labelSelector": labels, "limit": "500"}))
 

@@ -30,6 +30,7 @@ from ..measure.recorder import Recorder, now_rfc3339
 from ..plan.expectation import expectations_of
 from ..plan.fragment import Fragment
 from ..plan.jinja import TemplateError
+from .accelerator_jobs import AcceleratorJobs
 from .deadlines import Deadlines, Overdue, stall_text
 from .deletions import Deleted, wait_until_deleted
 from .guarding import Guarding
@@ -104,7 +105,10 @@ class Batch:
         self.states = ObjectStates(self._role_progress)
         self.scheduler = self._new_scheduler()
         self.volumes = Volumes(cluster, [] if self._deletes else fragments)
+        jobs_of = [] if self._deletes else fragments
+        self.accelerator_jobs = AcceleratorJobs(cluster, jobs_of, settings.namespaces, self._scopes)
         self.tracker = self._new_tracker()
+        self.tracker.on_event = self.accelerator_jobs.event
         self._deadlines = Deadlines(
             fragments, len(settings.namespaces), self.scheduler, self.states, self._role_progress, clock
         )
@@ -218,6 +222,7 @@ class Batch:
                 self.lookout.beside(),
                 self.guarding.beside(),
                 self.volumes.beside() if self.watching else contextlib.nullcontext(),
+                self.accelerator_jobs.beside() if self.watching else contextlib.nullcontext(),
             ):
                 await self._work()
             if not self._deletes:

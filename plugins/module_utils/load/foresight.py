@@ -17,7 +17,7 @@ from ..cluster.watch import METADATA_ONLY, key_of
 from ..errors import KubestressError
 from ..plan.fragment import Fragment
 from ..plan.names import planned_names
-from .ledger import Ledger
+from .ledger import WITH_TTL, Ledger
 
 Key = tuple[str, str]
 Resources = Mapping[tuple[str, str], Resource]
@@ -73,10 +73,10 @@ def _results(
     for api_version, kind, namespace, name in planned:
         resource = resources[api_version, kind]
         found = (namespace if resource.namespaced else "", name) in there[api_version, kind]
-        if not found and kind == "Job" and state == "present":
+        if not found and kind in WITH_TTL and state == "present":
             # One that its TTL has removed is not made again.
             uid = there.get(_NAMESPACE, {}).get(("", namespace), "")
-            found = ledger.find(namespace=namespace, namespace_uid=uid, name=name) is not None
+            found = ledger.find(namespace=namespace, namespace_uid=uid, name=name, kind=kind) is not None
         yield kind, namespace, name, if_there if found else if_not
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finished Jobs on disk: they vanish after their TTL, but are neither lost nor made again."""
+"""Finished Jobs and JobSets on disk: they vanish after their TTL, but are neither lost nor made again."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from typing import Any, TextIO
 from ..measure.job_times import JobEnd, JobTimes, job_end
 from ..readiness.state import Readiness
 
+#: The kinds that a TTL removes after their end.
+WITH_TTL = ("Job", "JobSet")
+
 
 @dataclass(frozen=True, slots=True)
 class FinishedJob:
@@ -23,7 +26,7 @@ class FinishedJob:
     `seconds` is how long it took, None where its status does not say.
 
     `namespace_uid` distinguishes this namespace from a later one of the same name, after a cleanup; it is empty where
-    the run did not make the namespace.
+    the run did not make the namespace. A JobSet, which `kind` tells, is in Completed or Failed and counts no pods.
     """
 
     namespace: str
@@ -35,6 +38,13 @@ class FinishedJob:
     cause: str = ""
     seconds: float | None = None
     retried: int = 0
+    kind: str = "Job"
+
+
+def finished_job_set(job_set: Mapping[str, Any], answer: Readiness, namespace_uid: str) -> FinishedJob:
+    """What is kept of a JobSet that has ended, as its readiness tells."""
+    place, name = job_set["metadata"]["namespace"], job_set["metadata"]["name"]
+    return FinishedJob(place, namespace_uid, name, answer.is_ready, 0, 0, cause=answer.cause, kind="JobSet")
 
 
 def finished_job(job: Mapping[str, Any], answer: Readiness, namespace_uid: str) -> FinishedJob:
@@ -59,7 +69,7 @@ class Ledger:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._file: TextIO | None = None
-        self._known: dict[tuple[str, str, str], FinishedJob] = {}
+        self._known: dict[tuple[str, str, str, str], FinishedJob] = {}
         self._cut_off = False
         if path is not None and path.exists():
             text = path.read_text(encoding="utf-8")
@@ -69,15 +79,15 @@ class Ledger:
                     job = FinishedJob(**json.loads(line))
                 except (ValueError, TypeError):
                     continue
-                self._known[job.namespace, job.namespace_uid, job.name] = job
+                self._known[_key_of(job)] = job
 
-    def find(self, *, namespace: str, namespace_uid: str, name: str) -> FinishedJob | None:
-        """The Job as it ended, if it did."""
-        return self._known.get((namespace, namespace_uid, name))
+    def find(self, *, namespace: str, namespace_uid: str, name: str, kind: str = "Job") -> FinishedJob | None:
+        """The Job or JobSet as it ended, if it did."""
+        return self._known.get((kind, namespace, namespace_uid, name))
 
     def add(self, job: FinishedJob) -> None:
-        """Write a Job down, once."""
-        key = (job.namespace, job.namespace_uid, job.name)
+        """Write a Job or JobSet down, once."""
+        key = _key_of(job)
         if self._path is None or key in self._known:
             return
         self._known[key] = job
@@ -94,6 +104,10 @@ class Ledger:
             self._file.close()
 
 
+def _key_of(job: FinishedJob) -> tuple[str, str, str, str]:
+    return (job.kind, job.namespace, job.namespace_uid, job.name)
+
+
 @dataclass
 class JobBook:
     """Jobs that ended, by namespace, and how long they took."""
@@ -105,7 +119,9 @@ class JobBook:
     times: JobTimes = field(default_factory=JobTimes)
 
     def add(self, job: FinishedJob) -> None:
-        """Count one."""
+        """Count a Job; JobSets are counted as objects only."""
+        if job.kind != "Job":
+            return
         (self.complete if job.complete else self.failed)[job.namespace] += 1
         self.pods_succeeded[job.namespace] += job.succeeded
         self.pods_failed[job.namespace] += job.failed

@@ -20,6 +20,7 @@ from ..observe.observer import Observer
 from ..plan.fragment import Fragment
 from ..results.evidence import STILL_AT_WORK
 from ..results.folder import write_json
+from .accelerator_jobs import AcceleratorJobs
 from .guarding import Guarding
 from .lookout import Lookout
 from .object_states import ObjectStates
@@ -62,6 +63,7 @@ class Measured(Protocol):
     meter: Meter
     states: ObjectStates
     tracker: Tracker
+    accelerator_jobs: AcceleratorJobs
     observer: Observer
     lookout: Lookout
     guarding: Guarding
@@ -130,6 +132,7 @@ def measurements(batch: Measured, *, partial: bool) -> dict[str, Any]:
         "statefulsets": tracker.pods.stateful_figures() if tracker.sees_pods else None,
         "connectivity": _connectivity(batch),
         "volumes": _volumes(batch),
+        "accelerator_jobs": _accelerator_jobs(batch),
         "namespaces": [_namespace(batch, name) for name in settings.namespaces] if batch.watching else [],
         # What the phases count from: connecting and the first lists come before it.
         "began": batch.began_at,
@@ -144,6 +147,7 @@ def measurements(batch: Measured, *, partial: bool) -> dict[str, Any]:
         "warnings": [
             *tracker.warnings,
             *tracker.volumes.warnings,
+            *batch.accelerator_jobs.warnings,
             *batch.stored.warnings,
             *batch.observer.warnings,
             *crossing_lines(guard),
@@ -234,6 +238,20 @@ def _volumes(batch: Measured) -> dict[str, Any] | None:
         return None
     cause = None if batch.watching else "the run did not wait for its objects"
     return {"cause": cause, **volumes.book.figures()}
+
+
+def _accelerator_jobs(batch: Measured) -> dict[str, Any] | None:
+    """Waits, pools, restarts and causes of its accelerator jobs; None for a batch without any.
+
+    `cause` says why nothing was seen at all, `workloads_cause` why not what happened in the queue.
+    """
+    jobs = batch.accelerator_jobs
+    if batch.settings.state != "present" or not jobs.are_planned:
+        return None
+    cause = None if batch.tracker.sees_pods else "pods were not watched"
+    if not batch.watching:
+        cause = "the run did not wait for its objects"
+    return {"cause": cause, "workloads_cause": jobs.workloads_cause, **jobs.book.figures()}
 
 
 def _namespace(batch: Measured, name: str) -> dict[str, Any]:

@@ -39,6 +39,10 @@ class ObjectState:
     pods_ended: int = 0
     operations: int = 1
 
+    def is_going(self, event: Event) -> bool:
+        """Whether an event says that the object is gone, or where it is stored that it is being deleted."""
+        return event.type == "DELETED" or (self.stored and bool(event.object["metadata"].get("deletionTimestamp")))
+
 
 class StateListener(Protocol):
     """Is called when states change."""

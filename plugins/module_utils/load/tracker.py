@@ -36,7 +36,7 @@ from ..plan.kinds import POD_MAKERS
 from ..readiness.registry import has_predicate, readiness_of
 from ..readiness.state import Readiness, State
 from .failure_log import FailureLog
-from .ledger import FinishedJob, JobBook, Ledger, finished_job
+from .ledger import FinishedJob, JobBook, Ledger, finished_job, finished_job_set
 from .object_states import CrashingSets, Key, NamespaceStates, ObjectState, ObjectStates
 from .planned import Planned, maker_of
 from .role_progress import RoleProgress
@@ -79,13 +79,10 @@ class Tracker:
         sight: Sight | None = None,
         volumes: Volumes | None = None,
     ) -> None:
-        self._cluster = cluster
-        self._discovery = discovery
+        self._cluster, self._discovery = cluster, discovery
         self._scopes = scopes or Scopes()
         self._makes_namespaces = makes_namespaces
-        self._scheduler = scheduler
-        self._states = states
-        self._progress = progress
+        self._scheduler, self._states, self._progress = scheduler, states, progress
         self._run_id = run_id
         self._fragments = {fragment.role: fragment for fragment in fragments}
         self._needed_by_others = {role for fragment in fragments for role in fragment.after}
@@ -120,6 +117,8 @@ class Tracker:
         self.broken: BaseException | None = None
         #: Is told of each Job that fails while it is waited for: namespace, name and cause.
         self.on_job_failed: Callable[[str, str, str], None] = lambda _namespace, _name, _cause: None
+        #: Is told of each event of an object of the batch: kind, role, event, whether a list told of it.
+        self.on_event: Callable[[str, str, Event, bool], None] = lambda *_event: None
         states.subscribe(self)
 
     # -- life --------------------------------------------------------------------------------------------------------
@@ -223,6 +222,7 @@ class Tracker:
             self._pod_event(event, role, from_list=from_list)
             is_judged = is_judged and controller_of(event.object) is None
         self.volumes.event(kind, role, event, from_list=from_list)
+        self.on_event(kind, role, event, from_list)
         if is_judged:
             self._object_event(kind, (namespace, name), role, event)
 
@@ -330,17 +330,15 @@ class Tracker:
         return known is not None and known.state is not State.WAITING
 
     def finished_earlier(self, operation: Operation) -> bool:
-        """Whether a Job ended in an earlier attempt of this run and has vanished since; it is counted as it ended."""
-        if operation.kind != "Job":
-            return False
-        namespace, key = operation.namespace, self._key(operation)
-        uid = self.namespaces.uids.get(namespace, "")
-        job = self._ledger.find(namespace=namespace, namespace_uid=uid, name=operation.name)
-        if job is None or self._states.find("Job", key) is not None:
+        """Whether a Job or JobSet ended in an earlier attempt and has vanished since; it is counted as it ended."""
+        kind, key = operation.kind, self._key(operation)
+        uid = self.namespaces.uids.get(operation.namespace, "")
+        job = self._ledger.find(namespace=operation.namespace, namespace_uid=uid, name=operation.name, kind=kind)
+        if job is None or self._states.find(kind, key) is not None:
             return False
         self.jobs.add(job)
-        known = self._states.find_or_add("Job", key, operation.role)
-        self._states.set("Job", key, known, State.READY if job.complete else State.FAILED, job.cause)
+        known = self._states.find_or_add(kind, key, operation.role)
+        self._states.set(kind, key, known, State.READY if job.complete else State.FAILED, job.cause)
         return True
 
     async def catch_up(self, timeout_seconds: float) -> None:
@@ -401,7 +399,11 @@ class Tracker:
                 self._disturb(kind, key)
         elif kind == "Job":
             self._job_event(key, known, event)
-        elif event.type == "DELETED" or (known.stored and obj["metadata"].get("deletionTimestamp")):
+        elif kind == "JobSet" and (answer := readiness_of(obj)).state is not State.WAITING:
+            # Its TTL may remove it.
+            self._ledger.add(finished_job_set(obj, answer, self.namespaces.uids.get(key[0], "")))
+            self._states.judge(kind, key, known, answer)
+        elif known.is_going(event):
             self._deleted(kind, key, known)
         elif kind == "StatefulSet" and self._fragments[role].expect == "restarts":
             self._crashing_sets.set_event(key, obj)
@@ -447,7 +449,7 @@ class Tracker:
                 self.build_times.job_removed(known.role)
             return  # it has ended; its TTL removes it
         if answer.state is State.WAITING:
-            if event.type == "DELETED" or (known.stored and job["metadata"].get("deletionTimestamp")):
+            if known.is_going(event):
                 self._deleted("Job", key, known)
             else:
                 known.cause = answer.cause

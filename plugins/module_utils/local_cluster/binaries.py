@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import mmap
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +20,8 @@ from .upstreams import KUBERNETES, UPSTREAM_OF, UPSTREAMS, numbers_of
 
 # A client that may differ by one version, and a program for pods with its own versions.
 OUTSIDE_SKEW = ("kubectl", "agnhost")
+# How a program is asked for its version, if not by --version.
+VERSION_ARGUMENTS = {"kubectl": ["version", "--client"], "crane": ["version"]}
 
 
 @dataclass(frozen=True)
@@ -99,13 +103,22 @@ def check_skew(binaries: Mapping[str, Binary]) -> None:
 
 def version_of(name: str, path: Path) -> str | None:
     """The version that a program prints, such as `1.36.3`; None if it does not run."""
-    arguments = ["version", "--client"] if name == "kubectl" else ["--version"]
+    upstream = UPSTREAM_OF[name]
+    arguments = VERSION_ARGUMENTS.get(name, ["--version"]) if upstream.prints_version else ["--help"]
     try:
         done = subprocess.run([path, *arguments], capture_output=True, text=True, check=False, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    numbers = numbers_of(done.stdout or done.stderr)
+    text = (done.stdout or done.stderr) if upstream.prints_version else _noted_version(path, upstream.module)
+    numbers = numbers_of(text)
     return ".".join(map(str, numbers)) if done.returncode == 0 and numbers else None
+
+
+def _noted_version(path: Path, module: str) -> str:
+    """The version of a module that Go's compiler noted in a program (`go version -m`), or nothing."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        found = re.search(rb"\n(?:mod|dep)\t" + re.escape(module.encode()) + rb"\t(v[\w.+-]+)", content)
+        return found.group(1).decode() if found else ""
 
 
 def _candidates(

@@ -236,6 +236,7 @@ class LocalCluster:
             endpoint=settings.endpoint,
             parts=parts,
             storage=settings.storage,
+            controllers=settings.controllers,
         )
 
     def _save_state(self, parts: list[Part], binaries: Mapping[str, Binary]) -> None:
@@ -268,6 +269,7 @@ class LocalCluster:
         self.report.changes += describe_changes(population.match())
         if self.settings.storage:
             self.report.changes += population.match_storage()
+        self.report.changes += population.match_controllers()
         population.wait_usable(check_parts=check_parts, logs=self.layout.log("kwok").parent)
 
     def _report_starts(self, decision: Decision) -> None:
@@ -302,8 +304,9 @@ class LocalCluster:
             population = Population(self.settings, self.pki)
             self.report.changes += describe_changes(population.changes())
             self.report.changes += population.missing_storage() if self.settings.storage else []
+            self.report.changes += population.missing_controllers()
         elif not self.layout.etcd.exists():
-            self.report.changes += [f"create {self.settings.nodes} nodes"] if self.settings.nodes else []
+            self.report.changes += [f"create {self.settings.all_nodes} nodes"] if self.settings.all_nodes else []
         return self.report
 
     def _describe(self, parts: list[Part], binaries: Mapping[str, Binary]) -> None:
@@ -313,6 +316,7 @@ class LocalCluster:
             "kubeconfig": str(self.layout.kubeconfig),
             "endpoint": self.settings.endpoint,
             "nodes": self.settings.nodes,
+            "node_pools": {pool.name: pool.count for pool in self.settings.node_pools},
             "parts": {
                 part.name: {
                     "pid": running[part.name].pid,

@@ -9,6 +9,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from .controllers import user_of
 from .layout import Layout
 from .parts import Part
 from .pki import ADMIN, CONTROLLER_MANAGER, KWOK, SCHEDULER, STORAGE_CLIENT, Identity, Pki
@@ -39,12 +40,20 @@ current-context: {cluster}
 
 
 def write_files(
-    layout: Layout, pki: Pki, *, address: str, endpoint: str, parts: Sequence[Part], storage: bool = False
+    layout: Layout,
+    pki: Pki,
+    *,
+    address: str,
+    endpoint: str,
+    parts: Sequence[Part],
+    storage: bool = False,
+    controllers: Sequence[str] = (),
 ) -> None:
     """Write everything that `parts` read, and the user's kubeconfig. Existing keys and tokens are kept.
 
     :param address: where the cluster listens; not the loopback address if there is a real node.
     :param storage: whether the cluster provides volumes.
+    :param controllers: the controllers of jobs that the cluster has.
     """
     layout.create()
     if not pki.complete:
@@ -58,6 +67,9 @@ def write_files(
         pki.create_client("storage", STORAGE_CLIENT)
         write_certificate_kubeconfig(part_kubeconfig(pki, "storage"), server=endpoint, pki=pki, name="storage")
         layout.csi.mkdir(exist_ok=True, mode=0o700)
+    for name in controllers:
+        pki.create_client(name, user_of(name))
+        write_certificate_kubeconfig(part_kubeconfig(pki, name), server=endpoint, pki=pki, name=name)
     write_kubeconfig(layout.kubeconfig, server=endpoint, pki=pki, identity=ADMIN)
     for identity in (CONTROLLER_MANAGER, SCHEDULER, KWOK):
         path = part_kubeconfig(pki, identity.name)

@@ -84,6 +84,11 @@ class NodeFiles:
         """The CNI configuration, the only file in its folder."""
         return self.root / "cni" / "net.d" / "10-kubestress.conflist"
 
+    @property
+    def registries(self) -> Path:
+        """How registries are reached, a folder each; containerd looks at each pull."""
+        return self.root / "registries"
+
 
 def containerd_config(files: NodeFiles, *, address: str, snapshotter: str, oom_score: bool, apparmor: bool) -> str:
     """Containerd's configuration, in the format of version 1.6 and newer.
@@ -111,7 +116,19 @@ disabled_plugins = ["io.containerd.internal.v1.tracing", "io.containerd.tracing.
   conf_dir = "{files.cni_config.parent}"
 [plugins."io.containerd.grpc.v1.cri".containerd]
   snapshotter = "{snapshotter}"
+[plugins."io.containerd.grpc.v1.cri".registry]
+  config_path = "{files.registries}"
 """
+
+
+def registry_hosts(settings: Settings, files: NodeFiles) -> dict[Path, str]:
+    """The file of each registry without TLS. All others are asked with TLS only."""
+    return {
+        files.registries / host / "hosts.toml": (
+            f'server = "http://{host}"\n[host."http://{host}"]\n  capabilities = ["pull", "resolve"]\n'
+        )
+        for host in settings.real_node_registries
+    }
 
 
 def cni_config() -> str:

@@ -5,48 +5,39 @@
 
 from __future__ import annotations
 
+import json
 import platform
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 from .api import Api
+from .node_kinds import TAINT, NodeKind, NodeSize
 from .simulated import NODE_ANNOTATION, NODE_ANNOTATION_VALUE, REAL_NODE_MONITOR_SECONDS
 
 PATH = "/api/v1/nodes"
 LABEL = "kubestress.core/node"
 LABEL_VALUE = "simulated"
-# On simulated nodes next to a real one: pods without a toleration run on the real node.
-TAINT = {"key": "kubestress.core/simulated", "value": "true", "effect": "NoSchedule"}
+# What of a node's labels and taints came from its pool.
+OWN_KEYS = "kubestress.core/pool-keys"
 # Kubernetes' names for the output of `uname -m`.
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True)
-class NodeSize:
-    """The capacity of one node: Kubernetes quantities, and pods."""
-
-    cpu: str
-    memory: str
-    pods: int
-
-    @property
-    def resources(self) -> dict[str, str]:
-        """As in a Node's capacity."""
-        return {"cpu": self.cpu, "memory": self.memory, "pods": str(self.pods), "ephemeral-storage": "1Ti"}
-
-
-@dataclass(frozen=True)
 class NodeChanges:
-    """Names of nodes to create, resize or delete, and of those whose taint changes."""
+    """Names of nodes to create, resize or delete, and of those whose labels or taints change."""
 
     create: tuple[str, ...] = ()
     resize: tuple[str, ...] = ()
     delete: tuple[str, ...] = ()
+    relabel: tuple[str, ...] = ()
     taint: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.create or self.resize or self.delete or self.taint)
+        return bool(self.create or self.resize or self.delete or self.relabel or self.taint)
 
 
 def node_name(number: int) -> str:
@@ -59,66 +50,126 @@ def existing_nodes(api: Api) -> list[dict[str, Any]]:
     return api.get(f"{PATH}?labelSelector={LABEL}%3D{LABEL_VALUE}")["items"]
 
 
-def compare(existing: list[dict[str, Any]], *, count: int, size: NodeSize, tainted: bool = False) -> NodeChanges:
-    """What has to change for exactly `count` nodes of this size, with or without our taint."""
-    wanted = [node_name(number) for number in range(1, count + 1)]
-    capacity = {node["metadata"]["name"]: node.get("status", {}).get("capacity", {}) for node in existing}
+def plain_nodes(number: int, size: NodeSize, *, tainted: bool = False) -> dict[str, NodeKind]:
+    """`number` nodes of no pool, with or without our taint, by name."""
+    kind = NodeKind(resources=size.resources, taints=(TAINT,) if tainted else ())
+    return {node_name(one): kind for one in range(1, number + 1)}
+
+
+def compare(existing: list[dict[str, Any]], wanted: Mapping[str, NodeKind]) -> NodeChanges:
+    """What has to change for exactly the wanted nodes, given by name."""
+    there = {node["metadata"]["name"]: node for node in existing}
+    both = {name: (there[name], kind) for name, kind in wanted.items() if name in there}
     return NodeChanges(
-        create=tuple(name for name in wanted if name not in capacity),
-        resize=tuple(name for name in wanted if name in capacity and not _fits(capacity[name], size)),
-        delete=tuple(sorted(set(capacity) - set(wanted))),
-        taint=tuple(
-            node["metadata"]["name"]
-            for node in existing
-            if node["metadata"]["name"] in wanted and _is_tainted(node) != tainted
-        ),
+        create=tuple(name for name in wanted if name not in there),
+        resize=tuple(name for name, (node, kind) in both.items() if _resize_patch(node, kind)),
+        delete=tuple(sorted(set(there) - set(wanted))),
+        relabel=tuple(name for name, (node, kind) in both.items() if _label_patch(node, kind)),
+        taint=tuple(name for name, (node, kind) in both.items() if _own_taints(node, kind) != list(kind.taints)),
     )
 
 
-def apply(api: Api, changes: NodeChanges, *, size: NodeSize, tainted: bool = False) -> None:
+def apply(api: Api, changes: NodeChanges, wanted: Mapping[str, NodeKind]) -> None:
     """Make the changes. The controller manager removes the pods of deleted nodes."""
+    addresses = _free_addresses(api) if changes.create else iter(())
     for name in changes.create:
-        api.post(PATH, node_object(int(name.rpartition("-")[2]), size, tainted=tainted))
+        api.post(PATH, node_object(name, wanted[name], address=next(addresses)))
     for name in changes.resize:
-        api.merge_patch(
-            f"{PATH}/{name}/status", {"status": {"capacity": size.resources, "allocatable": size.resources}}
-        )
+        capacity = _resize_patch(api.get(f"{PATH}/{name}"), wanted[name])
+        api.merge_patch(f"{PATH}/{name}/status", {"status": {"capacity": capacity, "allocatable": capacity}})
     for name in changes.taint:
         # The patch replaces the list, and Kubernetes' own taints of a node that is not ready have to stay.
-        others = [item for item in api.get(f"{PATH}/{name}")["spec"].get("taints", []) if item["key"] != TAINT["key"]]
-        api.merge_patch(f"{PATH}/{name}", {"spec": {"taints": [*others, *([TAINT] if tainted else [])]}})
+        node, kind = api.get(f"{PATH}/{name}"), wanted[name]
+        ours = {taint["key"] for taint in _own_taints(node, kind)}
+        others = [taint for taint in node["spec"].get("taints", []) if taint["key"] not in ours]
+        # What it was made with is known from its annotation, which therefore changes last.
+        api.merge_patch(f"{PATH}/{name}", {"spec": {"taints": [*others, *kind.taints]}})
+    for name in dict.fromkeys((*changes.relabel, *changes.taint)):
+        patch = {"labels": _label_patch(api.get(f"{PATH}/{name}"), wanted[name]), "annotations": _own(wanted[name])}
+        api.merge_patch(f"{PATH}/{name}", {"metadata": patch})
     for name in changes.delete:
         api.delete(f"{PATH}/{name}")
 
 
-def node_object(number: int, size: NodeSize, *, tainted: bool = False) -> dict[str, Any]:
+def node_object(name: str, kind: NodeKind, *, address: str) -> dict[str, Any]:
     """A Node as a kubelet registers it; the Stage `node-initialize` adds the rest of its status."""
-    name = node_name(number)
     return {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {
             "name": name,
-            "annotations": {NODE_ANNOTATION: NODE_ANNOTATION_VALUE, "node.alpha.kubernetes.io/ttl": "0"},
-            "labels": {
-                LABEL: LABEL_VALUE,
-                "type": "kwok",
-                "kubernetes.io/hostname": name,
-                "kubernetes.io/os": "linux",
-                "kubernetes.io/arch": ARCHITECTURES.get(platform.machine(), platform.machine()),
-                "node-role.kubernetes.io/worker": "",
+            "annotations": {
+                NODE_ANNOTATION: NODE_ANNOTATION_VALUE,
+                "node.alpha.kubernetes.io/ttl": "0",
+                **_own(kind),
             },
+            "labels": {**_common_labels(name), **kind.labels},
         },
-        "spec": {"taints": [TAINT]} if tainted else {},
+        "spec": {"taints": [dict(taint) for taint in kind.taints]} if kind.taints else {},
         "status": {
-            "capacity": size.resources,
-            "allocatable": size.resources,
+            "capacity": dict(kind.resources),
+            "allocatable": dict(kind.resources),
             "addresses": [
-                {"type": "InternalIP", "address": _address(number)},
+                {"type": "InternalIP", "address": address},
                 {"type": "Hostname", "address": name},
             ],
         },
     }
+
+
+def _common_labels(name: str) -> dict[str, str]:
+    return {
+        LABEL: LABEL_VALUE,
+        "type": "kwok",
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/os": "linux",
+        "kubernetes.io/arch": ARCHITECTURES.get(platform.machine(), platform.machine()),
+        "node-role.kubernetes.io/worker": "",
+    }
+
+
+def _own(kind: NodeKind) -> dict[str, str]:
+    """The annotation with the keys of its pool's labels and taints, so that a later pool takes no others away."""
+    return {OWN_KEYS: json.dumps({"labels": sorted(kind.labels), "taints": [taint["key"] for taint in kind.taints]})}
+
+
+def _own_keys(node: Mapping[str, Any], part: str) -> set[str]:
+    """The keys that an earlier call gave a node."""
+    given = json.loads(node["metadata"].get("annotations", {}).get(OWN_KEYS) or "{}")
+    return set(given.get(part, ()))
+
+
+def _label_patch(node: Mapping[str, Any], kind: NodeKind) -> dict[str, str | None]:
+    """The labels that differ, None for those that go."""
+    has = node["metadata"].get("labels", {})
+    # A label of its pool may have taken the place of a common one.
+    due = {**_common_labels(node["metadata"]["name"]), **kind.labels}
+    gone = {key: due.get(key) for key in _own_keys(node, "labels") - set(kind.labels) if key in has}
+    changed = {key: value for key, value in kind.labels.items() if has.get(key) != value}
+    return {**{key: value for key, value in gone.items() if has.get(key) != value}, **changed}
+
+
+def _own_taints(node: Mapping[str, Any], kind: NodeKind) -> list[dict[str, str]]:
+    """A node's taints that are ours, now or once this is done; without the times that Kubernetes adds."""
+    keys = {TAINT["key"], *_own_keys(node, "taints"), *(taint["key"] for taint in kind.taints)}
+    return [
+        {part: taint[part] for part in ("key", "value", "effect") if taint.get(part)}
+        for taint in node["spec"].get("taints", [])
+        if taint["key"] in keys
+    ]
+
+
+def _resize_patch(node: Mapping[str, Any], kind: NodeKind) -> dict[str, str | None]:
+    """The resources that differ, None for extended ones that go."""
+    has = node.get("status", {}).get("capacity", {})
+    gone: dict[str, str | None] = {name: None for name in has if "/" in name and name not in kind.resources}
+    return gone | {name: value for name, value in kind.resources.items() if has.get(name) != value}
+
+
+def _free_addresses(api: Api) -> Iterator[str]:
+    """Addresses that no simulated node has, where nothing listens."""
+    taken = {one["address"] for node in existing_nodes(api) for one in node.get("status", {}).get("addresses", [])}
+    return (address for address in map(_address, count(1)) if address not in taken)
 
 
 def not_ready(existing: list[dict[str, Any]]) -> list[str]:
@@ -151,11 +202,3 @@ def _is_ready(node: dict[str, Any]) -> bool:
     conditions = {item["type"]: item["status"] for item in node.get("status", {}).get("conditions", [])}
     taints = {item["key"] for item in node["spec"].get("taints", [])}
     return conditions.get("Ready") == "True" and "node.kubernetes.io/not-ready" not in taints
-
-
-def _is_tainted(node: dict[str, Any]) -> bool:
-    return any(item["key"] == TAINT["key"] for item in node["spec"].get("taints", []))
-
-
-def _fits(capacity: dict[str, str], size: NodeSize) -> bool:
-    return all(capacity.get(name) == value for name, value in size.resources.items())

@@ -6,17 +6,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..machine.sync import wait_until
-from . import nodes, storage_objects
+from . import installing, nodes, storage_objects
 from .api import Api
+from .controllers import ControllerObjects
 from .errors import NotReadyError
+from .node_kinds import NodeSize
 from .pki import ADMIN, DNS_CLIENT, KUBELET_CLIENT, Pki
-from .settings import REAL_NODE_NAME, Settings
+from .settings import CONTROLLERS_OF_JOBS, REAL_NODE_NAME, Settings
 
 _GROUP = "rbac.authorization.k8s.io"
 _PATH = f"/apis/{_GROUP}/v1"
@@ -35,7 +37,10 @@ class Population:
     def __init__(self, settings: Settings, pki: Pki) -> None:
         self.settings = settings
         self._pki = pki
-        self.size = nodes.NodeSize(settings.node_cpu, settings.node_memory, settings.pods_per_node)
+        size = NodeSize(settings.node_cpu, settings.node_memory, settings.pods_per_node)
+        self.wanted = nodes.plain_nodes(settings.nodes, size, tainted=settings.real_node)
+        for pool in settings.node_pools:
+            self.wanted |= pool.nodes(size, beside_real=settings.real_node)
 
     @cached_property
     def api(self) -> Api:
@@ -44,17 +49,12 @@ class Population:
 
     def changes(self) -> nodes.NodeChanges:
         """The changes to the simulated nodes that are needed."""
-        return nodes.compare(
-            nodes.existing_nodes(self.api),
-            count=self.settings.nodes,
-            size=self.size,
-            tainted=self.settings.real_node,
-        )
+        return nodes.compare(nodes.existing_nodes(self.api), self.wanted)
 
     def match(self) -> nodes.NodeChanges:
         """Make the changes, and return them."""
         changes = self.changes()
-        nodes.apply(self.api, changes, size=self.size, tainted=self.settings.real_node)
+        nodes.apply(self.api, changes, self.wanted)
         if self.settings.real_node:
             grant(self.api)
         else:
@@ -64,11 +64,8 @@ class Population:
 
     def prepare_storage(self) -> list[str]:
         """Create what the controllers of volumes expect; returns it in words."""
-        return storage_objects.install(
-            self.api,
-            self._definitions,
-            mounted=self.settings.real_node,
-            timeout_seconds=self.settings.ready_timeout,
+        return installing.install(
+            self.api, self._definitions, self._storage, timeout_seconds=self.settings.ready_timeout
         )
 
     def match_storage(self) -> list[str]:
@@ -79,8 +76,35 @@ class Population:
 
     def missing_storage(self) -> list[str]:
         """What `prepare_storage` would create, in words."""
-        missing = storage_objects.missing(self.api, self._definitions, mounted=self.settings.real_node)
-        return storage_objects.describe(missing)
+        return installing.describe(installing.missing(self.api, self._definitions, self._storage))
+
+    @cached_property
+    def controllers(self) -> ControllerObjects:
+        """What the controllers of jobs expect."""
+        return ControllerObjects(self.api, self.settings, self._pki)
+
+    def prepare_controller(self, name: str) -> list[str]:
+        """Create what one controller of jobs expects; returns it in words."""
+        return self.controllers.prepare(name)
+
+    def match_controllers(self) -> list[str]:
+        """Make what is missing for the controllers of jobs, remove webhooks that nobody serves; returns it in words."""
+        made = [change for name in self.settings.controllers for change in self.prepare_controller(name)]
+        unserved = self._unserved()
+        self.controllers.remove(unserved)
+        return [*made, *_removals(unserved)]
+
+    def missing_controllers(self) -> list[str]:
+        """What `match_controllers` would do, in words."""
+        made = [change for name in self.settings.controllers for change in self.controllers.missing(name)]
+        return [*made, *_removals(self._unserved())]
+
+    def _unserved(self) -> list[str]:
+        return self.controllers.unwanted([one for one in CONTROLLERS_OF_JOBS if one not in self.settings.controllers])
+
+    @property
+    def _storage(self) -> list[installing.Wanted]:
+        return storage_objects.storage_objects(mounted=self.settings.real_node)
 
     @property
     def _definitions(self) -> Path:
@@ -116,12 +140,17 @@ class Population:
             )
 
 
+def _removals(paths: Sequence[str]) -> list[str]:
+    return [f"delete {path.rpartition('/')[0].rpartition('/')[2]} {path.rpartition('/')[2]}" for path in paths]
+
+
 def describe_changes(changes: nodes.NodeChanges) -> list[str]:
     """The changes in words."""
     counted = (
         ("create", changes.create),
         ("resize", changes.resize),
         ("delete", changes.delete),
+        ("change the labels of", changes.relabel),
         ("change the taint of", changes.taint),
     )
     return [f"{verb} {len(names)} nodes" for verb, names in counted if names]

@@ -12,7 +12,7 @@ from .binaries import Binary, find_binaries, provide_binaries
 from .build import GoBuilder
 from .settings import Settings
 from .state import State, fixed_settings
-from .upstreams import CONTROL_PLANE, NODE_PROGRAMS, STORAGE_PROGRAMS, UPSTREAMS
+from .upstreams import CONTROL_PLANE, NODE_PROGRAMS, PARTS_OF_A_CLUSTER, STORAGE_PROGRAMS
 
 
 class Programs:
@@ -24,12 +24,13 @@ class Programs:
             *CONTROL_PLANE,
             *(NODE_PROGRAMS if settings.real_node else ()),
             *(STORAGE_PROGRAMS if settings.storage else ()),
+            *settings.controllers,
             *(["kubectl"] if settings.kubectl else []),
         ]
 
     def pinned(self) -> dict[str, str]:
         """The versions in our go.mod files, by module."""
-        return {upstream.module: upstream.version(self.settings.sources_dir) for upstream in UPSTREAMS}
+        return {upstream.module: upstream.version(self.settings.sources_dir) for upstream in PARTS_OF_A_CLUSTER}
 
     def recorded(self, state: State) -> dict[str, Binary]:
         """The programs the cluster was started from, unless the pinned versions or binaries_dir have changed.

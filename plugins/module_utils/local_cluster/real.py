@@ -11,6 +11,7 @@ of the pid namespace, pods included, and then the mounts and the network disappe
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -150,12 +151,15 @@ class RealTier:
             files={
                 config: node_config.kubelet_config(settings, self.files, self.pki, cgroup=self.cgroup),
                 self.files.cni_settings: node_config.cni_settings(settings),
+                # Not containerd's, which reads them at each pull and need not be restarted.
+                **node_config.registry_hosts(settings, self.files),
             },
             server=settings.endpoint,
             environment={"PATH": search_path()},
             inside=Inside.NODE,
             forks=True,
             replaceable=True,
+            before=self._forget_registries,
         )
 
     def _proxy(self) -> Part:
@@ -196,6 +200,12 @@ class RealTier:
             link = self.files.cni_programs / plugin.name
             link.unlink(missing_ok=True)
             link.symlink_to(plugin)
+
+    def _forget_registries(self) -> None:
+        """Remove the files of registries that are not named any more."""
+        for folder in self.files.registries.glob("*"):
+            if folder.name not in self.settings.real_node_registries:
+                shutil.rmtree(folder)
 
     def _import_images(self, pid: int) -> None:
         """Import the images of the roles' defaults into containerd."""

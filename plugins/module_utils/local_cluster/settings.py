@@ -13,10 +13,11 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from ..settings.roles.local_cluster import PORT_COUNTS, USUAL_PORTS
 from ..settings.roles.local_cluster import ROLE as LOCAL_CLUSTER
-from ..settings.roles.local_cluster import STORAGE_PORT_COUNT, USUAL_PORTS
 from .errors import SettingsError
 from .layout import Layout
+from .pools import Pool, parse_pools
 
 LOOPBACK = "127.0.0.1"
 
@@ -29,10 +30,17 @@ REAL_NODE_NAME = "real-0001"
 # What a kubelet accepts for pid.available: a count or a percentage.
 PID_THRESHOLD = re.compile(r"^([1-9][0-9]*|[1-9][0-9]?%)?$")
 
+# It becomes the name of a folder.
+REGISTRY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?:[1-9][0-9]{0,4}")
+
 QUANTITY = re.compile(r"^[1-9][0-9]*(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")
 
 PORT_OPTIONS = tuple(USUAL_PORTS)
 STORAGE_PORT = "storage_port"
+# The options, programs, parts and users of these names.
+CONTROLLERS_OF_JOBS = ("jobset", "kueue")
+# Ports that a cluster has only with the option of the same beginning.
+SWITCHED_PORTS = {option: option.removesuffix("_port") for option in PORT_COUNTS}
 
 
 def default_data_dir(environ: Mapping[str, str]) -> Path:
@@ -60,6 +68,7 @@ class Settings:
     pods_per_node: int
     node_cpu: str
     node_memory: str
+    node_pools: tuple[Pool, ...]
     api_port: int
     etcd_client_port: int
     etcd_peer_port: int
@@ -77,6 +86,10 @@ class Settings:
     restart: bool
     storage: bool
     storage_port: int
+    jobset: bool
+    jobset_port: int
+    kueue: bool
+    kueue_port: int
     real_node: bool
     node_network: str
     real_node_max_pods: int
@@ -86,6 +99,7 @@ class Settings:
     real_node_pid_max: int
     real_node_cni_delay_ms: int
     real_node_cni_fail_percent: int
+    real_node_registries: tuple[str, ...]
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Settings:
@@ -96,13 +110,16 @@ class Settings:
         environ = os.environ if environ is None else environ
         values = {field.name: params[field.name] for field in fields(cls) if field.name in params}
         values |= {option: params[option] or 0 for option in PORT_OPTIONS}
+        values["real_node_registries"] = tuple(one.strip() for one in params["real_node_registries"] or ())
         values["data_dir"] = _folder(values["data_dir"] or default_data_dir(environ))
         values["in_default_folder"] = values["data_dir"] == _folder(default_data_dir(environ))
         values["cache_dir"] = _folder(values["cache_dir"] or default_cache_dir(environ))
         values["sources_dir"] = _folder(values["sources_dir"] or "")
         values["binaries_dir"] = _folder(values["binaries_dir"]) if values["binaries_dir"] else None
+        values["node_pools"], pool_problems = parse_pools(params["node_pools"], catalogue=params["accelerators"])
         settings = cls(**values)
         problems = [
+            *pool_problems,
             *_range_problems(settings, params),
             *_port_problems(settings),
             *_data_dir_problems(settings),
@@ -116,9 +133,23 @@ class Settings:
         return settings
 
     @property
+    def all_nodes(self) -> int:
+        """Simulated nodes, those of pools included."""
+        return self.nodes + sum(pool.count for pool in self.node_pools)
+
+    @property
+    def controllers(self) -> tuple[str, ...]:
+        """The names of the controllers of jobs that the cluster has."""
+        return tuple(name for name in CONTROLLERS_OF_JOBS if getattr(self, name))
+
+    @property
     def ports(self) -> dict[str, int]:
         """The cluster's ports by option name; of several that begin at one, the first."""
-        return {name: getattr(self, name) for name in PORT_OPTIONS if self.storage or name != STORAGE_PORT}
+        return {
+            name: getattr(self, name)
+            for name in PORT_OPTIONS
+            if name not in SWITCHED_PORTS or getattr(self, SWITCHED_PORTS[name])
+        }
 
     @property
     def all_ports(self) -> dict[str, int]:
@@ -136,6 +167,8 @@ class Settings:
             scheduler_port=ports["scheduler_port"],
             kwok_port=ports["kwok_port"],
             storage_port=ports.get(STORAGE_PORT, self.storage_port),
+            jobset_port=ports.get("jobset_port", self.jobset_port),
+            kueue_port=ports.get("kueue_port", self.kueue_port),
         )
 
     @property
@@ -156,9 +189,7 @@ class Settings:
 
 def span(option: str, port: int) -> dict[str, int]:
     """The ports that an option stands for, by how an error names them."""
-    if option != STORAGE_PORT:
-        return {option: port}
-    return {f"{option} + {number}" if number else option: port + number for number in range(STORAGE_PORT_COUNT)}
+    return {f"{option} + {number}" if number else option: port + number for number in range(PORT_COUNTS.get(option, 1))}
 
 
 def _folder(value: str | Path) -> Path:
@@ -183,6 +214,12 @@ def _range_problems(settings: Settings, params: Mapping[str, Any]) -> list[str]:
 
 def _node_problems(settings: Settings) -> list[str]:
     problems = []
+    allowed = LOCAL_CLUSTER["local_cluster_nodes"].allowed
+    if allowed and settings.nodes <= allowed.high < settings.all_nodes:
+        problems.append(
+            f"node_pools: with nodes, {settings.nodes}, they are {settings.all_nodes:,} nodes; at most "
+            f"{allowed.high:,} are allowed"
+        )
     try:
         network = ipaddress.ip_network(settings.node_network)
         usable = isinstance(network, ipaddress.IPv4Network) and network.prefixlen == NODE_PREFIX
@@ -195,6 +232,11 @@ def _node_problems(settings: Settings) -> list[str]:
             f"real_node_eviction_pids is {settings.real_node_eviction_pids!r}; allowed is a number such as 500, "
             "a percentage such as 10%, or nothing"
         )
+    problems += [
+        f"real_node_registries has {registry!r}; allowed is HOST:PORT such as 10.231.0.1:5000"
+        for registry in settings.real_node_registries
+        if not REGISTRY.fullmatch(registry)
+    ]
     # The node mounts its own /run.
     if settings.real_node and settings.data_dir.is_relative_to("/run"):
         problems.append(f"data_dir is {settings.data_dir}; with real_node allowed is a folder outside /run")

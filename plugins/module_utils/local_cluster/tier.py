@@ -13,18 +13,19 @@ from typing import Any
 from ..machine.process import Process, command_of, in_own_pid_namespace
 from . import host
 from .binaries import Binary
+from .controllers import controller_parts
 from .layout import Layout
 from .node_namespaces import NODE
 from .parts import Part
 from .pki import Pki
 from .population import Population
 from .real import NODE_PARTS, RealTier
-from .settings import Settings
+from .settings import CONTROLLERS_OF_JOBS, Settings
 from .simulated import simulated_tier
 from .storage import CONTROLLERS, DRIVER, STORAGE_PARTS, storage_parts
 from .upstreams import CONTROL_PLANE
 
-ALL_PARTS = (*NODE_PARTS, *CONTROL_PLANE, *STORAGE_PARTS)
+ALL_PARTS = (*NODE_PARTS, *CONTROL_PLANE, *STORAGE_PARTS, *CONTROLLERS_OF_JOBS)
 # Programs that wait for a part in the node's namespaces, and end with it.
 WAITERS = ("nsenter", "unshare")
 NODE_PROGRAMS = ("containerd", "kubelet", "kube-proxy", DRIVER)
@@ -90,6 +91,7 @@ def part_names(settings: Settings) -> tuple[str, ...]:
         *(NODE_PARTS if settings.real_node else ()),
         *CONTROL_PLANE,
         *(STORAGE_PARTS if settings.storage else ()),
+        *settings.controllers,
     )
 
 
@@ -103,8 +105,9 @@ def wanted_parts(settings: Settings, layout: Layout, pki: Pki, binaries: Mapping
         parts = RealTier(settings, layout, pki, host.find(), paths).parts()
     else:
         parts = simulated_tier(settings, layout, pki, paths)
+    population = Population(settings, pki)
+    parts += controller_parts(settings, layout, pki, paths, prepare=population.prepare_controller)
     if settings.storage:
-        population = Population(settings, pki)
         parts += storage_parts(settings, layout, pki, paths, prepare=population.prepare_storage)
     return parts
 

@@ -22,13 +22,15 @@ class Upstream:
     `folder` is the name below `sources_dir`/go, `packages` the main package of each binary.
     `version_variable` is set by the linker if the project does not determine its version by itself: a package with the
     version's parts, or with `whole_version` one variable. With `own_sources` the program's code is in `folder`, and
-    `module` only what its version starts with.
+    `module` only what its version starts with. Without `prints_version` the version is that of `module` in what the
+    compiler notes in the program.
     """
 
     folder: str
     module: str
     packages: dict[str, str]
     version_variable: str | None = None
+    prints_version: bool = True
     whole_version: bool = False
     own_sources: bool = False
 
@@ -116,7 +118,29 @@ HOSTPATH = Upstream(
 )
 _STORAGE = (PROVISIONER, ATTACHER, RESIZER, SNAPSHOTTER, HOSTPATH)
 
-UPSTREAMS = (ETCD, KUBERNETES, KWOK, COREDNS, *_STORAGE)
+JOBSET = Upstream("jobset", "sigs.k8s.io/jobset", {"jobset": "sigs.k8s.io/jobset"}, prints_version=False)
+# The main package is ours: Kueue without what needs a container's files.
+KUEUE = Upstream(
+    folder="kueue",
+    module="sigs.k8s.io/kueue",
+    packages={"kueue": "."},
+    version_variable=_MAIN_VERSION,
+    whole_version=True,
+    own_sources=True,
+)
+
+# A client of registries; no part of a cluster.
+CRANE = Upstream(
+    folder="crane",
+    module="github.com/google/go-containerregistry",
+    packages={"crane": "github.com/google/go-containerregistry/cmd/crane"},
+    version_variable="github.com/google/go-containerregistry/cmd/crane/cmd.Version",
+    whole_version=True,
+)
+
+# What a cluster may consist of.
+PARTS_OF_A_CLUSTER = (ETCD, KUBERNETES, KWOK, COREDNS, *_STORAGE, JOBSET, KUEUE)
+UPSTREAMS = (*PARTS_OF_A_CLUSTER, CRANE)
 UPSTREAM_OF = {binary: upstream for upstream in UPSTREAMS for binary in upstream.packages}
 
 # What a real node needs besides the control plane.

@@ -26,6 +26,29 @@ def stop_on_signals(stop: Callable[[str], None]) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
+@contextlib.contextmanager
+def raise_on_signals(error: Callable[[str], BaseException]) -> Iterator[None]:
+    """While the block runs, the first SIGTERM or SIGINT raises what `error` makes of a reason; later ones do nothing.
+
+    For code without an event loop, in the main thread.
+    """
+    raised = False
+
+    def handle(number: int, _frame: object) -> None:
+        nonlocal raised
+        # What ends the work must not be interrupted itself.
+        if not raised:
+            raised = True
+            raise error(f"interrupted by {signal.Signals(number).name}")
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 async def unless(stopped: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
     """Do some work, but cancel it when the event is set. Raises what the work raises."""
     doing, stopping = asyncio.create_task(work), asyncio.create_task(stopped.wait())

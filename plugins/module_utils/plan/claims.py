@@ -109,11 +109,12 @@ def _templates(obj: Object, made: Made) -> Iterator[tuple[Object, int]]:
         for template in spec.get("volumeClaimTemplates") or ():
             yield template, made.pods_at_once
     # How many pods a DaemonSet has, only the cluster's nodes say.
-    if made.template is not None and not made.per_node:
-        for volume in (made.template.get("spec") or {}).get("volumes") or ():
+    for part in made.pods:
+        volumes = () if part.per_node else (part.template.get("spec") or {}).get("volumes") or ()
+        for volume in volumes:
             template = (volume.get("ephemeral") or {}).get("volumeClaimTemplate")
             if template:
-                yield template, made.pods_at_once
+                yield template, part.at_once
 
 
 def _class_of(claim: Object) -> str | None:
@@ -143,7 +144,7 @@ def unmounted(fragments: Iterable[Fragment]) -> set[str]:
             continue
         if ("v1", "PersistentVolumeClaim") not in fragment.kinds and not fragment.makes_pods:
             continue
-        for obj in _first_member(fragment):
+        for obj in first_member(fragment):
             if (group_of(obj["apiVersion"]), obj["kind"]) == ("", "PersistentVolumeClaim"):
                 made.setdefault(fragment.role, set()).add(obj["metadata"]["name"])
             else:
@@ -155,13 +156,14 @@ def mounts_claims(fragments: Iterable[Fragment]) -> bool:
     """Whether pods of a plan have claims, as far as the first members tell. Raises TemplateError."""
     for fragment in fragments:
         if fragment.count and not fragment.patch and not fragment.once and fragment.makes_pods:
-            for obj in _first_member(fragment):
+            for obj in first_member(fragment):
                 if any(_claim_names(obj)) or any(_templates(obj, made_of(obj))):
                     return True
     return False
 
 
-def _first_member(fragment: Fragment) -> Iterator[Object]:
+def first_member(fragment: Fragment) -> Iterator[Object]:
+    """The objects of the first member, as they will be sent to the first namespace. Raises TemplateError."""
     values = fragment.values(namespace="namespace-1", namespace_index=1, index=1)
     for step in range(len(fragment.steps)):
         for rendered in fragment.render_step(step, values):

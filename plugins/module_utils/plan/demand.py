@@ -50,16 +50,20 @@ class PodGroup:
 
     `at_peak` run at once, `in_all` over the whole run; with `per_node` both are for each node that takes them.
     `in_a_namespace` run at once in the fullest namespace. `processes` are the live ones of one pod; 0 is unknown.
+    `slice_pods`, `pool_label` and `queue` as in kinds.MadePods and kinds.Made.
     """
 
     role: str
     kind: str
     shape: PodShape
-    at_peak: int
-    in_all: int
-    in_a_namespace: int
+    at_peak: int = 0
+    in_all: int = 0
+    in_a_namespace: int = 0
     per_node: bool = False
     processes: int = 0
+    slice_pods: int = 0
+    pool_label: str = ""
+    queue: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,7 +261,8 @@ class _Load:
     followers: Counter[str] = field(default_factory=Counter)
     #: Key of a group -> of each member: pods at once, pods in all.
     members: dict[tuple[Any, ...], list[Member]] = field(default_factory=lambda: defaultdict(list))
-    shapes: dict[tuple[Any, ...], tuple[str, PodShape, bool]] = field(default_factory=dict)
+    #: Key of a group -> what its pods have in common.
+    alike: dict[tuple[Any, ...], PodGroup] = field(default_factory=dict)
     unknown: Counter[str] = field(default_factory=Counter)
     storage: StorageLoad = field(default_factory=StorageLoad)
 
@@ -269,11 +274,20 @@ class _Load:
             self.followers[follower] += number * times
         if made.unknown:
             self.unknown[f"{kind} of {api_version}: {made.unknown}"] += times
-        if made.template is not None and made.pods_in_all:
-            shape = shape_of(made.template.get("spec") or {})
-            key = (kind, made.per_node, shape.key)
-            self.shapes[key] = (kind, shape, made.per_node)
-            self.members[key] += [(made.pods_in_all, made.pods_at_once)] * times
+        for part in made.pods:
+            if part.in_all:
+                shape = shape_of(part.template.get("spec") or {})
+                key = (kind, part.per_node, part.slice_pods, part.pool_label, made.queue, shape.key)
+                self.alike[key] = PodGroup(
+                    role="",
+                    kind=kind,
+                    shape=shape,
+                    per_node=part.per_node,
+                    slice_pods=part.slice_pods,
+                    pool_label=part.pool_label,
+                    queue=made.queue,
+                )
+                self.members[key] += [(part.in_all, part.at_once)] * times
 
 
 def _weighed(
@@ -349,20 +363,18 @@ def _members_of(load: _Load) -> list[tuple[tuple[Any, ...], int, int]]:
 
 
 def _groups(fragment: Fragment, loads: Sequence[_Load], share: float) -> tuple[PodGroup, ...]:
-    shapes = {key: shape for load in loads for key, shape in load.shapes.items()}
+    alike = {key: group for load in loads for key, group in load.alike.items()}
     groups = []
-    for key, (kind, shape, per_node) in shapes.items():
+    for key, group in alike.items():
         at_once = [_held(load.members.get(key, ()), active=fragment.active) for load in loads]
         in_all = sum(in_all for load in loads for in_all, _at_once in load.members.get(key, ()))
         groups.append(
-            PodGroup(
+            replace(
+                group,
                 role=fragment.role,
-                kind=kind,
-                shape=shape,
                 at_peak=round(share * sum(at_once)),
                 in_all=round(share * in_all),
                 in_a_namespace=max(at_once),
-                per_node=per_node,
                 processes=fragment.processes,
             )
         )

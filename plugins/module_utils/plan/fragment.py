@@ -51,7 +51,7 @@ _STALL_MARGIN_SECONDS = 60.0
 #: How long a fragment may take from its last stored member, and Jobs without a deadline may stand still.
 _READY_TIMEOUT_SECONDS = 600.0
 #: What a lever makes smaller.
-_LEVERS = ("namespaces", "objects", "pods", "requests", "processes", "storage", "volume_mode")
+_LEVERS = ("namespaces", "objects", "pods", "requests", "processes", "storage", "volume_mode", "nodes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,12 +355,14 @@ def _time_limits(
 
 
 def _job_deadline_seconds(rendered: Rendered) -> float:
-    """A Job's activeDeadlineSeconds; 0 where it has none, and for other kinds."""
-    if rendered.kind != "Job":
+    """The activeDeadlineSeconds of a Job, or the longest of a JobSet's; 0 where there is none, and for other kinds."""
+    if rendered.kind not in ("Job", "JobSet"):
         return 0.0
     import json
 
-    return float((json.loads(rendered.body).get("spec") or {}).get("activeDeadlineSeconds") or 0)
+    spec = json.loads(rendered.body).get("spec") or {}
+    specs = [(part.get("template") or {}).get("spec") or {} for part in spec.get("replicatedJobs") or ()] or [spec]
+    return max(float(one.get("activeDeadlineSeconds") or 0) for one in specs)
 
 
 def _phases(raw: Any, *, where: str) -> tuple[tuple[float, float], ...]:

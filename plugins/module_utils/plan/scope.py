@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from .errors import PlanError
 from .kinds import group_of
 
-#: (API group, kind), as far as these are Kubernetes' own; of others only the API server knows.
+#: (API group, kind), as far as these are Kubernetes' own or Kueue's; of others only the API server knows.
 CLUSTER_SCOPED = frozenset(
     {
         ("", "Namespace"),
@@ -25,6 +25,11 @@ CLUSTER_SCOPED = frozenset(
         ("certificates.k8s.io", "CertificateSigningRequest"),
         ("flowcontrol.apiserver.k8s.io", "FlowSchema"),
         ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"),
+        ("kueue.x-k8s.io", "ClusterQueue"),
+        ("kueue.x-k8s.io", "Cohort"),
+        ("kueue.x-k8s.io", "ResourceFlavor"),
+        ("kueue.x-k8s.io", "Topology"),
+        ("kueue.x-k8s.io", "WorkloadPriorityClass"),
         ("networking.k8s.io", "IngressClass"),
         ("node.k8s.io", "RuntimeClass"),
         ("rbac.authorization.k8s.io", "ClusterRole"),

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from ..libraries import YAML, MissingLibrary
 from .filters import DataText
 from .jinja import MARKER, Deferred, Source, TemplateError
-from .kinds import POD_TEMPLATE
+from .kinds import EACH, POD_TEMPLATE
 
 Values = Mapping[str, Any]
 _Filler = Callable[[Values], str]
@@ -152,14 +152,25 @@ class Template:
         if not self._labels:
             return tree  # a patch, which leaves them as they are
         _child(metadata, "labels", self.name).update(self._labels)
-        pod = tree
-        for step in POD_TEMPLATE.get(tree["kind"], ()):
-            if not pod.get(step):
-                return tree
-            pod = _child(pod, step, self.name)
-        if pod is not tree:
-            _child(_child(pod, "metadata", self.name), "labels", self.name).update(self._labels)
+        if path := POD_TEMPLATE.get(tree["kind"]):
+            self._label_pods(tree, path)
         return tree
+
+    def _label_pods(self, node: dict[str, Any], path: tuple[str, ...]) -> None:
+        """Label the pod templates at the end of a path, as far as it goes; parents are copied on the way."""
+        for number, step in enumerate(path):
+            if not node.get(step):
+                return
+            if path[number + 1 : number + 2] == (EACH,):
+                entries = node[step]
+                if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+                    raise TemplateError(f"template {self.name}: {step} is not a list of mappings")
+                node[step] = [dict(entry) for entry in entries]
+                for entry in node[step]:
+                    self._label_pods(entry, path[number + 2 :])
+                return
+            node = _child(node, step, self.name)
+        _child(_child(node, "metadata", self.name), "labels", self.name).update(self._labels)
 
     def _take_namespace(self, metadata: dict[str, Any]) -> None:
         """Leave it out: the request's path has it. Another than the run's would be ignored, so it is refused."""

@@ -49,6 +49,10 @@ OBSERVING: tuple[tuple[str, dict[str, list[str]]], ...] = (
         "how long volumes take to be attached",
         {"apiGroups": ["storage.k8s.io"], "resources": ["volumeattachments"], "verbs": ["list", "watch"]},
     ),
+    (
+        "how long accelerator jobs wait in their queue",
+        {"apiGroups": ["kueue.x-k8s.io"], "resources": ["workloads"], "verbs": ["list", "watch"]},
+    ),
     ("figures of the API server", {"nonResourceURLs": ["/metrics"], "verbs": ["get"]}),
     (
         "how many API servers there are",

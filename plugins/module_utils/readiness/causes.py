@@ -13,6 +13,10 @@ from .pods import is_hopeless, pod, pod_cause
 from .state import Readiness, State, failed, one_line, waiting, why
 from .volumes import patient_cause
 
+#: By it JobSet's controller marks the pods of a JobSet, which its Jobs own.
+_OF_JOB_SET = "jobset.sigs.k8s.io/jobset-uid"
+#: Owners of pods that have owners themselves.
+_BETWEEN = frozenset({"ReplicaSet", "Job"})
 #: Maximum of different causes of pods per object, each with the name of one pod.
 _MAX_CAUSES = 3
 
@@ -40,14 +44,23 @@ def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     return (key in labels) is (operator == "Exists")
 
 
+def pod_selector(obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The LabelSelector of a controller's pods; empty where it has none."""
+    selector = (obj.get("spec") or {}).get("selector")
+    if isinstance(selector, Mapping):
+        return selector
+    if (obj.get("spec") or {}).get("replicatedJobs"):
+        return {"matchLabels": {_OF_JOB_SET: obj["metadata"].get("uid") or ""}}
+    return {}
+
+
 def pods_of(obj: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The pods of `pods` that belong to a controller: owned by it, or else selected by it.
 
-    By selector because a Deployment owns its pods only by way of a ReplicaSet.
+    By selector because a Deployment owns its pods only by way of a ReplicaSet, and a JobSet by way of Jobs.
     """
     metadata = obj["metadata"]
-    selector = (obj.get("spec") or {}).get("selector")
-    by_selector = selector if isinstance(selector, Mapping) else {}
+    by_selector = pod_selector(obj)
     found = []
     for each in pods:
         its = each["metadata"]
@@ -56,7 +69,7 @@ def pods_of(obj: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> list[M
         owners = its.get("ownerReferences") or ()
         selected = selects(by_selector, its.get("labels") or {})
         if any(owner.get("uid") == metadata.get("uid") for owner in owners) or (
-            selected and any(owner.get("kind") == "ReplicaSet" for owner in owners)
+            selected and any(owner.get("kind") in _BETWEEN for owner in owners)
         ):
             found.append(each)
     return found

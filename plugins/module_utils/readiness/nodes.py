@@ -8,6 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+#: Labels by which clouds and autoscalers tell which nodes belong together.
+POOL_LABELS = (
+    "cloud.google.com/gke-nodepool",
+    "eks.amazonaws.com/nodegroup",
+    "kubernetes.azure.com/agentpool",
+    "karpenter.sh/nodepool",
+)
+
 
 def is_simulated(obj: Mapping[str, Any]) -> bool:
     """Whether a Node has KWOK's annotation, or nobody listens on it where its kubelet should."""

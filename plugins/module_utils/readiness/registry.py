@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import kinds, pods, volumes
+from . import kinds, pods, queues, volumes
 from .causes import explained, pods_of
 from .pods import pod_cause, pod_reason
 from .state import Predicate, Readiness, State, waiting
@@ -46,6 +46,10 @@ _PREDICATES: dict[tuple[str, str], Predicate] = {
     ("snapshot.storage.k8s.io", "VolumeSnapshotContent"): volumes.volume_snapshot_content,
     ("", "Node"): kinds.node,
     ("policy", "PodDisruptionBudget"): kinds.pod_disruption_budget,
+    ("jobset.x-k8s.io", "JobSet"): queues.job_set,
+    ("kueue.x-k8s.io", "Workload"): queues.workload,
+    ("kueue.x-k8s.io", "LocalQueue"): queues.queue,
+    ("kueue.x-k8s.io", "ClusterQueue"): queues.queue,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): kinds.custom_resource_definition,
     ("apiregistration.k8s.io", "APIService"): kinds.api_service,
 }
@@ -53,6 +57,7 @@ _PREDICATES: dict[tuple[str, str], Predicate] = {
 _FINISHING: dict[tuple[str, str], str] = {
     ("", "Pod"): "phase Succeeded or Failed",
     ("batch", "Job"): "condition Complete or Failed",
+    ("jobset.x-k8s.io", "JobSet"): "condition Completed or Failed",
 }
 _BY_KIND: dict[str, Predicate] = {kind: predicate for (_group, kind), predicate in _PREDICATES.items()}
 #: Groups of Kubernetes itself whose names don't end in .k8s.io. Their other kinds have no readiness: ConfigMap, Role…

@@ -79,6 +79,7 @@ def families_of(summary: Summary) -> Iterator[Family]:
         _guard,
         _jobs_and_pods,
         _volumes,
+        _accelerator_jobs,
         _connectivity,
         _service_levels,
         _server,
@@ -212,6 +213,30 @@ def _volumes(summary: Summary) -> Iterator[Family]:
     stages = (summary.get("volumes") or {}).get("stages") or {}
     rows = [({"role": role, "stage": stage}, row) for role, found in stages.items() for stage, row in found.items()]
     yield _summary("volume_seconds", "How long claims, their pods and snapshots took, by stage.", rows, unit="s")
+
+
+def _accelerator_jobs(summary: Summary) -> Iterator[Family]:
+    jobs = summary.get("accelerator_jobs") or {}
+    waits = [({name: row[name] for name in ("role", "queue", "priority")}, row) for row in jobs.get("waits", ())]
+    stages = [
+        ({**labels, "stage": stage}, figures)
+        for labels, row in waits[:MAX_ROWS]
+        for stage, figures in row["stages"].items()
+    ]
+    yield _summary("job_wait_seconds", "How long accelerator jobs waited, by stage.", stages, unit="s")
+    pending = (Sample(labels, row["waiting"]) for labels, row in waits[:MAX_ROWS])
+    yield _gauge("jobs_waiting", "Accelerator jobs that still waited for nodes at the end.", pending)
+    pools = jobs.get("pools", ())[:MAX_ROWS]
+    for what in ("pods", "slices"):
+        placed = (Sample({"role": row["role"], "pool": row["pool"]}, row[what]) for row in pools)
+        yield _gauge(f"job_pool_{what}", f"Accelerator jobs' {what} by the pool of their nodes.", placed)
+    restarts = (Sample({"role": row["role"]}, row["restarts"]) for row in jobs.get("restarts", ()))
+    yield _gauge("job_set_restarts", "Restarts of JobSets.", restarts)
+    causes = (
+        Sample({"role": row["role"], "by": row["by"], "cause": row["cause"]}, row["pending"])
+        for row in jobs.get("unschedulable", ())[:MAX_ROWS]
+    )
+    yield _gauge("job_causes_pending", "Pods without a node and jobs in a queue at the end, by cause.", causes)
 
 
 def _connectivity(summary: Summary) -> Iterator[Family]:

@@ -16,6 +16,7 @@ from ..measure.validity import GOOD as TRUST_GOOD
 from ..measure.validity import NO_DATA, POOR
 from ..measure.volumes import OWN_TIMES
 from ..text import duration_text, text_of
+from .accelerator_facts import accelerator_facts
 from .merge import DONE, done_of
 from .table import BAD, FAINT, GOOD, MESSAGE, PLAIN, WARN, Line, columns, heading, shortened, wrapped
 from .times import clock_time, seconds_between
@@ -164,6 +165,7 @@ def _evidence_facts(summary: Summary) -> list[Fact]:
     return [
         *_startup_facts(summary["pods"]["startup"]),
         *_volume_facts(summary.get("volumes")),
+        *accelerator_facts(summary.get("accelerator_jobs")),
         *_service_facts(summary.get("connectivity")),
         *_server_facts(summary["api_server"]),
         *_level_facts(summary["slo"]),

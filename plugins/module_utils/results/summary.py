@@ -31,6 +31,7 @@ from .merge import (
     merged_requests,
     merged_statefulsets,
 )
+from .merge_accelerator_jobs import merged_accelerator_jobs
 from .merge_connectivity import merged_connectivity
 from .merge_network import merged_network
 from .merge_observations import merged_api_server, merged_events, merged_nodes, merged_processes, merged_skew
@@ -119,6 +120,7 @@ def _figures(evidence: Evidence) -> dict[str, Any]:
         "pods": merged_pods(loads),
         "connectivity": merged_connectivity(batches),
         "volumes": merged_volumes(batches),
+        "accelerator_jobs": merged_accelerator_jobs(batches),
         "processes": merged_processes(observations),
         "api_server": merged_api_server(observations),
         "nodes": merged_nodes(observations),
@@ -213,6 +215,7 @@ def _shorter_lists(summary: Summary) -> dict[str, Any]:
         ("events", ("warnings",)),
         ("outages", ("list",)),
         ("controllers", ("silences",)),
+        ("accelerator_jobs", ("waits", "pools", "unschedulable")),
     ):
         if document.get(part):
             shortened = {name: document[part][name][:_ROWS] for name in names}

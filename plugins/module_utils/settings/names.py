@@ -16,11 +16,23 @@ CLOSE = 0.85
 #: With a prefix of ours, and not settings: which hosts the playbooks run on, and the artifacts that an AWX workflow
 #: hands on to its next job as extra vars.
 _FOR_USERS = frozenset(
-    {"kubestress_hosts", "kubestress_summary", "kubestress_capacity", "kubestress_storage", "kubestress_storage_watch"}
+    {
+        "kubestress_hosts",
+        "kubestress_summary",
+        "kubestress_capacity",
+        "kubestress_image",
+        "kubestress_storage",
+        "kubestress_storage_watch",
+    }
 )
 #: Variables that the collection's own playbooks and roles set. An extra var of the same name would take their place.
 _OWN_NAMES = frozenset(
     {
+        "accelerator_run_checked",
+        "accelerator_run_image",
+        "accelerator_run_is_local",
+        "accelerator_run_manifest",
+        "accelerator_run_settled",
         "capacity_check",
         "capacity_checks",
         "capacity_is_local",
@@ -37,6 +49,9 @@ _OWN_NAMES = frozenset(
         "compare_checked",
         "compare_result",
         "run_batch",
+        *(f"kubestress_accelerator_run_{name}" for name in ("alone", "builds", "image", "named", "offline", "unnamed")),
+        "kubestress_accelerator_run_whole",
+        "kubestress_defaults",
         "kubestress_plan",
         "kubestress_run",
         "kubestress_settings",

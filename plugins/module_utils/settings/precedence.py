@@ -34,11 +34,15 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class Fallback:
-    """What counts for a setting that neither extra vars nor the inventory give. Without profile, `profile` is ""."""
+    """What counts for a setting that neither extra vars nor the inventory give. Without profile, `profile` is "".
+
+    `defaults` are a playbook's own, in the place of the table's.
+    """
 
     environment: Mapping[str, str]
     profile: str = ""
     profile_values: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def find(self, name: str, *, environment: str | None = None, default: Any = None) -> Found:
         """The environment variable, if it is set and not empty; else the profile's value; else the default."""
@@ -48,7 +52,7 @@ class Fallback:
         value = self.profile_values.get(name)
         if not is_unset(value):
             return Found(value, f"profile {self.profile}")
-        return Found(default)
+        return Found(self.defaults.get(name, default))
 
 
 def find(

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from .. import syntax as names
+from .accelerator_rules import accelerator_jobs, image_of_the_jobs
 from .convert import shown
 from .roles.storage import CLASS_RULE, thresholds_of
 from .table import SETTINGS
@@ -326,4 +327,6 @@ RULES: tuple[Rule, ...] = (
     connectivity,
     gather,
     scan,
+    accelerator_jobs,
+    image_of_the_jobs,
 )

@@ -29,7 +29,7 @@ _NOT_HASHED = frozenset(
         "run_unknown_variables",
     }
 )
-_NOT_HASHED_PREFIXES = ("cleanup_", "observe_", "preflight_", "report_")
+_NOT_HASHED_PREFIXES = ("accelerator_run_", "cleanup_", "observe_", "preflight_", "report_")
 
 
 def new_run_id(now: datetime) -> str:
@@ -46,8 +46,11 @@ def is_of_load(name: str) -> bool:
 def settings_hash(settings: Mapping[str, Any]) -> str:
     """SHA-256, in hexadecimal, of the effective settings as JSON with sorted names.
 
-    It leaves out settings of where the run's files are and what it was allowed. The cluster is not a setting.
+    It leaves out settings of where the run's files are and what it was allowed. The cluster is not a setting. Nor does
+    it matter that namespaces are called like their run, which is another one each time.
     """
     counted = {name: value for name, value in settings.items() if is_of_load(name)}
+    if settings.get("run_id") and counted.get("namespaces_prefix") == settings["run_id"]:
+        del counted["namespaces_prefix"]
     text = json.dumps(counted, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

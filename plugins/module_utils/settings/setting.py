@@ -111,7 +111,11 @@ class Setting:
         if self.choices:
             spec["choices"] = list(self.choices)
         if self.options:
-            spec["options"] = self.options
+            # A module describes its inner options in its documentation.
+            spec["options"] = {
+                name: {key: value for key, value in inner.items() if key != "description"}
+                for name, inner in self.options.items()
+            }
         return spec
 
     def check(self, option: str, value: float | None) -> None:

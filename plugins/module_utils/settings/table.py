@@ -11,6 +11,8 @@ file, without importing the rest of the table.
 from __future__ import annotations
 
 from .roles import (
+    accelerator_jobs,
+    accelerator_run,
     build_jobs,
     capacity,
     cleanup,
@@ -43,6 +45,8 @@ ROLES = {
         volumes,
         connectivity,
         build_jobs,
+        accelerator_jobs,
+        accelerator_run,
         observe,
         guard,
         report,

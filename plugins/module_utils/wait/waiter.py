@@ -28,7 +28,9 @@ from ..readiness.registry import predicate_for
 from ..readiness.state import Predicate, Readiness, State, waiting
 
 #: Kinds whose pods can show that they will never be ready.
-_POD_MAKERS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"})
+_POD_MAKERS = frozenset(
+    {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "JobSet"}
+)
 #: Minimum seconds between checks of pods that cannot start: while many pods start, events are frequent.
 _POD_CHECK_SECONDS = 1.0
 

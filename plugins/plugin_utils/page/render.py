@@ -16,6 +16,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from .accelerator_tables import accelerator_sections
 from .cluster_tables import events_section, nodes_section
 from .expected_tables import expected_section
 from .formats import clock, date, figure, length, seconds_from, things, words
@@ -96,6 +97,7 @@ def _sections(summary: Mapping[str, Any], run: Mapping[str, Any], start: Any) ->
         failures_section(summary),
         load_section(summary),
         pods_section(summary),
+        *accelerator_sections(summary),
         worst_section(summary),
         expected_section(summary),
         server_section(summary),

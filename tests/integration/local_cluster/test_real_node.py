@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
+from helpers import images
 from helpers.commands import command_environment
 from helpers.local_cluster import Driver, processes_of
+from helpers.registry import SOURCES, serving
 from helpers.traces import Traces
 from helpers.waiting import until
 
@@ -225,6 +229,55 @@ def test_images_bring_what_the_roles_call(witness: Kubectl) -> None:
         create(witness, pod(name, image, command=["sh", "-c", script]))
         assert phase(witness, name, "Succeeded")["exitCode"] == 0
         assert witness("logs", name, parse=False).splitlines()[-1] == "1220704766 1"
+
+
+def test_an_image_of_a_folder_is_pulled_from_a_registry_on_this_machine_and_runs(
+    witness: Kubectl, node: Driver, tmp_path: Path
+) -> None:
+    """Built with `layers`. A registry without TLS that nobody named is refused; once it is named, the same pod runs."""
+    context = tmp_path / "context"
+    context.mkdir()
+    shutil.copy2(shutil.which("busybox") or "", context / "busybox")
+    (context / "words.txt").write_text("open sesame\n")
+    with serving(tmp_path, address="10.231.7.1") as registry:
+        common = {"registry_insecure": True, "sources_dir": str(SOURCES), "log_file": str(tmp_path / "image.log")}
+        named = {"name": f"{registry.host}/built", "base": registry.base(tmp_path), "context": str(context)}
+        built = images.image({**common, **named}, environ={**os.environ, **registry.environment}).result
+        create(witness, pod("built", built["reference"], command=["/app/busybox", "cat", "words.txt", "/etc/base"]))
+
+        def refusal() -> str:
+            statuses = witness("get", "pod", "built")["status"].get("containerStatuses") or [{}]
+            return statuses[0].get("state", {}).get("waiting", {}).get("message", "")
+
+        until(lambda: "server gave HTTP response to HTTPS client" in refusal())
+        assert node.ok(real_node_registries=[registry.host])["changes"] == ["restart kubelet"]
+        assert phase(witness, "built", "Succeeded")["exitCode"] == 0
+        assert f"GET /v2/built/manifests/{built['digest']}" in registry.requests()
+    assert witness("logs", "built", parse=False) == "open sesame\nbase\n"
+    status = witness("get", "pod", "built")["status"]["containerStatuses"][0]
+    assert status["imageID"].endswith(built["digest"])
+
+
+def test_the_pod_of_a_build_gets_the_context_and_its_log_is_shown(
+    witness: Kubectl, node: Driver, tmp_path: Path
+) -> None:
+    """What `image` with builder=job asks of a kubelet. In BuildKit's place is a script that says what it was given."""
+    context = tmp_path / "context"
+    context.mkdir()
+    (context / "Dockerfile").write_text("FROM scratch\n")
+    with serving(tmp_path, address="10.231.7.1") as registry:
+        node.ok(real_node_registries=[registry.host])
+        tools = registry.tools(tmp_path, "buildctl-daemonless.sh", "echo $*\nid -u\nls /context\nexit 7\n")
+        options = {
+            "name": f"{registry.host}/train", "builder": "job", "context": str(context), "registry_insecure": True,
+            "sources_dir": str(SOURCES), "log_file": str(tmp_path / "image.log"),
+            "job": {"kubeconfig": str(node.data_dir / "kubeconfig"), "carrier": tools, "buildkit": tools},
+        }  # fmt: skip
+        with pytest.raises(ModuleFailed, match=r"failed: BackoffLimitExceeded: .*; .* / 1000 / Dockerfile; the log is"):
+            images.image(options, environ={**os.environ, **registry.environment})
+        assert f"name={registry.host}/train:latest,push=true" in (tmp_path / "image.log").read_text()
+        assert registry.digests("train") == {}
+    assert witness("get", "jobs")["items"] == []
 
 
 def test_limit_on_a_pods_processes_is_taken_over(witness: Kubectl, node: Driver) -> None:

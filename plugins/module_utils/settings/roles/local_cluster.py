@@ -20,14 +20,18 @@ USUAL_PORTS = {
     "scheduler_port": 20259,
     "kwok_port": 20247,
     "storage_port": 20270,
+    "jobset_port": 20275,
+    "kueue_port": 20277,
 }
-#: How many ports begin at `storage_port`: one for each program that serves the driver.
-STORAGE_PORT_COUNT = 5
+#: Module option -> how many ports begin at it, where that is not one: of storage one for each program that serves the
+#: driver, of a controller one for its webhooks and one for its health checks.
+PORT_COUNTS = {"storage_port": 5, "jobset_port": 2, "kueue_port": 2}
 #: The cluster of this machine is there before a run and after it.
 _setting = partial(Setting, of_run=False)
 
 
-def _port(option: str, what: str, *, most: int = 65_535) -> Setting:
+def _port(option: str, what: str) -> Setting:
+    most = 65_536 - PORT_COUNTS.get(option, 1)
     meaning = (
         f"{what}\nIf unset, {USUAL_PORTS[option]} for the cluster in the default folder or with a real node, and for "
         "one in another C(local_cluster_data_dir) a free port, which that cluster keeps."
@@ -75,6 +79,42 @@ _SETTINGS = (
         "256Gi",
         meaning="Memory of a node, as a quantity. A running cluster takes it over.",
     ),
+    _setting(
+        "local_cluster_node_pools",
+        "list",
+        [],
+        elements="dict",
+        options={
+            "name": {
+                "type": "str",
+                "required": True,
+                "description": ["Name of the pool, and the start of its nodes'."],
+            },
+            "count": {
+                "type": "int",
+                "description": ["Number of nodes; by default as many as a slice of the topology has, or one."],
+            },
+            "type": {"type": "str", "description": ["Type of the catalogue of accelerators, such as C(v5e)."]},
+            "machine": {"type": "str", "description": ["Machine type; it may follow from the topology."]},
+            "topology": {"type": "str", "description": ["Topology of the slice, such as C(4x4)."]},
+            "labels": {"type": "dict", "description": ["Labels beside those of the type, or in their place."]},
+            "taints": {
+                "type": "list",
+                "elements": "dict",
+                "description": ["Taints beside those of the type: C(key), C(effect) and perhaps C(value)."],
+            },
+            "resources": {
+                "type": "dict",
+                "description": ["Quantities of a node, in the place of the usual ones or of any other resource."],
+            },
+        },
+        meaning=(
+            "Pools of further simulated nodes, such as nodes with accelerators. Labels, taints and chips follow from "
+            "the type; every node has the label C(cloud.google.com/gke-nodepool) with the pool's name. A pool of a "
+            "topology with several nodes is one slice.\n"
+            "A running cluster takes them over."
+        ),
+    ),
     _port("api_port", "Port of the API server."),
     _port("etcd_client_port", "Port on which etcd serves the API server."),
     _port("etcd_peer_port", "Port on which etcd would talk to other members."),
@@ -83,9 +123,10 @@ _SETTINGS = (
     _port("kwok_port", "Port of kwok's health checks."),
     _port(
         "storage_port",
-        f"First of {STORAGE_PORT_COUNT} ports of the health checks that C(local_cluster_storage) brings.",
-        most=65_536 - STORAGE_PORT_COUNT,
+        f"First of {PORT_COUNTS['storage_port']} ports of the health checks that C(local_cluster_storage) brings.",
     ),
+    _port("jobset_port", "Port of the webhooks that C(local_cluster_jobset) brings; the next is of its health checks."),
+    _port("kueue_port", "Port of the webhooks that C(local_cluster_kueue) brings; the next is of its health checks."),
     _setting(
         "local_cluster_data_dir",
         "str",
@@ -154,6 +195,26 @@ _SETTINGS = (
             "On the real node volumes are mounted; pods of simulated nodes have them provisioned and attached only.\n"
             "A running cluster takes it over. Switched off, its programs are ended; objects and data stay.\n"
             "Its socket needs a C(local_cluster_data_dir) of at most 94 characters."
+        ),
+    ),
+    _setting(
+        "local_cluster_jobset",
+        "bool",
+        False,
+        meaning=(
+            "Whether the cluster has JobSets: their CustomResourceDefinition, and the controller with its webhooks.\n"
+            "A running cluster takes it over. Switched off, the controller is ended and its webhooks are removed; "
+            "JobSets stay."
+        ),
+    ),
+    _setting(
+        "local_cluster_kueue",
+        "bool",
+        False,
+        meaning=(
+            "Whether the cluster has Kueue, with its CustomResourceDefinitions and webhooks, which queues Jobs and "
+            "JobSets with the label C(kueue.x-k8s.io/queue-name). Queues and quotas are the user's to create.\n"
+            "A running cluster takes it over. Switched off, Kueue is ended and its webhooks are removed; queues stay."
         ),
     ),
     _setting(
@@ -236,6 +297,17 @@ _SETTINGS = (
         allowed=Range(0, 100),
         meaning="How many of a hundred starts of a pod's network fail. Taken over live.",
     ),
+    _setting(
+        "local_cluster_real_node_registries",
+        "list",
+        [],
+        elements="str",
+        meaning=(
+            "Registries without TLS that the real node may pull from, as C(HOST:PORT). Its network reaches this "
+            "machine at the first address of C(local_cluster_node_network), such as C(10.231.0.1:5000), and nothing "
+            "else. A running cluster takes it over."
+        ),
+    ),
 )
 
 ROLE = Role(
@@ -254,4 +326,5 @@ ROLE = Role(
         ),
     ),
     alone=True,
+    reads=("accelerator_jobs_catalogue",),
 )

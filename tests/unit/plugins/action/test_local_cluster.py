@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleActionFail
-from ansible_collections.kubestress.core.plugins.action.local_cluster import SOURCES, ActionModule
+from ansible_collections.kubestress.core.plugins.action.local_cluster import ActionModule
+from ansible_collections.kubestress.core.plugins.plugin_utils.sources import SOURCES
 from helpers.actions import act
 
 

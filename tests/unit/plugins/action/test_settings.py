@@ -202,3 +202,15 @@ def test_secrets_of_a_role_are_checked_and_not_told(run):
     assert key not in str(result)
     refused = run({"storage_truenas": f"{key}, and more"}, role="storage")
     assert refused["msg"] == "storage_truenas: its value is not names with values (a dictionary, or its JSON)"
+
+
+def test_a_playbook_has_defaults_of_its_own_that_everything_else_wins_over(run, monkeypatch):
+    own = {"namespaces_total": 1, "accelerator_jobs_enabled": True, "build_jobs_per_namespace": 7, "run_id": "mine"}
+    monkeypatch.setenv("TOTAL_NAMESPACES", "5")
+    given = {"profile": "safe", "accelerator_jobs_enabled": "false"}
+    settings = run(given, attempt="none", defaults=own)["settings"]
+    assert (settings["namespaces_total"], settings["accelerator_jobs_enabled"]) == (5, False)
+    assert settings["build_jobs_per_namespace"] == 20  # the profile's
+    assert settings["run_id"] == "mine"
+    monkeypatch.delenv("TOTAL_NAMESPACES")
+    assert run({}, attempt="none", defaults=own)["settings"]["namespaces_total"] == 1

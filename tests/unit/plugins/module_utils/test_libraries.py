@@ -10,6 +10,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.errors import Modu
 from ansible_collections.kubestress.core.plugins.module_utils.libraries import (
     AIOHTTP,
     CLUSTER,
+    GOOGLE,
     JINJA2,
     KUBERNETES,
     MSGSPEC,
@@ -42,4 +43,4 @@ def test_all_that_is_missing_is_in_one_sentence_and_one_command() -> None:
 def test_the_versions_are_those_of_the_requirements() -> None:
     lines = (CHECKOUT / "requirements.txt").read_text().splitlines()
     wanted = {line for line in lines if line and not line.startswith("#")}
-    assert {library.requirement for library in (KUBERNETES, AIOHTTP, MSGSPEC, PROMETHEUS_CLIENT)} == wanted
+    assert {library.requirement for library in (KUBERNETES, AIOHTTP, MSGSPEC, PROMETHEUS_CLIENT, *GOOGLE)} == wanted

@@ -19,7 +19,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.plan.fragment impo
     parse_fragments,
 )
 from ansible_collections.kubestress.core.plugins.module_utils.readiness.state import State
-from helpers.batches import NAMESPACES, config_maps, deployments, jobs
+from helpers.batches import NAMESPACES, config_maps, deployments, jobs, obj
 from helpers.virtual_time import in_virtual_time
 
 # When the only member is stored, and when something of the role comes forward once more.
@@ -175,9 +175,19 @@ def with_deadline(seconds: int, **more: Any) -> dict[str, Any]:
     return fragment
 
 
+def job_sets(*seconds: int) -> dict[str, Any]:
+    parts = [
+        {"name": f"part-{number}", "template": {"spec": {"activeDeadlineSeconds": length, "template": {}}}}
+        for number, length in enumerate(seconds)
+    ]
+    return {"role": "sets", "steps": [[obj("JobSet", "s-{{ index }}", spec={"replicatedJobs": parts})]]}
+
+
 @pytest.mark.parametrize(
     ("fragment", "stall", "ready"),
     [
+        (job_sets(0), 600, 0),
+        (job_sets(300, 900), 960, 0),
         (jobs(2), 600, 0),
         (with_deadline(900), 960, 0),
         (with_deadline(900, ready_timeout=5000), 960, 5000),

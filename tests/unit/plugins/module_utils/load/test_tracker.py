@@ -332,6 +332,35 @@ async def test_a_job_that_its_ttl_removes_is_counted_once_as_it_ended():
         assert run.failed_objects == []
 
 
+def job_sets(count: int, **more: Any) -> dict[str, Any]:
+    spec = {"replicatedJobs": [{"name": "slice-job", "template": {"spec": {"template": {"spec": {"containers": []}}}}}]}
+    return {"role": "sets", "count": count, "steps": [[obj("JobSet", "s-{{ index }}", spec=spec)]], **more}
+
+
+def ended(kind: str) -> dict[str, Any]:
+    return {"conditions": [{"type": kind, "status": "True", "reason": "AllJobsCompleted"}]}
+
+
+@in_virtual_time
+async def test_a_job_set_that_ends_opens_the_gate_and_its_ttl_may_remove_it():
+    async with tracking(job_sets(3, active=1)) as run:
+        assert await run.send_all() == ["s-1"]
+        await run.change("JobSet", "s-1", status={"restarts": 1})
+        assert await run.send_all() == []
+        await run.change("JobSet", "s-1", status=ended("Completed"))
+        assert await run.send_all() == ["s-2"]
+        await run.remove("JobSet", "s-1")
+        # Of the second, the deletion is the first event that shows how it ended.
+        run.api.objects["jobsets"]["n-1", "s-2"]["status"] = ended("Failed")
+        await run.remove("JobSet", "s-2")
+        assert await run.send_all() == ["s-3"]
+        assert run.states.ready["JobSet"] == 1
+        assert run.tracker.disturbed is None
+        assert run.failed_objects == [("JobSet", ("n-1", "s-2"), "AllJobsCompleted")]
+        await run.remove("JobSet", "s-3")
+        assert run.tracker.disturbed == "JobSet n-1/s-3 was deleted by somebody else during the run"
+
+
 @pytest.mark.parametrize(
     ("kind", "plan", "status", "cause"),
     [
@@ -542,6 +571,22 @@ async def test_a_job_that_ended_in_an_earlier_attempt_and_vanished_is_counted_an
         assert list(second.api.objects["jobs"]) == [("n-1", "j-2")]
         assert second.states.ready["Job"] == 1
         assert second.tracker.jobs.pods_succeeded["n-1"] == 3
+        assert second.states.unfinished() == 1
+
+
+@in_virtual_time
+async def test_a_job_set_that_ended_in_an_earlier_attempt_and_vanished_is_not_made_again(tmp_path: Path):
+    path = tmp_path / "jobs.jsonl"
+    async with tracking(job_sets(3), ledger=path) as first:
+        await first.send_all()
+        await first.change("JobSet", "s-1", status=ended("Completed"))
+        await first.change("JobSet", "s-2", status=ended("Failed"))
+    async with tracking(job_sets(3), ledger=path) as second:
+        await second.send_all()
+        assert list(second.api.objects["jobsets"]) == [("n-1", "s-3")]
+        assert second.states.ready["JobSet"] == 1
+        assert second.failed_objects == [("JobSet", ("n-1", "s-2"), "AllJobsCompleted")]
+        assert not second.tracker.jobs.complete
         assert second.states.unfinished() == 1
 
 

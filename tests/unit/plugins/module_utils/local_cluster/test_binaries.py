@@ -65,6 +65,23 @@ def test_only_what_fits_is_taken_from_the_path(tmp_path, name, says, code, taken
     assert (name in find(tmp_path, [name])) == taken
 
 
+@pytest.mark.parametrize(
+    ("noted", "code", "taken"),
+    [
+        ("\ndep\tsigs.k8s.io/jobset\tv0.12.3\th1:abc=\n", 0, "0.12.3"),
+        ("\nmod\tsigs.k8s.io/jobset\tv0.12.0\n", 0, "0.12.0"),
+        ("\ndep\tsigs.k8s.io/jobset\tv0.11.0\th1:abc=\n", 0, None),
+        ("\ndep\tsigs.k8s.io/jobset/client-go\tv0.12.0\th1:abc=\n", 0, None),
+        ("\ndep\tsigs.k8s.io/jobset\tv0.12.0\th1:abc=\n", 2, None),
+    ],
+)
+def test_one_that_prints_no_version_has_the_one_that_its_compiler_noted(tmp_path, noted, code, taken):
+    path = program(tmp_path / "path" / "jobset", "Usage of jobset", code)
+    path.write_text(path.read_text() + noted)
+    found = find(tmp_path, ("jobset",))
+    assert (found["jobset"].version if found else None) == taken
+
+
 def test_a_named_program_that_does_not_run_is_an_error_and_not_passed_over(tmp_path):
     program(tmp_path / "own" / "etcd", "broken", 1)
     program(tmp_path / "path" / "etcd", "etcd Version: 3.6.1")

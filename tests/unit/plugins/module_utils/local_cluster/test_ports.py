@@ -22,7 +22,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.port
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.settings import Settings
 from ansible_collections.kubestress.core.plugins.module_utils.machine.process import HAS_PROC
 from ansible_collections.kubestress.core.plugins.module_utils.settings.roles.local_cluster import (
-    STORAGE_PORT_COUNT,
+    PORT_COUNTS,
     USUAL_PORTS,
 )
 
@@ -55,7 +55,7 @@ def test_taken_port_is_named_with_its_option(taken, free):
 def settings(folder: Path, **changes: Any) -> Settings:
     """The settings of a cluster of which nobody has set a port."""
     unset = dict.fromkeys(USUAL_PORTS)
-    values = {**PARAMS, **unset, "data_dir": str(folder), "storage": True, **changes}
+    values = {**PARAMS, **unset, "data_dir": str(folder), "storage": True, "jobset": True, "kueue": True, **changes}
     return Settings.from_params(values, {"XDG_STATE_HOME": "/state"})
 
 
@@ -65,6 +65,8 @@ def test_the_cluster_in_the_default_folder_has_the_usual_ports():
     assert choose_ports(default, {"api_port": 7000})["api_port"] == 7000
     without = settings(Path("/state/kubestress/local_cluster"), storage=False)
     assert set(USUAL_PORTS) - set(choose_ports(without, {})) == {"storage_port"}
+    plain = settings(Path("/state/kubestress/local_cluster"), storage=False, jobset=False, kueue=False)
+    assert set(USUAL_PORTS) - set(choose_ports(plain, {})) == set(PORT_COUNTS)
 
 
 def test_one_in_another_folder_has_free_ports_that_it_keeps(tmp_path):
@@ -88,7 +90,7 @@ def test_a_port_that_is_set_is_taken_as_it_is(tmp_path, taken):
 def test_all_ports_of_storage_have_to_be_free(tmp_path):
     other = settings(Path("/x"))
     first = choose_ports(other, {})["storage_port"]
-    with socket.create_server(("127.0.0.1", first + STORAGE_PORT_COUNT - 1)):
+    with socket.create_server(("127.0.0.1", first + PORT_COUNTS["storage_port"] - 1)):
         assert choose_ports(other, {})["storage_port"] > first
         with pytest.raises(PortTakenError, match=rf"port {first + 4} \(option storage_port \+ 4\)"):
             check_free(other.with_ports(choose_ports(other, {"storage_port": first})).all_ports)

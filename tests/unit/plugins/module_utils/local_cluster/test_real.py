@@ -108,6 +108,7 @@ def test_knobs_reach_the_kubelet_and_leave_the_other_parts_alone(tmp_path: Path)
         "real_node_eviction_pids": "10%",
         "real_node_cni_delay_ms": 1500,
         "real_node_cni_fail_percent": 5,
+        "real_node_registries": [" 10.231.0.1:5000\n"],
     }
     plain, turned = parts(tmp_path), parts(tmp_path, **knobs)
     changed = {name for name in plain if plain[name].fingerprint != turned[name].fingerprint}
@@ -120,6 +121,9 @@ def test_knobs_reach_the_kubelet_and_leave_the_other_parts_alone(tmp_path: Path)
     assert "pid.available" not in config_of(plain["kubelet"])["evictionHard"]
     wrapper = next(text for path, text in turned["kubelet"].files.items() if path.name == "settings")
     assert wrapper == "delay_seconds=1.5\nfail_percent=5\n"
+    (hosts,) = (path for path in turned["kubelet"].files if path.name == "hosts.toml")
+    assert hosts.parent.name == "10.231.0.1:5000"
+    assert any(f'config_path = "{hosts.parent.parent}"' in text for text in plain["containerd"].files.values())
 
 
 @pytest.mark.parametrize(
@@ -138,6 +142,11 @@ def test_knobs_reach_the_kubelet_and_leave_the_other_parts_alone(tmp_path: Path)
         ),
         ({"real_node_eviction_pids": "most"}, "real_node_eviction_pids is 'most'; allowed is a number such as 500"),
         ({"real_node_cni_fail_percent": 101}, "real_node_cni_fail_percent: 101 is not allowed; it must be 0 to 100"),
+        (
+            {"real_node_registries": ["http://h:1"]},
+            "real_node_registries has 'http://h:1'; allowed is HOST:PORT",
+        ),
+        ({"real_node_registries": ["h:1", "../x"]}, "real_node_registries has '../x'"),
         ({"real_node_max_pods": 0}, "real_node_max_pods: 0 is not allowed; it must be 1 to 1,000"),
         ({"data_dir": "/run/cluster"}, "allowed is a folder outside /run"),
         ({"data_dir": "/x" + "y" * 68}, "70 characters; with real_node allowed are 69 at most"),

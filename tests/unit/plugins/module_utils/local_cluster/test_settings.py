@@ -19,6 +19,8 @@ PARAMS = {
     "pods_per_node": 500,
     "node_cpu": "64",
     "node_memory": "256Gi",
+    "node_pools": [],
+    "accelerators": None,
     "api_port": 26443,
     "etcd_client_port": 22379,
     "etcd_peer_port": 22380,
@@ -26,6 +28,8 @@ PARAMS = {
     "scheduler_port": 20259,
     "kwok_port": 20247,
     "storage_port": 20270,
+    "jobset_port": 20275,
+    "kueue_port": 20277,
     "data_dir": None,
     "cache_dir": None,
     "sources_dir": str(FILES),
@@ -35,6 +39,8 @@ PARAMS = {
     "build_timeout": 3600,
     "restart": False,
     "storage": False,
+    "jobset": False,
+    "kueue": False,
     "real_node": False,
     "node_network": "10.231.0.0/30",
     "real_node_max_pods": 110,
@@ -44,6 +50,7 @@ PARAMS = {
     "real_node_pid_max": 0,
     "real_node_cni_delay_ms": 0,
     "real_node_cni_fail_percent": 0,
+    "real_node_registries": [],
 }
 
 
@@ -76,6 +83,11 @@ def test_folders_without_any_environment():
         ),
         ({"storage": True, "data_dir": f"/{'x' * 94}"}, "95 characters; with storage allowed are 94 at most"),
         ({"kwok_port": 26443}, "api_port and kwok_port are both 26443; each part needs its own port"),
+        (
+            {"nodes": 4990, "node_pools": [{"name": "a", "count": 20}]},
+            "node_pools: with nodes, 4990, they are 5,010 nodes; at most 5,000 are allowed",
+        ),
+        ({"node_pools": [{"name": "a", "type": "v5p-8"}]}, "node_pools: entry 1, type: 'v5p-8' is ambiguous"),
         ({"ready_timeout": 0}, "ready_timeout: 0 is not allowed; it must be 1 to 3,600"),
         ({"binaries_dir": "/does/not/exist"}, "binaries_dir is /does/not/exist; allowed is an existing folder"),
         ({"data_dir": "/"}, "data_dir is /; allowed is a dedicated folder"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.kubestress.core.plugins.module_utils.capacity.storage import class_of_object
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster import storage
+from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.installing import definitions
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.layout import Layout
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.parts import Inside
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.pki import STORAGE_CLIENT, Pki
@@ -20,7 +21,6 @@ from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.stat
 from ansible_collections.kubestress.core.plugins.module_utils.local_cluster.storage_objects import (
     DRIVER_NAME,
     csi_node,
-    definitions,
     rules,
     storage_objects,
 )

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.kubestress.core.plugins.module_utils.readiness.causes import explained, pods_of, selects
+from ansible_collections.kubestress.core.plugins.module_utils.readiness.causes import (
+    explained,
+    pod_selector,
+    pods_of,
+    selects,
+)
 from ansible_collections.kubestress.core.plugins.module_utils.readiness.registry import (
     State,
     cause_of,
@@ -13,6 +18,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.readiness.registry
     pod_reason,
     readiness_of,
 )
+from ansible_collections.kubestress.core.plugins.module_utils.readiness.state import failed
 
 SELECTOR = {"matchLabels": {"app": "x"}}
 DEPLOYMENT: dict[str, Any] = {
@@ -214,3 +220,32 @@ def test_pods_of_other_namespaces_and_other_owners_are_not_counted() -> None:
 )
 def test_the_word_to_count_a_pod_by(status: dict[str, Any], reason: str) -> None:
     assert pod_reason({"metadata": {"name": "p"}, "status": status}) == reason
+
+
+def test_the_pods_of_a_job_set_are_found_by_its_uid_and_named() -> None:
+    metadata = {"name": "train", "namespace": "ns", "uid": "set-1"}
+    job_set = {"kind": "JobSet", "metadata": metadata, "spec": {"replicatedJobs": [{"name": "slice-job"}]}}
+    pods = [
+        {
+            "metadata": {
+                "name": f"train-slice-job-0-{number}",
+                "namespace": "ns",
+                "uid": f"pod-{number}",
+                "labels": {"jobset.sigs.k8s.io/jobset-uid": uid},
+                "ownerReferences": [{"kind": "Job", "name": "train-slice-job-0", "uid": "job-1"}],
+            },
+            "spec": {"containers": [{"name": "main"}]},
+            "status": {
+                "phase": "Failed",
+                "containerStatuses": [
+                    {"name": "main", "state": {"terminated": {"exitCode": 7, "reason": "Error"}}, "restartCount": 0}
+                ],
+            },
+        }
+        for number, uid in enumerate(["set-1", "set-2"])
+    ]
+    assert pod_selector(job_set) == {"matchLabels": {"jobset.sigs.k8s.io/jobset-uid": "set-1"}}
+    answer = explained(job_set, failed("FailedJobs: jobset failed"), pods=pods)
+    assert "FailedJobs: jobset failed; pod train-slice-job-0-0: " in answer.cause
+    assert "exit code 7" in answer.cause or "code 7" in answer.cause
+    assert "train-slice-job-0-1" not in answer.cause

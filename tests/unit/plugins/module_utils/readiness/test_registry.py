@@ -627,7 +627,100 @@ STORAGE = [
     stored("refused", ATTACHMENT, WAITING, "not attached: an error without", attached=False, attachError={"time": "x"}),
 ]
 
-CASES = BUDGETS + DEPLOYMENTS + SETS + JOBS + PODS + OTHERS + STORAGE
+
+def jobs(
+    name: str, state: State, *causes: str, spec: dict[str, Any] | None = None, restarts: int = 0, **status: Any
+) -> Case:
+    """A JobSet of two Jobs, which may be restarted once."""
+    given = {"restarts": restarts, **status} if status else None
+    wanted = {"replicatedJobs": [{"name": "slice-job", "replicas": 2}], "failurePolicy": {"maxRestarts": 1}}
+    return Case(
+        name, "JobSet", state, causes, {**wanted, **(spec or {})}, given, api_version="jobset.x-k8s.io/v1alpha2"
+    )
+
+
+def counted(**counts: int) -> list[dict[str, Any]]:
+    return [{"name": "slice-job", **counts}]
+
+
+def kueue(name: str, kind: str, state: State, *causes: str, spec: dict[str, Any] | None = None, **status: Any) -> Case:
+    return Case(name, kind, state, causes, spec or {}, status, {"generation": 2}, api_version="kueue.x-k8s.io/v1beta2")
+
+
+NO_QUOTA = cond("QuotaReserved", "False", "WaitingForQuota", "insufficient unused quota for google.com/tpu, 4 more")
+EVICTED = cond("Evicted", "True", "Preempted", "Preempted to accommodate a workload of higher priority")
+IN_QUEUE = {"queueName": "team-a"}
+
+QUEUES = [
+    jobs("fresh", WAITING, "0 of 2 Jobs succeeded", "no controller has looked at it"),
+    jobs(
+        "runs",
+        WAITING,
+        "1 of 2 Jobs succeeded, 1 active, 1 ready",
+        replicatedJobsStatus=counted(succeeded=1, active=1, ready=1, failed=0, suspended=0),
+    ),
+    jobs(
+        "was restarted", WAITING, "1 failed; restarted 1 of 1 times", restarts=1, replicatedJobsStatus=counted(failed=1)
+    ),
+    jobs(
+        "suspended",
+        WAITING,
+        "the JobSet is suspended",
+        spec={"suspend": True},
+        replicatedJobsStatus=counted(suspended=2),
+    ),
+    jobs("complete", State.FINISHED, conditions=[cond("Completed", "True", "AllJobsCompleted")]),
+    jobs(
+        "failed",
+        FAILED,
+        "ReachedMaxRestarts: jobset failed due to reaching max number of restarts; restarted 1 of 1 times",
+        restarts=1,
+        conditions=[
+            cond("Failed", "True", "ReachedMaxRestarts", "jobset failed due to reaching max number of restarts")
+        ],
+    ),
+    kueue("fresh", "Workload", WAITING, "team-a: no quota is reserved", spec=IN_QUEUE),
+    kueue(
+        "waits",
+        "Workload",
+        WAITING,
+        "team-a: WaitingForQuota: insufficient unused",
+        spec=IN_QUEUE,
+        conditions=[NO_QUOTA],
+    ),
+    kueue(
+        "evicted", "Workload", WAITING, "WaitingForQuota", "evicted before: Preempted", conditions=[NO_QUOTA, EVICTED]
+    ),
+    kueue("deactivated", "Workload", WAITING, "it is deactivated", spec={**IN_QUEUE, "active": False}),
+    kueue(
+        "reserved, not admitted",
+        "Workload",
+        WAITING,
+        "UnsatisfiedAdmissionChecks",
+        conditions=[cond("QuotaReserved"), cond("Admitted", "False", "UnsatisfiedAdmissionChecks")],
+    ),
+    kueue("admitted", "Workload", READY, conditions=[cond("QuotaReserved"), cond("Admitted")]),
+    kueue("finished", "Workload", State.FINISHED, conditions=[cond("Finished"), cond("Admitted", "False")]),
+    kueue("fresh", "ClusterQueue", WAITING, "is not active yet"),
+    kueue(
+        "flavor missing",
+        "ClusterQueue",
+        WAITING,
+        "FlavorNotFound: no flavor x",
+        conditions=[cond("Active", "False", "FlavorNotFound", "no flavor x")],
+    ),
+    kueue("active", "ClusterQueue", READY, conditions=[cond("Active")]),
+    kueue("active", "LocalQueue", READY, conditions=[{**cond("Active"), "observedGeneration": 2}]),
+    kueue(
+        "active, but changed",
+        "LocalQueue",
+        WAITING,
+        "generation 1 of 2",
+        conditions=[{**cond("Active"), "observedGeneration": 1}],
+    ),
+]
+
+CASES = QUEUES + BUDGETS + DEPLOYMENTS + SETS + JOBS + PODS + OTHERS + STORAGE
 
 
 def built(case: Case) -> dict[str, Any]:
@@ -687,7 +780,8 @@ def test_a_custom_kind_without_a_status_is_ready_when_it_is_stored() -> None:
 
 
 def test_only_jobs_and_pods_finish() -> None:
-    assert [row["kind"] for row in documented_kinds() if row["finished"]] == ["Pod", "Job"]
+    assert [row["kind"] for row in documented_kinds() if row["finished"]] == ["Pod", "Job", "JobSet"]
+    assert finishes("jobset.x-k8s.io/v1alpha2", "JobSet")
     assert finishes("batch/v1", "Job")
     assert not finishes("batch/v1", "CronJob")
 

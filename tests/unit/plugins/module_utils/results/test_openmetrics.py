@@ -9,6 +9,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.measure.network im
 from ansible_collections.kubestress.core.plugins.module_utils.results.evidence import Evidence
 from ansible_collections.kubestress.core.plugins.module_utils.results.openmetrics import openmetrics_text
 from ansible_collections.kubestress.core.plugins.module_utils.results.summary import build_summary
+from helpers.example_accelerators import cause, pool, restarts, wait, with_jobs
 from helpers.example_batches import RUN, batch, guarded, latencies
 from helpers.example_observations import api_server, node, nodes, observation, silent_node, sli, warning
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
@@ -62,6 +63,24 @@ def test_the_figures_of_the_summary_are_there():
     assert value(samples, "build_pod_processes", statistic="median") == 72
     assert value(samples, "network_operations", source=PLUGIN, operation="add") == 10
     assert value(samples, "network_operations", source=PLUGIN, operation="failed") == 1
+
+
+def test_accelerator_jobs_are_there_by_queue_pool_and_cause():
+    jobs = with_jobs(
+        waits=[wait(1, 1, 9), wait(priority="low", waiting=2)],
+        pools=[pool("a", pods=12)],
+        restarts=[restarts(times=2, failed=1, c1=1)],
+        unschedulable=[cause(told=5, pending=4)],
+    )
+    samples = samples_of(text_of(batch(**jobs)))
+    role = {"role": "accelerator_jobs"}
+    queue = {**role, "queue": "team", "priority": "high"}
+    assert value(samples, "job_wait_seconds", **queue, stage="admitted", quantile="0.99") == pytest.approx(9, rel=0.01)
+    assert value(samples, "jobs_waiting", **{**queue, "priority": "low"}) == 2
+    assert value(samples, "job_pool_pods", **role, pool="a") == 12
+    assert value(samples, "job_pool_slices", **role, pool="a") == 3
+    assert value(samples, "job_set_restarts", **role) == 2
+    assert value(samples, "job_causes_pending", **role, by="scheduler", cause="Insufficient google.com/tpu") == 4
 
 
 def test_who_stopped_a_run_and_what_its_guard_saw():

@@ -15,6 +15,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.results.summary im
     build_summary,
     statistics,
 )
+from helpers.example_accelerators import cause, pool, restarts, wait, with_jobs
 from helpers.example_batches import (
     RUN,
     batch,
@@ -49,6 +50,7 @@ CONTRACT = [
         "pods",
         "connectivity",
         "volumes",
+        "accelerator_jobs",
         "processes",
         "api_server",
         "nodes",
@@ -90,6 +92,20 @@ def test_outages_and_silent_controllers_of_all_batches_are_told():
     assert [row["controller"] for row in summary["controllers"]["silences"]] == ["kube-scheduler"]
     unknown = judged(batch(outages=None, controllers=None))
     assert (unknown["outages"], unknown["controllers"]) == (None, None)
+
+
+def test_accelerator_jobs_of_all_batches_are_there():
+    first = with_jobs(
+        waits=[wait(1), wait(waiting=2, longest=4.0, priority="low")],
+        pools=[pool("a", pods=4), pool("b", pods=0, at_once=None)],
+        restarts=[restarts(times=1, failed=1, c1=1)],
+        unschedulable=[cause(told=1, pending=1, longest=4.0), cause(told=1, pending=0, by="queue")],
+    )
+    summary = judged(batch(**first), batch(**with_jobs(waits=[wait(2)])), batch())
+    assert [row["jobs"] for row in summary["accelerator_jobs"]["waits"]] == [2, 2]
+    assert judged(batch())["accelerator_jobs"] is None
+    small = bounded(judged(batch(**with_jobs(pools=[pool(f"p-{n}", pods=4) for n in range(30)]))))
+    assert len(small["accelerator_jobs"]["pools"]) == 20
 
 
 def test_a_run_in_which_all_went_well():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.kubestress.core.plugins.module_utils.images.request import BUILDERS, DEFAULT_PLATFORM
 from ansible_collections.kubestress.core.plugins.module_utils.settings.rules import problems_of
+from ansible_collections.kubestress.core.plugins.module_utils.settings.table import SETTINGS
 
 RIGHT = {
     "run_id": "nightly-7",
@@ -226,3 +228,30 @@ def test_a_rule_bears_with_settings_that_are_missing():
     """After an error of type, the variable is not there; the other rules must still be read."""
     for name in RIGHT:
         assert problems_of({key: value for key, value in RIGHT.items() if key != name}) == []
+
+
+IMAGE = {"context": "train", "name": "train", "base": "python:3.12-slim", "builder": "layers"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, ""),
+        ({"builder": "buildah", "base": ""}, ""),
+        ({"context": "", "name": "", "base": ""}, ""),
+        ({"name": ""}, "name: none is given; the image of accelerator_run_image_context needs one"),
+        (
+            {"base": ""},
+            "base: none is given; the jobs run a shell, which accelerator_run_image_builder=layers has only",
+        ),
+        ({"context": "", "name": ""}, "base: 'python:3.12-slim' has no effect without accelerator_run_image_context"),
+    ],
+)
+def test_image_of_the_jobs(changes, told):
+    problems = problems_of({f"accelerator_run_image_{name}": value for name, value in (IMAGE | changes).items()})
+    assert [problem[: len(told) + 22] for problem in problems] == ([f"accelerator_run_image_{told}"] if told else [])
+
+
+def test_builders_are_those_of_the_module():
+    assert SETTINGS["accelerator_run_image_builder"].choices == BUILDERS
+    assert SETTINGS["accelerator_run_image_platform"].default == DEFAULT_PLATFORM

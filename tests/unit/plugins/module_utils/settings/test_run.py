@@ -27,6 +27,7 @@ def test_run_ids():
         {"cleanup_on_completion": True},
         {"observe_api_interval": 1.0},
         {"preflight_accept_risk": True},
+        {"accelerator_run_image_tag": "v2"},
     ],
 )
 def test_the_same_load_has_the_same_hash(changes):
@@ -40,3 +41,9 @@ def test_order_does_not_matter():
 @pytest.mark.parametrize("changes", [{"namespaces_total": 4}, {"run_seed": 2}, {"run_max_concurrent": 10}])
 def test_another_load_has_another_hash(changes):
     assert settings_hash(SETTINGS | changes) != settings_hash(SETTINGS)
+
+
+def test_namespaces_that_are_called_like_their_run_make_no_other_load():
+    first, second = ({**SETTINGS, "run_id": name, "namespaces_prefix": name} for name in ("a", "b"))
+    assert settings_hash(first) == settings_hash(second)
+    assert settings_hash({**first, "namespaces_prefix": "x"}) != settings_hash(first)

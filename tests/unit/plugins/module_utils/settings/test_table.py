@@ -122,12 +122,20 @@ def documented(module: str) -> dict[str, Any]:
     return options
 
 
+def argument(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a documented option as an argument spec has it."""
+    plain = {key: spec[key] for key in spec.keys() - {"description", "suboptions"}}
+    if "suboptions" in spec:
+        plain["options"] = {name: argument(inner) for name, inner in spec["suboptions"].items()}
+    return plain
+
+
 @pytest.mark.parametrize("module", OPTIONS)
 def test_documented_options_have_the_settings_type_default_and_range(module: str) -> None:
     options = documented(module)
     for option, name in OPTIONS[module].items():
         spec, setting = options[option], SETTINGS[name]
-        assert {key: spec[key] for key in spec.keys() - {"description"}} == setting.argument_spec(), option
+        assert argument(spec) == setting.argument_spec(), option
         if setting.allowed and not name.endswith("_port"):
             text = " ".join(str(spec["description"]).split())
             assert f"Must be {setting.allowed}." in text, f"{module}.{option} does not say: Must be {setting.allowed}."

@@ -1,0 +1,97 @@
+"""What the module refuses before anything is built or sent, and what check mode says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
+from ansible_collections.kubestress.core.plugins.module_utils.images.image import Outcome
+from ansible_collections.kubestress.core.plugins.plugin_utils.sources import SOURCES
+from helpers import images
+
+DIGEST = f"sha256:{'0' * 64}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "train.py").write_text("print('training')\n")
+    return tmp_path
+
+
+def image(folder: Path, *, check_mode: bool = False, **options: Any) -> Outcome:
+    common = {"name": "h:1/train", "context": str(folder)}
+    return images.image({**common, **options}, environ={"PATH": ""}, check_mode=check_mode)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"name": "train"}, "project: missing; 'train' has no registry"),
+        ({"context": " "}, "context: empty; name the folder"),
+        ({"name": "h:65536/train"}, "name: 'h:65536/train'; allowed is"),
+        ({"binaries_dir": "/gone"}, "binaries_dir: there is no folder /gone"),
+        ({"context": "/gone"}, "context: there is no folder /gone"),
+        ({"platform": "amd64"}, "platform: 'amd64'; allowed is OS/ARCHITECTURE"),
+        ({"dockerfile": "Dockerfile"}, "dockerfile: Dockerfile, but builder=layers runs none"),
+        ({"base": "Base Image"}, "base: 'Base Image'; allowed is"),
+        ({"name": f"h:1/train@{DIGEST}"}, "name: 'h:1/train@sha256:0000"),
+        ({"timeout": 1}, "timeout: 1; allowed are 60 to 86,400 seconds"),
+        ({"log_file": "/proc/x/image.log"}, "log_file: /proc/x/image.log cannot be written"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(folder: Path, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ModuleFailed) as caught:
+        image(folder, **options)
+    text = str(caught.value)
+    assert text.startswith(f"image: {said}")
+    assert "\n" not in text
+
+
+def test_check_mode(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    files = {"log_file": str(folder / "new" / "image.log"), "cache_dir": str(folder / "cache")}
+    outcome = image(folder, check_mode=True, base="python:3.12", sources_dir=str(SOURCES), **files)
+    assert outcome.result == {
+        "changed": True, "image": "h:1/train:latest", "builder": "layers", "files": 1, "bytes": 18, "digest": None,
+        "reference": None, "log_file": None, "seconds": 0.0,
+        "msg": "would build h:1/train:latest with layers: 1 file, 18 B in /app on python:3.12, for linux/amd64; "
+        "whether its digest would differ is not known: there is no crane, which would be built first",
+    }  # fmt: skip
+    assert outcome.warnings == ["left out of the image, because they are sockets, pipes or devices: pipe"]
+    assert not (folder / "new").exists()
+    assert not (folder / "cache").exists()
+
+
+def test_planned_is_checked_and_named_and_nobody_is_asked(folder: Path) -> None:
+    # A registry would be needed for the digest, and crane, which is nowhere here.
+    result = image(folder, state="planned", name="h:1/train:v1", base="python:3.12").result
+    assert (result["changed"], result["image"], result["reference"]) == (False, "h:1/train:v1", None)
+    assert result["msg"].endswith("on python:3.12, for linux/amd64; its digest is known once it is built")
+    with pytest.raises(ModuleFailed, match="image: project: missing"):
+        image(folder, state="planned", name="train")
+
+
+@pytest.mark.parametrize(
+    ("builder", "said"),
+    [
+        ("cloud_build", "each build is a new one, and its digest is known after it"),
+        ("job", "whether its digest would differ is not known before the Dockerfile is run"),
+    ],
+)
+def test_check_mode_says_what_cannot_be_known(folder: Path, builder: str, said: str) -> None:
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    result = image(folder, builder=builder, project="my-project", check_mode=True).result
+    assert (result["changed"], result["digest"]) == (True, None)
+    assert result["msg"].endswith(f"Dockerfile, for linux/amd64; {said}")
+
+
+def test_a_builder_whose_program_is_missing(folder: Path) -> None:
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    with pytest.raises(ModuleFailed) as caught:
+        image(folder, builder="buildah", check_mode=True)
+    assert str(caught.value) == (
+        "image: builder: buildah is not on PATH; install it (package buildah), or use layers, which needs no program"
+    )
