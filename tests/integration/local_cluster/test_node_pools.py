@@ -171,8 +171,16 @@ RUN: dict[str, Any] = {
 
 
 @pytest.fixture
+def free_pools(driver: Driver, own_kubectl: Callable[..., Any]) -> None:
+    """No job of an earlier test holds chips any more."""
+    driver.ok(nodes=1)
+    own_kubectl("delete", "jobs", "--all", "-A", "--cascade=foreground", parse=False)
+    until(lambda: not own_kubectl("get", "pods", "-A", "-l", "job-name")["items"])
+
+
+@pytest.fixture
 def stress(
-    driver: Driver, cluster_free_playbook: Callable[..., Completed], tmp_path: Path
+    driver: Driver, free_pools: None, cluster_free_playbook: Callable[..., Completed], tmp_path: Path
 ) -> Callable[..., tuple[Completed, Path]]:
     """A function that runs accelerator jobs on two pools of a v5e 4x4; returns what it printed and its folder."""
     cluster = {"K8S_AUTH_KUBECONFIG": driver.ok(node_pools=[*TWO_POOLS, HELD], nodes=1)["kubeconfig"]}
@@ -255,7 +263,9 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 
 
 @pytest.fixture
-def accelerator_run(driver: Driver, registry: Registry, cluster_free_playbook: Play, tmp_path: Path) -> Play:
+def accelerator_run(
+    driver: Driver, free_pools: None, registry: Registry, cluster_free_playbook: Play, tmp_path: Path
+) -> Play:
     """A function that runs the playbook with everything as text, as AWX gives it, in a folder with the files."""
     cluster = {"K8S_AUTH_KUBECONFIG": driver.ok(node_pools=TWO_POOLS, nodes=1)["kubeconfig"]}
     (tmp_path / "train").mkdir()
