@@ -400,7 +400,8 @@ class Tracker:
         elif kind == "Job":
             self._job_event(key, known, event)
         elif kind == "JobSet" and (answer := readiness_of(obj)).state is not State.WAITING:
-            # Its TTL may remove it.
+            # Its TTL may remove it, and a failure has removed most of its pods.
+            answer = self.pods.job_set_failures.explained(obj, answer)
             self._ledger.add(finished_job_set(obj, answer, self.namespaces.uids.get(key[0], "")))
             self._states.judge(kind, key, known, answer)
         elif known.is_going(event):

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..readiness.causes import JOB_SET_UID
 from ..readiness.state import condition, is_true, spec_of, status_of
 from .job_pools import Pool, PoolBook
 from .latency import LatencySketch
@@ -43,7 +44,6 @@ STAGES = ("reserved", "admitted", "admitted_own", "scheduled")
 OWN_TIMES = ("admitted_own",)
 QUEUE = "kueue.x-k8s.io/queue-name"
 _PRIORITY = "kueue.x-k8s.io/priority-class"
-_JOB_SET_UID = "jobset.sigs.k8s.io/jobset-uid"
 #: Role, queue and priority by which waits are told apart, so many at most.
 _MOST_GROUPS = 100
 #: Workloads of unknown jobs that are kept, in case their job is heard of later.
@@ -424,7 +424,7 @@ def _slice_of(pod: Object) -> str:
 
 
 def _job_of(pod: Object) -> str:
-    return (pod["metadata"].get("labels") or {}).get(_JOB_SET_UID) or _slice_of(pod)
+    return (pod["metadata"].get("labels") or {}).get(JOB_SET_UID) or _slice_of(pod)
 
 
 def _exit_codes(pod: Object) -> Iterator[str]:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .latency import LatencySketch
+from .job_set_failures import JobSetFailures
 from .pod_status import (
     GROUPS,
     IMAGE_PULLS,
@@ -85,6 +86,7 @@ class PodBook:
         self.failed_pods: dict[str, list[FailedPod]] = defaultdict(list)
         self.failed_by_namespace: Counter[str] = Counter()
         self.succeeded_by_namespace: Counter[str] = Counter()
+        self.job_set_failures = JobSetFailures()
         self.starts = StartBook()
         self.restarts_of = {group: Restarts() for group in GROUPS}
         # Pods' times have whole seconds: one that is made later in the second of the beginning counts.
@@ -137,6 +139,8 @@ class PodBook:
         self._count_active(live, 0 if was_over else -1)
         self._leave_node(live)
         failure = self._end(pod, phase) if ended else None
+        if failure is not None:
+            self.job_set_failures.take(pod, failure.reason)
         if failure is not None and self.on_trouble is not None and not from_list and not is_disturbed(pod):
             self.on_trouble(FAILED, pod, failure.reason, failure.message)
         return failure

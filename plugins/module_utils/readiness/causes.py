@@ -14,7 +14,7 @@ from .state import Readiness, State, failed, one_line, waiting, why
 from .volumes import patient_cause
 
 #: By it JobSet's controller marks the pods of a JobSet, which its Jobs own.
-_OF_JOB_SET = "jobset.sigs.k8s.io/jobset-uid"
+JOB_SET_UID = "jobset.sigs.k8s.io/jobset-uid"
 #: Owners of pods that have owners themselves.
 _BETWEEN = frozenset({"ReplicaSet", "Job"})
 #: Maximum of different causes of pods per object, each with the name of one pod.
@@ -50,7 +50,7 @@ def pod_selector(obj: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(selector, Mapping):
         return selector
     if (obj.get("spec") or {}).get("replicatedJobs"):
-        return {"matchLabels": {_OF_JOB_SET: obj["metadata"].get("uid") or ""}}
+        return {"matchLabels": {JOB_SET_UID: obj["metadata"].get("uid") or ""}}
     return {}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -86,6 +87,9 @@ def test_job_sets_run_fail_and_vanish_and_are_counted_once(
     first = attempt()
     # As it was seen of the pods while they were there: a TTL of a second may have removed them by the end of the run.
     assert set(first["pods"]["causes"]) == {"exit 1"}
+    rows = [json.loads(line) for line in (tmp_path / "sets" / "failures.jsonl").read_text().splitlines()]
+    (failed,) = [row for row in rows if row["kind"] == "JobSet"]
+    assert re.search(r"; restarted 1 of 1 times; pod \S+-slice-job-\S+ failed: exit 1$", failed["message"]), failed
     # Two slices of two nodes each; the failed one was tried twice.
     assert first["pods"]["succeeded"] == 4
 

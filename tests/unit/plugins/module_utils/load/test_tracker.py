@@ -361,6 +361,40 @@ async def test_a_job_set_that_ends_opens_the_gate_and_its_ttl_may_remove_it():
         assert run.tracker.disturbed == "JobSet n-1/s-3 was deleted by somebody else during the run"
 
 
+def pod_of_set(job_set: dict[str, Any], name: str, *, attempt: int, code: int, **metadata: Any) -> dict[str, Any]:
+    marks = {"jobset-uid": job_set["metadata"]["uid"], "restart-attempt": str(attempt)}
+    found = pod(name, "Failed", role="sets")
+    found["metadata"]["labels"].update({f"jobset.sigs.k8s.io/{key}": value for key, value in marks.items()})
+    found["metadata"].update(metadata)
+    found["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] = code
+    return found
+
+
+@in_virtual_time
+async def test_a_failed_job_set_names_the_pod_that_it_failed_by_though_that_is_gone():
+    async with tracking(job_sets(2)) as run:
+        await run.send_all()
+        job_set = run.api.objects["jobsets"]["n-1", "s-1"]
+        first = pod_of_set(job_set, "first", attempt=0, code=1)
+        run.api.put("pods", first)
+        await settled()
+        # In the second attempt one pod fails, and another because the first one has.
+        run.api.put(
+            "pods", pod_of_set(job_set, "stopped", attempt=1, code=143, deletionTimestamp="2026-01-01T00:00:00Z")
+        )
+        run.api.put("pods", pod_of_set(job_set, "second", attempt=1, code=42))
+        run.api.put("pods", pod_of_set(job_set, "third", attempt=1, code=7))
+        await settled()
+        for name in ("first", "stopped", "second", "third"):
+            run.api.remove("pods", name, "n-1")
+        await run.change("JobSet", "s-1", status=ended("Failed"))
+        await run.change("JobSet", "s-2", status=ended("Failed"))
+        assert run.failed_objects == [
+            ("JobSet", ("n-1", "s-1"), "AllJobsCompleted; pod second failed: exit 42"),
+            ("JobSet", ("n-1", "s-2"), "AllJobsCompleted"),
+        ]
+
+
 @pytest.mark.parametrize(
     ("kind", "plan", "status", "cause"),
     [
