@@ -466,6 +466,8 @@ accelerator_jobs:
         jobs: 8
         waiting: 0
         waiting_longest_s: null
+        first_admitted: "2026-11-22T16:44:05Z"
+        last_admitted: "2026-11-22T16:44:36Z"
         evicted: {}
         stages:
           admitted: {"count": 8, "p50_s": 10.2, "p90_s": 31.0, "p95_s": 31.0, "p99_s": 31.0, "max_s": 31.02}

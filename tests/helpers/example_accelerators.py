@@ -27,6 +27,8 @@ def wait(*admitted: float, priority: str = "high", waiting: int = 0, longest: fl
         "jobs": len(admitted) + waiting,
         "waiting": waiting,
         "waiting_longest_s": longest,
+        "first_admitted": f"2026-01-01T00:00:{int(min(admitted)):02}Z" if admitted else None,
+        "last_admitted": f"2026-01-01T00:00:{int(max(admitted)):02}Z" if admitted else None,
         "evicted": {"Preempted": 1} if waiting else {},
         "stages": {"admitted": stage(*admitted)} if admitted else {},
     }

@@ -58,6 +58,14 @@ class _Group:
     jobs: int = 0
     sketches: dict[str, LatencySketch] = field(default_factory=lambda: defaultdict(LatencySketch))
     evicted: Counter[str] = field(default_factory=Counter)
+    #: The first and the last time of an admission, by the Workloads' own times; empty before any.
+    first_admitted: str = ""
+    last_admitted: str = ""
+
+    def admitted(self, at: str) -> None:
+        """Take in the time of an admission: RFC 3339 in UTC, which sorts as text."""
+        self.first_admitted = min(self.first_admitted or at, at)
+        self.last_admitted = max(self.last_admitted, at)
 
 
 @dataclass(slots=True)
@@ -88,6 +96,7 @@ class _Workload:
     times: list[tuple[str, float]] = field(default_factory=list)
     evictions: list[str] = field(default_factory=list)
     evicted_at: str = ""
+    admitted_at: str = ""
 
 
 @dataclass(slots=True)
@@ -294,8 +303,8 @@ class AcceleratorJobBook:
         self._take_cause(job, workload, obj)
 
     def _take_own_times(self, workload: _Workload, obj: Object) -> None:
-        begin = epoch(obj["metadata"].get("creationTimestamp"))
-        end = epoch((condition(obj, "Admitted") or {}).get("lastTransitionTime"))
+        workload.admitted_at = (condition(obj, "Admitted") or {}).get("lastTransitionTime") or ""
+        begin, end = epoch(obj["metadata"].get("creationTimestamp")), epoch(workload.admitted_at)
         if workload.since is not None and begin is not None and end is not None:
             self.backwards += end < begin
             workload.times.append(("admitted_own", max(0, end - begin)))
@@ -309,6 +318,9 @@ class AcceleratorJobBook:
         for stage, seconds in workload.times:
             group.sketches[stage].add(seconds)
         group.evicted.update(workload.evictions)
+        if workload.admitted_at:
+            group.admitted(workload.admitted_at)
+            workload.admitted_at = ""
         workload.times.clear()
         workload.evictions.clear()
 
@@ -367,6 +379,8 @@ def _wait_row(key: tuple[str, str, str], group: _Group, waiting: list[float | No
         "jobs": group.jobs,
         "waiting": len(waiting),
         "waiting_longest_s": None if longest is None else round(longest, 3),
+        "first_admitted": group.first_admitted or None,
+        "last_admitted": group.last_admitted or None,
         "evicted": dict(sorted(group.evicted.items())),
         "stages": {
             stage: {**group.sketches[stage].summary_s(), "histogram": group.sketches[stage].to_dict()}

@@ -47,6 +47,9 @@ def _waits(jobs: Row) -> Iterator[tuple[str, str]]:
             for stage, row in wait["stages"].items()
             if row.get("count") and stage not in OWN_TIMES
         ]
+        if wait["first_admitted"]:
+            first, last = (wait[name].rpartition("T")[2].rstrip("Z") for name in ("first_admitted", "last_admitted"))
+            parts.append(f"first admitted at {first}, last at {last} UTC")
         if wait["waiting"]:
             longest = wait["waiting_longest_s"]
             since = "" if longest is None else f", the longest for {value_text(longest, 's')}"

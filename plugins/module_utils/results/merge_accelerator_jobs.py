@@ -58,6 +58,9 @@ def _wait(key: dict[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
         "jobs": total(row["jobs"] for row in rows),
         "waiting": total(row["waiting"] for row in rows),
         "waiting_longest_s": largest(row["waiting_longest_s"] for row in rows),
+        # RFC 3339 in UTC sorts as text.
+        "first_admitted": min((row["first_admitted"] for row in rows if row["first_admitted"]), default=None),
+        "last_admitted": max((row["last_admitted"] for row in rows if row["last_admitted"]), default=None),
         "evicted": merged_counts(row["evicted"] for row in rows),
         "stages": {stage: merged_row(stages[stage], unit="s") for stage in STAGES if stage in stages},
     }

@@ -64,18 +64,26 @@ def _jobs(jobs: Mapping[str, Any]) -> Table:
             figure(wait["jobs"]),
             figure(wait["waiting"], tone=BAD if wait["waiting"] else PLAIN),
             Cell(text="") if wait["waiting_longest_s"] is None else figure(wait["waiting_longest_s"], seconds),
+            *(words(_time_of_day(wait[name])) for name in ("first_admitted", "last_admitted")),
             words(counted(wait["evicted"])),
         ]
         for wait in jobs["waits"]
     ]
     return Table(
         id="jobs-waiting",
-        title="Jobs that still wait",
-        columns=columns("Role", "Queue", "Priority", "#Jobs", "#Still waiting", "#Longest of these", "Evicted"),
+        title="Order of the queue, and jobs that still wait",
+        columns=columns(
+            *("Role", "Queue", "Priority", "#Jobs", "#Still waiting", "#Longest of these"),
+            *("First admitted", "Last admitted", "Evicted"),
+        ),
         rows=rows,
-        note="A job waits until all of its pods have had a node.",
+        note="A job waits until all of its pods have had a node. Admissions are by the Workloads' own times, in UTC.",
         empty=f"No data: {jobs['cause'] or 'no job was observed'}.",
     ).without_empty_columns()
+
+
+def _time_of_day(at: str | None) -> str:
+    return (at or "").rpartition("T")[2].rstrip("Z")
 
 
 def _wait_notes(jobs: Mapping[str, Any]) -> list[str]:

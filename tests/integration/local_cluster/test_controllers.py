@@ -314,6 +314,7 @@ def test_the_summary_tells_of_the_queue_the_pools_and_restarts(
     assert admitted["count"] == scheduled["count"] == 2
     # The one behind waited for the other's second at least, and then for a node.
     assert 1 <= admitted["max_s"] <= scheduled["max_s"]
+    assert wait["first_admitted"] < wait["last_admitted"]
     # What the objects say themselves, as another client reads them.
     own = [seconds_to(one, "Admitted") for one in own_kubectl("get", "workloads", "-n", "narrow")["items"]]
     assert not own or round(wait["stages"]["admitted_own"]["max_s"]) >= max(own)

@@ -202,6 +202,19 @@ def test_a_workload_may_be_heard_of_before_its_job(book: AcceleratorJobBook, clo
     assert wait(book, "admitted") == (1, 2.0)
 
 
+def test_the_first_and_the_last_admission_of_a_priority_are_kept(book: AcceleratorJobBook):
+    for name, priority, seconds in (("a", "low", 30), ("b", "high", 12), ("c", "low", 20), ("d", "low", None)):
+        feed(book, job(name, queue="team", priority=priority))
+        book.workload("ADDED", workload(name))
+        if seconds is not None:
+            book.workload("MODIFIED", workload(name, Admitted=seconds))
+    rows = {row["priority"]: (row["first_admitted"], row["last_admitted"]) for row in book.figures()["waits"]}
+    assert {name: tuple(at[-3:-1] for at in times) for name, times in rows.items()} == {
+        "high": ("12", "12"),
+        "low": ("20", "30"),
+    }
+
+
 def test_a_workload_of_somebody_else_is_left_out(book: AcceleratorJobBook):
     book.workload("ADDED", workload("theirs", message="no quota"))
     book.workload("MODIFIED", workload("theirs", Admitted=12))

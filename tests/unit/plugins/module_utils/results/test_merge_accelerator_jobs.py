@@ -81,7 +81,10 @@ def test_the_lines_on_the_screen(merged: dict[str, Any]):
     assert [line[:2] for line in lines] == [
         (
             "waits",
-            "accelerator_jobs, queue team, priority high: admitted p50 1 s, p99 9 s (4)",
+            (
+                "accelerator_jobs, queue team, priority high: admitted p50 1 s, p99 9 s (4); "
+                "first admitted at 00:00:01, last at 00:00:09 UTC"
+            ),
         ),
         (
             "",
@@ -100,7 +103,10 @@ def test_the_tables_of_the_page(merged: dict[str, Any]):
     assert section.lead == "2 jobs still waited for nodes when the load ended."
     tables = {table.id: [[cell.text for cell in row] for row in table.rows] for table in section.tables}
     assert tables["job-waits"][0][:5] == ["accelerator_jobs", "team", "high", "admitted", "4"]
-    assert tables["jobs-waiting"][1] == ["accelerator_jobs", "team", "low", "2", "2", "40.00 s", "1 × Preempted"]
+    assert tables["jobs-waiting"] == [
+        ["accelerator_jobs", "team", "high", "4", "0", "", "00:00:01", "00:00:09", ""],
+        ["accelerator_jobs", "team", "low", "2", "2", "40.00 s", "", "", "1 × Preempted"],
+    ]
     assert tables["unschedulable"][0][1:6] == ["scheduler", "Insufficient google.com/tpu", "5", "4", "50.00 s"]
     assert tables["job-pools"][1] == ["accelerator_jobs", "b", "tpu-v5-lite-podslice 4x4", "4", "0", "0", "0", "0"]
     assert tables["job-restarts"][0][-1] == "2 × exit code 1, 1 × exit code 137"
