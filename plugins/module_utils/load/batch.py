@@ -405,7 +405,8 @@ class Batch:
         text = stall_text(
             overdue, unsent=unsent, states=self.states, progress=self._role_progress, tracker=self.tracker
         )
-        return f"{text}; {leases}" if leases else text
+        queue = self.accelerator_jobs.book.why_queued(overdue.fragment.role)
+        return "; ".join(part for part in (text, queue and f"their queue: {queue}", leases) if part)
 
     def _take_outcome(self, outcome: Outcome) -> None:
         operation = outcome.operation
