@@ -14,6 +14,7 @@ from ..plan.pods import PodShape
 from ..text import duration_text, text_of
 from .limits import ceiling_rows, process_rows, published_rows, quota_rows
 from .pools import held_or_over, nearest_pool, sizes_of, slice_rows
+from .queues import queue_rows
 from .rows import NO_DATA, OVER, UNKNOWN, WARNING, Levers, Row, judged
 from .storage import storage_rows
 from .supply import Node, Supply, refusal
@@ -83,6 +84,7 @@ def compare(demand: Demand, supply: Supply, *, own_namespaces: set[str]) -> list
     rows += ceiling_rows(demand, levers)
     rows += published_rows(demand, supply, nodes, levers)
     rows += storage_rows(demand, supply.storage, levers, worked_before=bool(own_namespaces or supply.own_pods_in))
+    rows += queue_rows(demand, supply.queues, levers)
     rows += quota_rows(demand, supply, own_namespaces=own_namespaces)
     return rows
 

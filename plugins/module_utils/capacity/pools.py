@@ -88,11 +88,11 @@ def nearest_pool(nodes: Iterable[Node], shape: PodShape) -> str:
 
 def sizes_of(nodes: Iterable[Node], shape: PodShape) -> str:
     """How many nodes there are of which machine, with what they have of the resources that pods of this shape ask."""
-    sizes: Counter[tuple[str, ...]] = Counter()
+    sizes: Counter[tuple[str, str]] = Counter()
     names = ["cpu", "memory", *shape.extended]
     for node in sorted(nodes, key=lambda one: (one.cpu, one.memory), reverse=True):
-        amounts = [_amount(name, node.allocatable(name)) for name in names]
-        sizes[node.labels.get(_MACHINE, ""), ", ".join(amounts)] += 1
+        amounts = ", ".join(_amount(name, node.allocatable(name)) for name in names)
+        sizes[node.labels.get(_MACHINE, ""), amounts] += 1
     parts = []
     for (machine, amounts), number in list(sizes.items())[:_MOST_SIZES]:
         counted = "1 node" if number == 1 else f"{number:,} nodes"

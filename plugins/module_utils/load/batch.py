@@ -403,10 +403,14 @@ class Batch:
     def _stall_reason(self, overdue: Overdue, unsent: int) -> str:
         leases = self.lookout.controllers_text()
         text = stall_text(
-            overdue, unsent=unsent, states=self.states, progress=self._role_progress, tracker=self.tracker
+            overdue,
+            unsent=unsent,
+            states=self.states,
+            progress=self._role_progress,
+            tracker=self.tracker,
+            queue=self.accelerator_jobs.book.why_queued(overdue.fragment.role),
         )
-        queue = self.accelerator_jobs.book.why_queued(overdue.fragment.role)
-        return "; ".join(part for part in (text, queue and f"their queue: {queue}", leases) if part)
+        return f"{text}; {leases}" if leases else text
 
     def _take_outcome(self, outcome: Outcome) -> None:
         operation = outcome.operation
