@@ -144,8 +144,8 @@ options:
       levers:
         description:
           - What makes the fragment smaller, for messages, as C(figure) to settings with their values. Figures are
-            C(namespaces), C(objects), C(pods), C(requests), C(processes), C(storage), C(volume_mode), and C(nodes) for
-            what says which nodes take its pods.
+            C(namespaces), C(objects), C(pods), C(requests), C(processes), C(storage), C(volume_mode), C(nodes) for
+            what says which nodes take its pods, and C(queue) for the queue that they wait in.
         type: dict
       most:
         description:

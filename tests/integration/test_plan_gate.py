@@ -134,7 +134,7 @@ def test_kinds_of_every_sort_are_counted_judged_and_named(kubeconfig: Path, kube
                     "spec": {"containers": [{**CONTAINERS[0], "resources": {"limits": {"x.io/npu": 1}}}]},
                 },
             },
-            "x.io/npu requests at peak: 2 needed, 0 offered: ",
+            "2 reasons not to start: (1) pods of deployments that find a node: 2 needed, 0 offered: ",
         ),
         (
             {**SELECTED, "template": {**POD, "spec": {**POD["spec"], "nodeSelector": {"pool": "none"}}}},

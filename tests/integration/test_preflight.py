@@ -126,19 +126,21 @@ def test_simulated_nodes_are_no_data_for_processes(preflight, tmp_path):
         assert "simulated nodes run no processes" in rows[name]["note"]
 
 
-def test_over_a_limit_stops_in_one_line_unless_accepted(preflight, tmp_path, kubectl, prefix):
+def test_over_a_limit_stops_with_a_line_each_unless_accepted(preflight, tmp_path, kubectl, prefix):
     changed = {"build_jobs_requests": {"cpu": "100000", "memory": "64Mi"}, "build_jobs_limits": {}}
     done = preflight(changed=changed)
     assert done.rc != 0
-    (problem,) = answer(tmp_path)["problems"]
+    too_large, problem = answer(tmp_path)["problems"]
+    assert too_large.startswith("pods of build_jobs that find a node: ")
+    assert "lower build_jobs_requests (100,000 cores" in too_large
     assert problem.startswith("CPU requests at peak: 600,000.06 needed, ")
     assert "namespaces_total=2" in problem
     assert problem.endswith("or set preflight_accept_over_limit=true")
-    assert answer(tmp_path)["msg"] == f"preflight: {problem}"
+    assert answer(tmp_path)["msg"].startswith("preflight: 2 reasons not to start: (1) pods of build_jobs that find")
     names = [item["metadata"]["name"] for item in kubectl("get", "namespaces")["items"]]
     assert [name for name in names if name.startswith(prefix)] == []
     assert preflight(changed=changed, accept_over_limit=True).rc == 0
-    assert answer(tmp_path)["cautions"][0].startswith("CPU requests at peak")
+    assert answer(tmp_path)["cautions"][1].startswith("CPU requests at peak")
 
 
 def test_check_mode_shows_the_same_table(preflight, tmp_path):

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from ..plan.demand import Demand, FragmentDemand, PodGroup
+from ..plan.pods import PodShape
 from ..text import duration_text, text_of
 from .limits import ceiling_rows, process_rows, published_rows, quota_rows
-from .pools import held_or_over, nearest_pool, slice_rows
+from .pools import held_or_over, nearest_pool, sizes_of, slice_rows
+from .queues import queue_rows
 from .rows import NO_DATA, OVER, UNKNOWN, WARNING, Levers, Row, judged
 from .storage import storage_rows
 from .supply import Node, Supply, refusal
@@ -81,6 +84,7 @@ def compare(demand: Demand, supply: Supply, *, own_namespaces: set[str]) -> list
     rows += ceiling_rows(demand, levers)
     rows += published_rows(demand, supply, nodes, levers)
     rows += storage_rows(demand, supply.storage, levers, worked_before=bool(own_namespaces or supply.own_pods_in))
+    rows += queue_rows(demand, supply.queues, levers)
     rows += quota_rows(demand, supply, own_namespaces=own_namespaces)
     return rows
 
@@ -142,6 +146,8 @@ def node_rows(placement: Placement, supply: Supply, levers: Levers) -> list[Row]
             refused.setdefault(placement.why_none(group), []).append(group)
     rows = [_no_node(groups, cause, placement, levers) for cause, groups in refused.items()]
     pools = [(groups, nodes) for groups, nodes in placement.pools() if nodes]
+    # Before the sums, whose cure is fewer pods: that helps no pod which is too large by itself.
+    rows += _too_large_rows(placement, levers)
     rows += slice_rows([(group, placement.nodes(group)) for group in demand.groups], levers)
     for groups, nodes in pools:
         of = "" if len(pools) == 1 else f" of {', '.join(sorted({group.role for group in groups}))}"
@@ -197,11 +203,43 @@ def _resources(groups: list[PodGroup]) -> list[str]:
     return ["cpu", "memory", *sorted({name for group in groups for name in group.shape.extended})]
 
 
+def _too_large_rows(placement: Placement, levers: Levers) -> list[Row]:
+    """Pods that need more than any of their nodes has, even an empty one."""
+    rows = []
+    for group in placement.demand.groups:
+        nodes = placement.nodes(group)
+        if not group.at_peak or not nodes or not _is_too_large(group, nodes):
+            continue
+        has_extended = any(
+            all(node.allocatable(name) >= amount for name, amount in group.shape.extended.items()) for node in nodes
+        )
+        note = sizes_of(nodes, group.shape) if has_extended else placement.nearest(group)
+        row = _finding_a_node(group, 0, levers)
+        rows.append(replace(row, verdict=OVER, note=note))
+    return rows
+
+
+def _is_too_large(group: PodGroup, nodes: Iterable[Node]) -> bool:
+    shape = group.shape
+    return not any(
+        node.pods and all(node.allocatable(name) >= amount for name, amount in _weighed(shape)) for node in nodes
+    )
+
+
+def _weighed(shape: PodShape) -> list[tuple[str, int]]:
+    return [(name, shape.request(name)) for name in ("cpu", "memory", *shape.extended)]
+
+
+def _finding_a_node(group: PodGroup, found: int, levers: Levers) -> Row:
+    cure = f"lower {levers.of(group.role, 'requests')} ({_size(group)} a pod) or use larger nodes"
+    return Row(name=f"pods of {group.role} that find a node", needed=group.at_peak, offered=found, cure=cure)
+
+
 def _placement_rows(placement: Placement, levers: Levers) -> list[Row]:
     """Whether each pod finds a node that has room for the whole of it; silent where all do.
 
-    First fit, largest pods first, which a scheduler may beat: so "over" is said only of pods too large for any node
-    as it is now, and else it is a warning.
+    First fit, largest pods first, which a scheduler may beat: so it is a warning. Pods that are too large for any node
+    have rows of their own.
     """
     resources = placement.demand.resources
     room = {
@@ -214,21 +252,14 @@ def _placement_rows(placement: Placement, levers: Levers) -> list[Row]:
         if not nodes:
             continue  # it has a row of its own
         sizes = [1, *(group.shape.request(name) for name in resources)]
-        whole_nodes = [[node.pods, *(node.allocatable(name) for name in resources)] for node in nodes]
-        too_large = not any(_fitting(sizes, whole) for whole in whole_nodes)
         left = group.at_peak
         for node in nodes:
             free = room[node.name]
             number = min(left, _fitting(sizes, free), 1 if group.per_node else left)
             left -= number
             free[:] = [have - number * size for have, size in zip(free, sizes, strict=True)]
-        if left and not (group.slice_pods and not too_large):  # slices have a row of their own
-            verdict = OVER if too_large else WARNING
-            cure = f"lower {levers.of(group.role, 'requests')} ({_size(group)} a pod) or use larger nodes"
-            name = f"pods of {group.role} that find a node"
-            note = placement.nearest(group) if too_large and group.shape.extended else ""
-            found = group.at_peak - left
-            rows.append(Row(name=name, needed=group.at_peak, offered=found, verdict=verdict, cure=cure, note=note))
+        if left and not group.slice_pods:  # slices have a row of their own
+            rows.append(replace(_finding_a_node(group, group.at_peak - left, levers), verdict=WARNING))
     return rows
 
 

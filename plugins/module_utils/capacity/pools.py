@@ -5,17 +5,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 from ..plan.demand import PodGroup
 from ..plan.pods import PodShape
 from ..readiness.nodes import POOL_LABELS
+from ..text import text_of
 from .rows import OVER, WARNING, Levers, Row, judged
 from .supply import Node, mismatches, room_for
 
 #: How many differences between a pool and what pods need are listed.
 _MOST_DIFFERENCES = 4
+#: How many sizes of nodes are listed.
+_MOST_SIZES = 3
+_MACHINE = "node.kubernetes.io/instance-type"
 
 
 def slice_rows(placed: Iterable[tuple[PodGroup, list[Node]]], levers: Levers) -> list[Row]:
@@ -82,8 +86,29 @@ def nearest_pool(nodes: Iterable[Node], shape: PodShape) -> str:
     return f"nearest is {pool} ({counted}): {', '.join(differences[:_MOST_DIFFERENCES])}{more}"
 
 
+def sizes_of(nodes: Iterable[Node], shape: PodShape) -> str:
+    """How many nodes there are of which machine, with what they have of the resources that pods of this shape ask."""
+    sizes: Counter[tuple[str, str]] = Counter()
+    names = ["cpu", "memory", *shape.extended]
+    for node in sorted(nodes, key=lambda one: (one.cpu, one.memory), reverse=True):
+        amounts = ", ".join(_amount(name, node.allocatable(name)) for name in names)
+        sizes[node.labels.get(_MACHINE, ""), amounts] += 1
+    parts = []
+    for (machine, amounts), number in list(sizes.items())[:_MOST_SIZES]:
+        counted = "1 node" if number == 1 else f"{number:,} nodes"
+        parts.append(f"{counted}{f' of {machine}' if machine else ''} with {amounts}")
+    more = f"; and {len(sizes) - _MOST_SIZES} smaller sizes" if len(sizes) > _MOST_SIZES else ""
+    return f"there are {'; '.join(parts)}{more}"
+
+
+def _amount(resource: str, number: int) -> str:
+    if resource == "cpu":
+        return f"{text_of(number, 'cores')} cores"
+    return text_of(number, "bytes") if resource == "memory" else f"{number:,} {resource}"
+
+
 def _pool_of(node: Node) -> str:
-    for label in (*POOL_LABELS, "node.kubernetes.io/instance-type"):
+    for label in (*POOL_LABELS, _MACHINE):
         if label in node.labels:
             return f"pool {node.labels[label]}"
     return f"node {node.name}"

@@ -70,7 +70,8 @@ class Levers:
     def of(self, role: str, figure: str) -> str:
         """What makes a figure of a role smaller: `objects`, `pods`, `requests`, `processes`; what changes `storage`.
 
-        `nodes`: what says which nodes take its pods; empty where the role has nothing of its own for that.
+        `nodes`: what says which nodes take its pods, `queue`: in which queue they wait; empty where the role has
+        nothing of its own for that.
         """
         for number, fragment in enumerate(self._fragments):
             if fragment.role == role:
@@ -114,7 +115,7 @@ def _named(settings: Mapping[str, Any]) -> str:
 
 def _option(fragment: Fragment, number: int, figure: str) -> str:
     where = f"fragments[{number}]"
-    if figure == "nodes":
+    if figure in ("nodes", "queue"):
         return ""
     if figure == "requests":
         return f"the requests in the templates of {where} (role {fragment.role})"

@@ -12,6 +12,7 @@ from typing import Any
 from ..plan.pods import PodShape
 from ..readiness.nodes import is_simulated
 from ..syntax import cpu_milli, whole
+from .queues import QueueSupply
 from .storage import StorageSupply
 
 #: Resources that have a field of their own in Node, or that no workload of ours asks for; all others are extended.
@@ -92,6 +93,8 @@ class Supply:
     own_pods_in: set[str] = field(default_factory=set)
     #: Classes and free volumes; None where the plan has no claims.
     storage: StorageSupply | None = None
+    #: Queues of Kueue; None where no pod of the plan waits in one.
+    queues: QueueSupply | None = None
     unread: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -144,6 +144,15 @@ class Catalog:
         return [resource for resource in self.resources if resource.verbs.issuperset(verbs)]
 
 
+async def preferred_version(cluster: Cluster, group: str) -> str | None:
+    """The apiVersion that the API server prefers for a group; None where it has no such group. Raises ClusterError."""
+    try:
+        document = await cluster.get(f"/apis/{group}")
+    except NotFound:
+        return None
+    return (document.get("preferredVersion") or {}).get("groupVersion") or None
+
+
 async def served(cluster: Cluster) -> Catalog:
     """All resources of the server. Raises ClusterError only if not even the core group can be read."""
     decode = accepted_by(_is_discovery, "a list of API groups")

@@ -13,8 +13,8 @@ from typing import Any
 
 from ..capacity.supply import Node, mismatches, node_of
 from ..cluster.client import Cluster
-from ..cluster.discovery import Resource
-from ..cluster.errors import ClusterError, NotFound
+from ..cluster.discovery import Resource, preferred_version
+from ..cluster.errors import ClusterError
 from ..cluster.inventory import read_each
 from ..cluster.scopes import ScopedWatch, Scopes
 from ..cluster.watch import Event
@@ -27,7 +27,7 @@ from ..plan.pods import PodShape, shape_of
 from ..readiness.nodes import POOL_LABELS
 
 _NODES = "/api/v1/nodes"
-_KUEUE = "/apis/kueue.x-k8s.io"
+_KUEUE = "kueue.x-k8s.io"
 _MACHINE = "node.kubernetes.io/instance-type"
 _TOPOLOGY = "cloud.google.com/gke-tpu-topology"
 #: Timeout of what is asked before the load, which waits for it, and of the last look at the nodes.
@@ -160,10 +160,9 @@ class AcceleratorJobs:
     async def _begin_watching(self) -> asyncio.Task[None] | None:
         with self._noted():
             async with asyncio.timeout(_READ_SECONDS):
-                group = await self._cluster.get(_KUEUE)
-                version = (group.get("preferredVersion") or {}).get("groupVersion")
-                if not version:
-                    self._without_workloads("the API server names no version of kueue.x-k8s.io")
+                version = await preferred_version(self._cluster, _KUEUE)
+                if version is None:
+                    self._without_workloads("the API server has no kueue.x-k8s.io")
                     return None
                 verbs = frozenset({"list", "watch"})
                 watch = ScopedWatch(
@@ -183,8 +182,6 @@ class AcceleratorJobs:
     def _noted(self) -> Iterator[None]:
         try:
             yield
-        except NotFound:
-            self._without_workloads("the API server has no kueue.x-k8s.io")
         except (ClusterError, TimeoutError) as error:
             self._without_workloads(str(error) or f"no answer within {_READ_SECONDS:g} s")
 

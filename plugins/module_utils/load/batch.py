@@ -403,7 +403,12 @@ class Batch:
     def _stall_reason(self, overdue: Overdue, unsent: int) -> str:
         leases = self.lookout.controllers_text()
         text = stall_text(
-            overdue, unsent=unsent, states=self.states, progress=self._role_progress, tracker=self.tracker
+            overdue,
+            unsent=unsent,
+            states=self.states,
+            progress=self._role_progress,
+            tracker=self.tracker,
+            queue=self.accelerator_jobs.book.why_queued(overdue.fragment.role),
         )
         return f"{text}; {leases}" if leases else text
 

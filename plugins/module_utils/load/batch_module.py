@@ -249,7 +249,7 @@ def failure_reasons(document: dict[str, Any]) -> list[str]:
 def _first_of(failures: list[dict[str, Any]]) -> str:
     for row in failures:
         if row["operation"] in ("create", "patch", "delete"):
-            where = f" in {row['namespace']}" if row["kind"] != "Namespace" else ""
+            where = f" in {row['namespace']}" if row["namespace"] and row["kind"] != "Namespace" else ""
             return f"first {row['kind']} {row['name']}{where}: {row['message']}"
     # The failures that are kept are the first of all sorts; pods may have failed before any object did.
     return "see failures.jsonl"

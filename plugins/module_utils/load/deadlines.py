@@ -133,8 +133,13 @@ class Deadlines:
                 yield begin + ready, Overdue(fragment, ready, stalled=False)
 
 
-def stall_text(overdue: Overdue, *, unsent: int, states: ObjectStates, progress: RoleProgress, tracker: Tracker) -> str:
-    """One line: the role, for how long nothing came forward, how much is unfinished, and what its pods are doing."""
+def stall_text(
+    overdue: Overdue, *, unsent: int, states: ObjectStates, progress: RoleProgress, tracker: Tracker, queue: str = ""
+) -> str:
+    """One line: the role, for how long nothing came forward, how much is unfinished, and what its pods are doing.
+
+    `queue`: why a queue admits no more of its jobs, which says more than that they are suspended.
+    """
     role = overdue.fragment.role
     pending = progress.pending(role)
     counts = {"objects unfinished": states.unfinished(role)}
@@ -145,5 +150,7 @@ def stall_text(overdue: Overdue, *, unsent: int, states: ObjectStates, progress:
     figures = ", ".join(f"{what}: {number}" for what, number in counts.items())
     text = f"{overdue.text} ({figures}{'' if tracker.sees_pods else ', its pods may not be watched'})"
     causes = Counter(cause for uid in pending if (cause := tracker.pods.cause_of(uid)))
+    if queue and not causes:
+        return f"{text}; in their queue: {queue}"
     causes = causes or Counter(states.waiting_causes(role))
     return f"{text}; most frequent state: {causes.most_common(1)[0][0]}" if causes else text

@@ -204,9 +204,11 @@ class Runner:
         if owner == self._run_id and labels.get(LABEL_MANAGED_BY) == MANAGED_BY:
             return
         whose = f"belongs to run {owner}" if owner else "was not made by kubestress"
+        cure = "clean that run up, or use another prefix"
+        if not operation.namespace:
+            cure = "leave it out of this run, or use another name"
         raise Conflict(
-            f"{operation.kind} {operation.name} exists already and {whose}; it is left as it is "
-            "(clean that run up, or use another prefix)",
+            f"{operation.kind} {operation.name} exists already and {whose}; it is left as it is ({cure})",
             reason="NotOurs",
             status=409,
         )

@@ -339,6 +339,12 @@ class AcceleratorJobBook:
             found = condition(obj, "QuotaReserved") or condition(obj, "Admitted") or {}
             self.causes.take(workload.waiter, (cause,), found.get("message") or "")
 
+    def why_queued(self, role: str) -> str:
+        """What most of a role's jobs that wait in their queue wait for now; empty where none waits."""
+        waiters = [one.waiter for one in self._workloads.values() if one.waiter is not None]
+        causes = Counter(cause for waiter in waiters if waiter.role == role for cause in waiter.now)
+        return causes.most_common(1)[0][0] if causes else ""
+
     # -- figures -----------------------------------------------------------------------------------------------------
 
     def figures(self) -> dict[str, Any]:

@@ -51,7 +51,7 @@ _STALL_MARGIN_SECONDS = 60.0
 #: How long a fragment may take from its last stored member, and Jobs without a deadline may stand still.
 _READY_TIMEOUT_SECONDS = 600.0
 #: What a lever makes smaller.
-_LEVERS = ("namespaces", "objects", "pods", "requests", "processes", "storage", "volume_mode", "nodes")
+_LEVERS = ("namespaces", "objects", "pods", "requests", "processes", "storage", "volume_mode", "nodes", "queue")
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ from ..settings.setting import SettingError
 from ..syntax import SERVICE_ACCOUNT_RULE, is_service_account
 from .kinds import resources_of
 from .namespaces import OF_MODULES, OF_ROLES, Names, absent_line, sort_out
+from .queues import queues_of
 from .rbac import Rights, missing_line, rbac_text, user_of_account
 from .storage import StorageWanted
 from .survey import Survey, Wanted, survey
@@ -206,6 +207,7 @@ async def preflight(cluster: Cluster, discovery: Discovery, planned: Planned, qu
         makes_namespaces=makes,
         openshift=planned.openshift,
         storage=StorageWanted.of(demand),
+        queues=queues_of(demand),
     )
     found = await survey(cluster, wanted, takes_pods=takes_pods)
     answer = judge(planned, question, found)

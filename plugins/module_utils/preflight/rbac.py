@@ -50,6 +50,14 @@ OBSERVING: tuple[tuple[str, dict[str, list[str]]], ...] = (
         {"apiGroups": ["storage.k8s.io"], "resources": ["volumeattachments"], "verbs": ["list", "watch"]},
     ),
     (
+        "queues that jobs are compared with",
+        {"apiGroups": ["kueue.x-k8s.io"], "resources": ["clusterqueues"], "verbs": ["get"]},
+    ),
+    (
+        "the same, in each namespace",
+        {"apiGroups": ["kueue.x-k8s.io"], "resources": ["localqueues"], "verbs": ["list"]},
+    ),
+    (
         "how long accelerator jobs wait in their queue",
         {"apiGroups": ["kueue.x-k8s.io"], "resources": ["workloads"], "verbs": ["list", "watch"]},
     ),

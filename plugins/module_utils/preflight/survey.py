@@ -22,6 +22,7 @@ from ..cluster.scopes import MAX_NAMESPACES
 from ..cluster.watch import METADATA_ONLY
 from .pages import Named, NamedPage, NodePage, QuotaObject, QuotaPage
 from .pods import PodsWanted, count_pods
+from .queues import read_queues
 from .storage import StorageWanted, read_storage
 
 
@@ -32,7 +33,7 @@ class Wanted:
     `budget_seconds` bounds the reading of pods, `nodes_sampled` the number of kubelets that are asked. In a cluster of
     more than `exact_pods` pods, what runs is estimated from the pods of some nodes. A run that does not make its
     namespaces may have rights in these alone. `openshift`: what was found when the plan was compiled.
-    `storage` None: the plan has no claims.
+    `storage` None: the plan has no claims. `queues`: those of Kueue that its jobs name.
     """
 
     run_id: str
@@ -46,6 +47,7 @@ class Wanted:
     makes_namespaces: bool = True
     openshift: bool = False
     storage: StorageWanted | None = None
+    queues: Collection[str] = ()
 
 
 @dataclass
@@ -76,6 +78,7 @@ async def survey(cluster: Cluster, wanted: Wanted, *, takes_pods: Callable[[Node
         _access(cluster, wanted, found),
         _nodes(cluster, wanted, found, takes_pods),
         _storage(cluster, wanted, found),
+        _queues(cluster, wanted, found),
     )
     return found
 
@@ -83,6 +86,11 @@ async def survey(cluster: Cluster, wanted: Wanted, *, takes_pods: Callable[[Node
 async def _storage(cluster: Cluster, wanted: Wanted, found: Survey) -> None:
     if wanted.storage is not None:
         found.supply.storage = await read_storage(cluster, wanted.storage)
+
+
+async def _queues(cluster: Cluster, wanted: Wanted, found: Survey) -> None:
+    if wanted.queues:
+        found.supply.queues = await read_queues(cluster, wanted.queues, list(wanted.namespaces))
 
 
 async def _access(cluster: Cluster, wanted: Wanted, found: Survey) -> None:

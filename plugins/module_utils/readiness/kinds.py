@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .queues import by_queue
 from .state import (
     FINISHED,
     READY,
@@ -158,7 +159,7 @@ def job(obj: Mapping[str, Any]) -> Readiness:
     if status.get("failed"):
         counted += f", {status['failed']} failed"
     if spec.get("suspend") or is_true(obj, "Suspended"):
-        return waiting(f"{counted}; the Job is suspended")
+        return waiting(f"{counted}; the Job is suspended{by_queue(obj)}")
     target = condition(obj, "FailureTarget")
     if target is not None and target.get("status") == "True":
         return waiting(f"{counted}; failing: {why(target)}")

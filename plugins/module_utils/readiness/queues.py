@@ -42,7 +42,7 @@ def job_set(obj: Mapping[str, Any]) -> Readiness:
         counted += f", {counts['failed']} failed"
     counted = _with_restarts(obj, counted)
     if spec.get("suspend") or is_true(obj, "Suspended"):
-        return waiting(f"{counted}; the JobSet is suspended{_by_queue(obj)}")
+        return waiting(f"{counted}; the JobSet is suspended{by_queue(obj)}")
     if not status:
         return waiting(f"{counted}; no controller has looked at it")
     return waiting(counted)
@@ -54,13 +54,14 @@ def _with_restarts(obj: Mapping[str, Any], text: str) -> str:
     return f"{text}; restarted {restarts} of {allowed} times" if restarts else text
 
 
-def _by_queue(obj: Mapping[str, Any]) -> str:
+def by_queue(obj: Mapping[str, Any]) -> str:
+    """That the queue of a suspended job has not admitted it, to be added to a text; empty for a job without a queue."""
     queue = (obj["metadata"].get("labels") or {}).get("kueue.x-k8s.io/queue-name")
     return f", queue {queue} has not admitted it" if queue else ""
 
 
 def workload(obj: Mapping[str, Any]) -> Readiness:
-    """Condition Admitted, or Finished."""
+    """Condition Admitted or Finished."""
     if is_true(obj, "Finished"):
         return FINISHED
     if is_true(obj, "Admitted"):

@@ -61,7 +61,7 @@ def _waits(jobs: Row) -> Iterator[tuple[str, str]]:
 
 
 def _causes(jobs: Row) -> Iterator[tuple[str, str]]:
-    """What still holds at the end; of what is over only the page and summary.json tell."""
+    """What still holds at the end. What is over is only on the page and in summary.json."""
     for row in jobs["unschedulable"]:
         if row["pending"]:
             thing = "pod" if row["by"] == "scheduler" else "job"
@@ -72,7 +72,7 @@ def _causes(jobs: Row) -> Iterator[tuple[str, str]]:
 
 def _pools(jobs: Row) -> Iterator[tuple[str, str]]:
     used = [row for row in jobs["pools"] if row["pods"]]
-    empty = [row["pool"] for row in jobs["pools"] if not row["pods"]]
+    empty = [row["pool"] for row in jobs["pools"] if row["pool"] and not row["pods"]]
     parts = [
         f"{row['pool'] or '(no pool)'} {row['pods']:,} {'pod' if row['pods'] == 1 else 'pods'}, "
         f"{row['slices']:,} {'slice' if row['slices'] == 1 else 'slices'}"

@@ -78,6 +78,27 @@ def test_a_pod_that_is_too_large_for_every_node_though_the_sum_would_do():
     assert "lower build_jobs_requests (3 cores, 256 MiB a pod)" in row.cure
 
 
+def test_a_pod_too_large_for_every_node_is_named_before_the_sums_with_what_the_nodes_have():
+    asked = {"cpu": "9", "memory": "2Gi"}
+    large = settings(namespaces_total=1, build_jobs_requests=asked, build_jobs_parallelism=1)
+    machine = {"node.kubernetes.io/instance-type": "e2-small"}
+    small = [node(f"s{number}", cpu=940, memory=GIB, labels=machine) for number in range(2)]
+    found = rows(large, supply(*small, node("l", cpu=7_910, memory=30 * GIB)))
+    names = list(found)
+    assert names.index("pods of build_jobs that find a node") < names.index("CPU requests at peak")
+    row = found["pods of build_jobs that find a node"]
+    assert row.note == "there are 1 node with 7.91 cores, 30 GiB; 2 nodes of e2-small with 0.94 cores, 1 GiB"
+    assert row.cure == "lower build_jobs_requests (9 cores, 2 GiB a pod) or use larger nodes"
+    assert (row.verdict, found["CPU requests at peak"].verdict) == (OVER, OK)
+
+
+def test_a_pod_too_large_for_every_node_is_named_though_the_sum_is_over_as_well():
+    large = settings(namespaces_total=1, build_jobs_requests={"cpu": "9"}, build_jobs_parallelism=1)
+    found = rows(large, supply(node(cpu=940)))
+    assert found["CPU requests at peak"].verdict == OVER
+    assert found["pods of build_jobs that find a node"].verdict == OVER
+
+
 def test_pods_for_which_the_nodes_rests_are_too_small_are_a_warning():
     large = settings(namespaces_total=3, build_jobs_requests={"cpu": "3"}, build_jobs_parallelism=1)
     found = rows(large, supply(node("n1", cpu=5_000), node("n2", cpu=5_000)))

@@ -38,7 +38,7 @@ def pool(name: str, kind: str, *, nodes: int = 0, used: int = 0, **asked: Any) -
 
 
 def rows(
-    nodes: Sequence[Node], *, jobs: int = 1, queue: str = "", tolerate: bool = True, **asked: Any
+    nodes: Sequence[Node], *, jobs: int = 1, queue: str = "", tolerate: bool = True, requests: Any = None, **asked: Any
 ) -> dict[str, Row]:
     """The rows of a plan of Jobs, each a slice."""
     shape = shape_of(asked.pop("kind"), **asked)
@@ -46,7 +46,7 @@ def rows(
     spec = {
         "nodeSelector": dict(shape.node_selector),
         "tolerations": shape.tolerations if tolerate else [],
-        "containers": [{"name": "a", "image": "x", "resources": {"limits": shape.limits}}],
+        "containers": [{"name": "a", "image": "x", "resources": {"limits": shape.limits, "requests": requests}}],
         **({"affinity": {"podAffinity": alone, "podAntiAffinity": alone}} if shape.pool_label else {}),
     }
     definition = {
@@ -138,6 +138,14 @@ def test_a_pod_with_more_chips_than_any_node_has() -> None:
     row = rows([node, node], kind="amd-mi300x", machine="8-gpu")["pods of train that find a node"]
     assert row.verdict == OVER
     assert row.note == "nearest is pool amd (2 nodes): 4 amd.com/gpu on a node, 8 needed"
+
+
+def test_a_pod_with_more_cores_than_the_nodes_of_its_pool_have() -> None:
+    row = rows([*pool("a", "v5e", topology="4x4")], requests={"cpu": "65"}, **FOUR_BY_FOUR)[
+        "pods of train that find a node"
+    ]
+    assert row.verdict == OVER
+    assert row.note == "there are 4 nodes of ct5lp-hightpu-4t with 64 cores, 256 GiB, 4 google.com/tpu"
 
 
 def test_where_nothing_comes_near_nothing_is_said() -> None:

@@ -115,6 +115,16 @@ async def test_a_foreign_object_is_a_failure_and_stays_as_it_is(state: str, whos
 
 
 @in_virtual_time
+async def test_a_foreign_object_of_no_namespace_has_a_cure_of_its_own():
+    api = MemoryApi()
+    api.put("persistentvolumes", {"metadata": {"name": "high"}})
+    shared = {"role": "shared", "scope": "run", "steps": [[obj("PersistentVolume", "high", spec={})]]}
+    (outcome,) = (await run(api, shared)).outcomes
+    assert outcome.reason == "NotOurs"
+    assert outcome.message.endswith("(leave it out of this run, or use another name)")
+
+
+@in_virtual_time
 async def test_an_object_whose_first_answer_was_lost_counts_as_created_and_exists_once():
     api, lost = MemoryApi(), []
 

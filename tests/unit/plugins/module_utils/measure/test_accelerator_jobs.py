@@ -234,6 +234,9 @@ def test_what_the_queue_tells_is_counted_until_it_admits(book: AcceleratorJobBoo
     (row,) = book.figures()["unschedulable"]
     assert (row["by"], row["cause"], row["told"], row["pending"], row["longest_s"]) == ("queue", text, 2, 1, 8.0)
     assert row["example"] == f"{text}, 1 more needed"
+    assert (book.why_queued(ROLE), book.why_queued("another")) == (text, "")
+    book.workload("MODIFIED", workload("k", Admitted=18))
+    assert book.why_queued(ROLE) == ""
 
 
 def test_evictions_are_counted_once_each(book: AcceleratorJobBook):

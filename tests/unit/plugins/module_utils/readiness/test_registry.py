@@ -669,6 +669,15 @@ QUEUES = [
         spec={"suspend": True},
         replicatedJobsStatus=counted(suspended=2),
     ),
+    Case(
+        "in a queue",
+        "Job",
+        WAITING,
+        ("the Job is suspended, queue team-a has not admitted it",),
+        {"suspend": True},
+        metadata={"labels": {"kueue.x-k8s.io/queue-name": "team-a"}},
+        api_version="batch/v1",
+    ),
     jobs("complete", State.FINISHED, conditions=[cond("Completed", "True", "AllJobsCompleted")]),
     jobs(
         "failed",

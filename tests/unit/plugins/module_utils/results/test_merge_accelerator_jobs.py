@@ -98,6 +98,11 @@ def test_the_lines_on_the_screen(merged: dict[str, Any]):
     ]
 
 
+def test_nodes_without_a_pool_are_no_empty_pool():
+    merged = merged_accelerator_jobs([with_jobs(pools=[pool("", pods=0, at_once=None), pool("b", pods=0)])])
+    assert [text for _name, text, _tone in accelerator_facts(merged)] == ["empty: b"]
+
+
 def test_the_tables_of_the_page(merged: dict[str, Any]):
     (section,) = accelerator_sections({"finished": "2026-01-01T00:00:00Z", "accelerator_jobs": merged})
     assert section.lead == "2 jobs still waited for nodes when the load ended."
