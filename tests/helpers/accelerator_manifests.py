@@ -69,9 +69,10 @@ def documents(entry: str, kind: str, namespace: str = "team-a") -> list[dict[str
 
 
 def text_of(entry: str) -> str:
-    """The file of an entry: its Jobs, then its JobSets."""
+    """The file of an entry: a List of its Jobs, then its JobSets; one document, as ansible-test wants it."""
     every = [document for kind in ("job", "jobset") for document in documents(entry, kind)]
-    return yaml.safe_dump_all(every, sort_keys=True, width=1000, explicit_start=True)
+    whole = {"apiVersion": "v1", "kind": "List", "items": every}
+    return yaml.safe_dump(whole, sort_keys=True, width=1000, explicit_start=True)
 
 
 def write() -> None:
