@@ -22,7 +22,7 @@ from .credentials import credentials
 from .errors import BadOption, GcpError, plain
 from .kubeconfig import merged, read_config, write_config
 from .project import PROJECT, PROJECT_RULE
-from .session import Session, document, endpoint
+from .session import Session, endpoint
 
 CONTAINER_URL = "https://container.googleapis.com"
 PUBLIC, PRIVATE, DNS = "public", "private", "dns"
@@ -75,7 +75,7 @@ def _connection(params: Mapping[str, Any], environ: Mapping[str, str]) -> dict[s
     found = credentials(file, token_url=token_url, environ=environ)
     with contextlib.closing(Session(found, on_token=lambda _token: None)) as session:
         place = f"{url}/v1/projects/{quote(project, safe=':')}/locations/{location}/clusters/{name}"
-        cluster = document(session.call("GET", place, about=about), about=about)
+        cluster = session.document(session.call("GET", place, about=about), about=about)
         token, expires = session.token()
     host, authority = _reached(cluster, params["address"], about)
     return {
@@ -156,7 +156,8 @@ def _cluster(result: Mapping[str, Any]) -> dict[str, str]:
 
 def _write_authority(path: Path, pem: str, *, check_mode: bool) -> bool:
     try:
-        if path.is_file() and path.read_text() == pem:
+        # As bytes: what is there now need not be text.
+        if path.is_file() and path.read_bytes() == pem.encode():
             return False
         if not check_mode:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -39,13 +39,25 @@ _HINTS = {
 
 
 class Crane:
-    """Runs the program. `environment` is the whole one; `insecure` allows HTTP and any certificate."""
+    """Runs the program. `environment` is the whole one; `insecure` allows HTTP and any certificate.
 
-    def __init__(self, program: Path, *, environment: Mapping[str, str], insecure: bool, log: Log) -> None:
+    A registry may never answer, which the program waits for: `timeout_seconds` is the longest that each call may take.
+    """
+
+    def __init__(
+        self,
+        program: Path,
+        *,
+        environment: Mapping[str, str],
+        insecure: bool,
+        log: Log,
+        timeout_seconds: float = math.inf,
+    ) -> None:
         self._program = program
         self._environment = environment
         self._options = ["--insecure"] if insecure else []
         self._log = log
+        self._timeout_seconds = timeout_seconds
 
     def digest_of(self, image: str) -> str | None:
         """The digest that a name stands for in its registry; None if there is none. Raises Refused."""
@@ -99,11 +111,12 @@ class Crane:
 
         done = run_program(
             [self._program, command, *arguments, *self._options],
+            about=about,
             log=self._log,
             environment=self._environment,
             folder=folder,
             show=show,
-            seconds=seconds,
+            seconds=min(seconds, self._timeout_seconds),
         )
         if done.code != 0:
             raise Refused(f"{about}: {self._log.hidden(_explained(done.said, done.code))}")

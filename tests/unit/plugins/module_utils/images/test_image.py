@@ -39,14 +39,25 @@ def image(folder: Path, *, check_mode: bool = False, **options: Any) -> Outcome:
         ({"base": "Base Image"}, "base: 'Base Image'; allowed is"),
         ({"name": f"h:1/train@{DIGEST}"}, "name: 'h:1/train@sha256:0000"),
         ({"timeout": 1}, "timeout: 1; allowed are 60 to 86,400 seconds"),
+        ({"log_file": "CONTEXT/lib/../log.txt"}, "log_file: CONTEXT/lib/../log.txt is in the context; allowed is"),
+        ({"builder": "job", "dockerfile": "loop"}, "dockerfile: CONTEXT/loop cannot be read"),
+        ({"builder": "job", "dockerfile": "loop/x"}, "dockerfile: CONTEXT/loop/x cannot be read"),
+        ({"builder": "job", "dockerfile": "x" * 300}, "dockerfile: CONTEXT/xxx"),
+        ({"builder": "job", "dockerfile": "a\0b"}, "dockerfile: CONTEXT/a\0b cannot be read: embedded null byte"),
+        ({"name": "h:1/Train"}, "name: 'h:1/Train'; allowed is [HOST/]PATH"),
         ({"log_file": "/proc/x/image.log"}, "log_file: /proc/x/image.log cannot be written"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(folder: Path, options: dict[str, Any], said: str) -> None:
+    (folder / "loop").symlink_to("loop")
+    given = {
+        key: value.replace("CONTEXT", str(folder)) if isinstance(value, str) else value
+        for key, value in options.items()
+    }
     with pytest.raises(ModuleFailed) as caught:
-        image(folder, **options)
+        image(folder, **given)
     text = str(caught.value)
-    assert text.startswith(f"image: {said}")
+    assert text.startswith(f"image: {said.replace('CONTEXT', str(folder))}")
     assert "\n" not in text
 
 
