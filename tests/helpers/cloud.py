@@ -311,6 +311,8 @@ class Cloud:
 
     def _end(self, build: Build) -> None:
         document = build.document
+        if self.echoes:
+            self._log(build, "".join(f"asked with {token}\n" for token in self.tokens))
         if document["status"] == "SUCCESS":
             try:
                 self._run(build)
@@ -339,8 +341,6 @@ class Cloud:
     def _log(self, build: Build, text: str) -> None:
         bucket = build.document["logsBucket"].removeprefix("gs://")
         content = self.objects.get((bucket, build.log_name), (b"", ""))[0]
-        if self.echoes:
-            text += "".join(f"asked with {token}\n" for token in self.tokens)
         self.objects[bucket, build.log_name] = content + text.encode(), "1"
 
     def _cancel(self, identity: str) -> Answer:

@@ -20,6 +20,8 @@ _NOTHING_THERE = ("MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND", "404 Not Foun
 #: Longest piece of an answer that a message has.
 _MAX_SAID = 600
 _NO_REGISTRY = "that is no registry's answer; is the host right, and no proxy in between?"
+_LOG_IN = "log in with `docker login` or `crane auth login`, or give credentials_file for one of Google's"
+_NOT_ALLOWED = "the account may not do that there"
 #: What begins each of its lines.
 _STAMP = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ")
 #: What a registry's answer means -> what to do. The first that fits.
@@ -28,13 +30,17 @@ _HINTS = {
     "certificate signed by unknown authority": (
         "set SSL_CERT_FILE to its issuer's certificate, or registry_insecure=true"
     ),
-    "UNAUTHORIZED": "log in with `docker login` or `crane auth login`, or give credentials_file for one of Google's",
-    "DENIED": "the account may not do that there",
+    "no child with platform": "give another platform, or a base that is built for this one",
+    "UNAUTHORIZED": _LOG_IN,
+    "status code 401": _LOG_IN,
+    "DENIED": _NOT_ALLOWED,
+    "status code 403": _NOT_ALLOWED,
     "no such host": "is the name right?",
     "did not include Docker-Content-Digest": _NO_REGISTRY,
     "invalid character '<'": _NO_REGISTRY,
     "<html": _NO_REGISTRY,
     "connection refused": "does the registry run?",
+    "unexpected EOF": "the connection was cut",
 }
 
 
