@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -93,11 +94,11 @@ def test_built_pushed_and_no_secret_anywhere(
     assert len(cloud.requests) == asked
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_play_cancels_the_build(
     cloud: Cloud, options: dict[str, Any], tmp_path: Path, number: signal.Signals
 ) -> None:
-    """SIGTERM at the module's process, as systemd and AWX end all of a group; SIGKILL at the playbook only."""
+    """SIGTERM at the module's process, as systemd and AWX end all of a group; Ctrl-C; SIGKILL at the playbook only."""
     cloud.stays = True
     play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [{MODULE: options}]}
     (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
@@ -108,11 +109,14 @@ def test_an_interrupted_play_cancels_the_build(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
     try:
         (build,) = until(lambda: [one for one in cloud.builds.values() if one.document["status"] == "WORKING"])
         if number == signal.SIGKILL:
             process.send_signal(number)
+        elif number == signal.SIGINT:
+            os.killpg(process.pid, number)
         else:
             for pid in modules_of(process.pid):
                 subprocess.run(["kill", f"-{number}", str(pid)], check=False)

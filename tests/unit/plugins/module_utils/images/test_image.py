@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.kubestress.core.plugins.module_utils import libraries
 from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
 from ansible_collections.kubestress.core.plugins.module_utils.images.image import Outcome
 from ansible_collections.kubestress.core.plugins.plugin_utils.sources import SOURCES
@@ -97,6 +98,19 @@ def test_check_mode_says_what_cannot_be_known(folder: Path, builder: str, said: 
     result = image(folder, builder=builder, project="my-project", check_mode=True).result
     assert (result["changed"], result["digest"]) == (True, None)
     assert result["msg"].endswith(f"Dockerfile, for linux/amd64; {said}")
+
+
+@pytest.mark.parametrize(
+    "options", [{"builder": "cloud_build", "project": "p"}, {"name": "gcr.io/p/x", "credentials_file": "/key.json"}]
+)
+def test_libraries_that_are_not_installed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    """What needs a token, whichever builder, says what to install."""
+    monkeypatch.setattr(libraries, "_is_installed", lambda name: name != "google.auth")
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    with pytest.raises(ModuleFailed, match=r"google.auth.* -m pip install 'google-auth>=2.40.0,<3'$"):
+        image(folder, sources_dir=str(SOURCES), log_file=str(folder / "image.log"), **options)
 
 
 def test_a_builder_whose_program_is_missing(folder: Path) -> None:
