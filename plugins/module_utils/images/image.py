@@ -81,6 +81,9 @@ def run_module(params: Mapping[str, Any], *, check_mode: bool, environ: Mapping[
         request = read_request(params, environ)
     except (ImageError, GcpError) as error:
         raise ModuleFailed(f"image: {error}") from error
+    except OSError as error:
+        # Such as a folder of which nobody may know whether it is there.
+        raise ModuleFailed(f"image: {error.filename} cannot be read: {error.strerror or error}") from error
     result = {"changed": True, "image": str(request.image), "builder": params["builder"], **_figures(request.context)}
     outcome = Outcome(result, _warnings(request.context))
     if params["state"] == PLANNED:

@@ -34,6 +34,8 @@ def image(folder: Path, *, check_mode: bool = False, **options: Any) -> Outcome:
         ({"context": " "}, "context: empty; name the folder"),
         ({"name": "h:65536/train"}, "name: 'h:65536/train'; allowed is"),
         ({"binaries_dir": "/gone"}, "binaries_dir: there is no folder /gone"),
+        ({"context": f"/{'x' * 300}"}, f"/{'x' * 300} cannot be read: File name too long"),
+        ({"binaries_dir": f"/{'x' * 300}"}, f"/{'x' * 300} cannot be read: File name too long"),
         ({"context": "/gone"}, "context: there is no folder /gone"),
         ({"platform": "amd64"}, "platform: 'amd64'; allowed is OS/ARCHITECTURE"),
         ({"dockerfile": "Dockerfile"}, "dockerfile: Dockerfile, but builder=layers runs none"),
