@@ -73,7 +73,7 @@ def _of_file(path: Path, *, option: str) -> Any:
         raise BadOption(f"{option}: {path} cannot be read: {error.strerror or error}") from error
     except ValueError:
         # The error's text has a piece of the file.
-        raise BadOption(f"{option}: {path} is not JSON; allowed is a file of credentials of Google Cloud") from None
+        raise BadOption(f"{option}: {path} is not JSON; allowed is a credentials file of Google Cloud") from None
     kind = info.get("type") if isinstance(info, dict) else None
     if option == FILE_VARIABLE and isinstance(kind, str) and kind not in _KINDS:
         # Such as a federated identity, which google-auth knows how to use.
@@ -88,7 +88,7 @@ def _of_file(path: Path, *, option: str) -> Any:
     except Exception as error:
         # Only its name: the text may say what is wrong with the key by showing it.
         raise BadOption(
-            f"{option}: {path} is no file of credentials of Google Cloud ({type(error).__name__})"
+            f"{option}: {path} is not a credentials file of Google Cloud ({type(error).__name__})"
         ) from None
 
 

@@ -65,8 +65,15 @@ def context_name(project: str, location: str, name: str) -> str:
 
 def _connection(params: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
     project = _checked(params, "project", PROJECT, PROJECT_RULE)
-    location = _checked(params, "location", _LOCATION, "is no location; allowed is europe-west4 or us-east1-b, say")
-    name = _checked(params, "name", _NAME, "is no name of a cluster; allowed are 40 lower-case letters, digits and -")
+    location = _checked(
+        params,
+        "location",
+        _LOCATION,
+        "is not a location; allowed is a region or zone such as europe-west4 or us-east1-b",
+    )
+    name = _checked(
+        params, "name", _NAME, "is not the name of a cluster; allowed are up to 40 lower-case letters, digits and -"
+    )
     given = params["endpoints"] or {}
     url = endpoint(given.get("container"), option="container", default=CONTAINER_URL)
     token_url = endpoint(given["token"], option="token", default="") if given.get("token") else ""

@@ -60,7 +60,7 @@ def read_config(path: Path) -> dict[str, Any]:
     found = {} if found is None else found
     kinds = ("clusters", "users", "contexts")
     if not isinstance(found, dict) or not all(_is_list_of_named(found.get(kind)) for kind in kinds):
-        raise BadOption(f"{_OPTION}: {path} is no kubeconfig")
+        raise BadOption(f"{_OPTION}: {path} is not a kubeconfig")
     return found
 
 

@@ -114,7 +114,7 @@ class Session:
         except ValueError:
             found = None
         if not isinstance(found, dict):
-            raise GcpError(f"{about}: the answer is no JSON object: {plain(self._hidden(response.text)[:200])!r}")
+            raise GcpError(f"{about}: the answer is not a JSON object: {plain(self._hidden(response.text)[:200])!r}")
         return found
 
     def _authorized(self, headers: Mapping[str, str] | None) -> dict[str, str]:

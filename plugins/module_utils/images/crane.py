@@ -19,7 +19,7 @@ from .program import run_program
 _NOTHING_THERE = ("MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND", "404 Not Found")
 #: Longest piece of an answer that a message has.
 _MAX_SAID = 600
-_NO_REGISTRY = "that is no registry's answer; is the host right, and no proxy in between?"
+_NO_REGISTRY = "that is not a registry's answer; is the host right, or is a proxy in between?"
 _LOG_IN = "log in with `docker login` or `crane auth login`, or give credentials_file for one of Google's"
 _NOT_ALLOWED = "the account may not do that there"
 #: What begins each of its lines.

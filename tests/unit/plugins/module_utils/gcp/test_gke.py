@@ -158,8 +158,8 @@ def test_a_file_of_the_certificate(ask: Ask, tmp_path: Path) -> None:
     ("options", "said"),
     [
         ({"name": "other"}, f"cluster other in europe-west4 of project {PROJECT}: HTTP 404: Not found: projects/"),
-        ({"name": "Training"}, "name: 'Training' is no name of a cluster"),
-        ({"location": "europe/west4"}, "location: 'europe/west4' is no location"),
+        ({"name": "Training"}, "name: 'Training' is not the name of a cluster"),
+        ({"location": "europe/west4"}, "location: 'europe/west4' is not a location"),
         ({"project": "my-\nproject"}, "project: 'my- project' is not the id of a project"),
         ({"endpoints": {"container": "http://x.example"}}, "endpoints.container: 'http://x.example'"),
         ({"kubeconfig": "BROKEN"}, "kubeconfig: BROKEN is not YAML"),

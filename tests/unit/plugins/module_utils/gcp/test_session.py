@@ -129,7 +129,7 @@ def test_an_endpoint_that_would_give_the_token_away(given: str) -> None:
         ),
         (
             json.dumps({"type": "service_account", "client_email": "a", "token_uri": "b", "private_key": "s3cret"}),
-            "is no file of credentials of Google Cloud (",
+            "is not a credentials file of Google Cloud (",
         ),
         (
             json.dumps({"type": "authorized_user", "refresh_token": "s3cret"}),
@@ -157,7 +157,7 @@ def test_an_answer_that_is_none(open_session: Callable[..., Session]) -> None:
         def json(self) -> Any:
             raise ValueError
 
-    with pytest.raises(GcpError, match=r"the thing: the answer is no JSON object: '<html> login'"):
+    with pytest.raises(GcpError, match=r"the thing: the answer is not a JSON object: '<html> login'"):
         open_session().document(Response(), about="the thing")
 
 

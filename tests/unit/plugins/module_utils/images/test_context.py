@@ -147,7 +147,9 @@ def test_names_that_are_long_or_no_text(tmp_path: Path) -> None:
     assert b"\xff" in os.listdir(os.fsencode(copied))
 
 
-@pytest.mark.parametrize(("made", "said"), [([], "has no file"), ([".git/config", "a/b.log"], "has no file")])
+@pytest.mark.parametrize(
+    ("made", "said"), [([], "has no files but those"), ([".git/config", "a/b.log"], "has no files but those")]
+)
 def test_nothing_to_build_of(tmp_path: Path, made: list[str], said: str) -> None:
     with pytest.raises(BadOption, match=f"^context: {tmp_path} {said}"):
         read_context(make(tmp_path, *made))
