@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from typing import Any
 
+from ansible.module_utils.common.validation import check_type_dict
 from ansible_collections.kubestress.core.plugins.module_utils.results.table import PLAIN, Line
 from ansible_collections.kubestress.core.plugins.module_utils.settings.names import is_unset
 from ansible_collections.kubestress.core.plugins.plugin_utils.module_action import VARIABLE_PREFIX
@@ -42,6 +44,10 @@ class ActionModule(ProgressAction):
 
     def _with_cluster(self, given: Any, task_vars: dict[str, Any], transport: str) -> Any:
         """The option `job` with the cluster that the variables kubestress_* name, as all modules know them."""
+        if isinstance(given, str):
+            # As AWX gives it. What is no dictionary the module refuses.
+            with contextlib.suppress(TypeError):
+                given = check_type_dict(given)
         if not isinstance(given, Mapping):
             return given
         job = dict(given)

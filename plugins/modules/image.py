@@ -161,12 +161,16 @@ options:
     default: false
   timeout:
     description:
-      - Seconds for the build in the cloud, which may also wait for an hour before it begins, or for that of C(crane).
+      - Seconds for the build in the cloud, which may also wait for an hour before it begins, or for the Job.
+      - With O(builder=layers) and O(builder=buildah), seconds for each run of the program, so that a registry that does
+        not answer is given up. Building C(crane) may take as long.
       - Must be 60 to 86,400.
     type: int
     default: 3600
   log_file:
-    description: File for the log. Without it, a new one in the folder for temporary files.
+    description:
+      - File for the log. Without it, a new one in the folder for temporary files.
+      - Inside O(context), its name must end with C(.log), so that it is not part of the image.
     type: path
   cache_dir:
     description:

@@ -76,7 +76,9 @@ class Cloud:
     requests of a build are answered with 429; `ends` is a build's last state, `failure` its failureInfo; `stays` keeps
     it WORKING; `silent_log` has no log while it goes on; `log_refused` is the status of reading it; `uses_per_token`
     ends a token after so many requests; `allowed_locations` are those where buckets may be made (default: US); `short`
-    is how many bytes of a piece of an upload arrive, and `lost` how many pieces are answered with 503.
+    is how many bytes of a piece of an upload arrive, and `lost` how many pieces are answered with 503; of none anything
+    arrives if `deaf`. With `echoes`, errors and logs say back the token that they were asked with, or what was sent for
+    one. `tired` are the next requests that are answered with 503, by how they begin.
     """
 
     def __init__(self, registry: Registry | None = None) -> None:
@@ -103,6 +105,8 @@ class Cloud:
         self.logging = ""
         self.uses_per_token = 10**6
         self.short = self.lost = 0
+        self.deaf = self.echoes = False
+        self.tired: list[str] = []
         self._uploads: dict[str, tuple[str, str, bytearray, int]] = {}
         self._lock = threading.RLock()
 
@@ -141,13 +145,18 @@ class Cloud:
                 if path == "/token":
                     return self._token(body)
                 self._check_token(headers)
+                for prefix in self.tired:
+                    if f"{method} {path}".startswith(prefix):
+                        self.tired.remove(prefix)
+                        raise Refusal(503, "Please try again.")
                 for prefix, (status, message) in self.refused.items():
                     if f"{method} {path}".startswith(prefix):
                         raise Refusal(status, message)
                 return self._service(method, path, parts.path, query, headers, body)
             except Refusal as error:
                 self.answers[error.status] += 1
-                document = {"error": {"code": error.status, "message": str(error), "status": "REFUSED"}}
+                said = f"{'x' * 280} {headers.get('Authorization')} {error}" if self.echoes else str(error)
+                document = {"error": {"code": error.status, "message": said, "status": "REFUSED"}}
                 return Answer(document, error.status, error.headers)
 
     def _service(
@@ -181,7 +190,8 @@ class Cloud:
             assert SCOPE in claims["scope"].split()
             assert claims["iat"] - 300 <= time.time() <= claims["exp"]
         except (InvalidSignature, AssertionError, KeyError, ValueError):
-            return Answer({"error": "invalid_grant", "error_description": "Invalid JWT Signature."}, 400)
+            said = body.decode() if self.echoes else "Invalid JWT Signature."
+            return Answer({"error": "invalid_grant", "error_description": said}, 400)
         token = f"ya29.{secrets.token_urlsafe(40)}"
         self.tokens[token] = self.uses_per_token
         return Answer({"access_token": token, "expires_in": 3600, "token_type": "Bearer"})
@@ -235,6 +245,8 @@ class Cloud:
             assert (begin, end - begin + 1) == (len(had), len(body))
             assert end + 1 == size or len(body) % 2**18 == 0
             # Whole blocks only, as the service keeps them.
+            if self.deaf:
+                raise Refusal(503, "We encountered an internal error. Please try again.")
             had += body[: self.short] if self.short else body
             self.short = 0
             if self.lost:
@@ -299,6 +311,8 @@ class Cloud:
 
     def _end(self, build: Build) -> None:
         document = build.document
+        if self.echoes:
+            self._log(build, "".join(f"asked with {token}\n" for token in self.tokens))
         if document["status"] == "SUCCESS":
             try:
                 self._run(build)

@@ -14,12 +14,16 @@ from typing import Any
 
 @dataclass
 class Odd:
-    """One answer instead of the real one. `cut` answers the real one and hangs up after so many bytes of it."""
+    """One answer instead of the real one. `cut` answers the real one and hangs up after so many bytes of it.
+
+    `hangs` does not answer while the registry runs.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: int = -1
+    hangs: bool = False
 
 
 class OddRegistry:
@@ -38,7 +42,7 @@ class OddRegistry:
 @contextmanager
 def odd_registry(real: str = "") -> Iterator[OddRegistry]:
     """Run one in front of the registry at HOST:PORT."""
-    told = OddRegistry(real)
+    told, ended = OddRegistry(real), threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -48,6 +52,9 @@ def odd_registry(real: str = "") -> Iterator[OddRegistry]:
             asked = f"{self.command} {self.path}"
             told.seen.append((asked, self.headers.get("Authorization", "")))
             odd = next((odd for pattern, odd in told.odd.items() if re.match(pattern, asked)), None)
+            if odd is not None and odd.hangs:
+                ended.wait()
+                return
             if odd is not None and odd.cut < 0:
                 self._send(odd.status, dict(odd.headers), odd.body, len(odd.body))
                 return
@@ -87,6 +94,7 @@ def odd_registry(real: str = "") -> Iterator[OddRegistry]:
     try:
         yield told
     finally:
+        ended.set()
         server.shutdown()
         server.server_close()
         thread.join(10)

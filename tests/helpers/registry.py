@@ -67,7 +67,7 @@ class Registry:
         busybox = Path(shutil.which("busybox") or "")
         with tarfile.open(folder / "tools.tar", "w") as layer:
             layer.add(busybox, "bin/busybox")
-            for name in ("sh", "cp", "id", "ls"):
+            for name in ("sh", "cp", "id", "ls", "sleep"):
                 info = tarfile.TarInfo(f"bin/{name}")
                 info.type, info.linkname = tarfile.SYMTYPE, "busybox"
                 layer.addfile(info)

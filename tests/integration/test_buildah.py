@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import tarfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.images.arguments i
 from ansible_collections.kubestress.core.plugins.module_utils.images.image import run_module
 from ansible_collections.kubestress.core.plugins.plugin_utils.sources import SOURCES
 from helpers.registry import Registry, serving
+from helpers.waiting import until
 
 pytestmark = pytest.mark.skipif(shutil.which("buildah") is None, reason="there is no buildah on PATH")
 
@@ -79,3 +83,36 @@ def test_a_dockerfile_that_fails(build: Callable[..., dict[str, Any]], registry:
     assert text.startswith(f"image: {registry.host}/built:bad: buildah bud ended with ")
     assert "gone" in text
     assert "\n" not in text
+
+
+def test_an_interrupted_play_ends_what_the_dockerfile_runs(
+    build: Callable[..., dict[str, Any]], registry: Registry, tmp_path: Path
+) -> None:
+    """The program has started others, which do not end with it by themselves."""
+    base = registry.tools(tmp_path, "stays", "exec sleep 86399\n")
+    (tmp_path / "context" / "Dockerfile").write_text(f"FROM {base}\nRUN stays\n")
+
+    def interrupt() -> None:
+        until(sleepers)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    helper = threading.Thread(target=interrupt)
+    helper.start()
+    try:
+        with pytest.raises(ModuleFailed, match="image: interrupted by SIGINT; the log is "):
+            build(tag="stays")
+        until(lambda: not sleepers(), seconds=20)
+    finally:
+        helper.join()
+        for pid in sleepers():
+            os.kill(pid, signal.SIGKILL)
+
+
+def sleepers() -> list[int]:
+    """The processes of the RUN."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if b"sleep\x0086399" in path.read_bytes():
+                found.append(int(path.parent.name))
+    return found

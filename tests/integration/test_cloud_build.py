@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -51,10 +52,11 @@ def test_built_pushed_and_no_secret_anywhere(
     cloud: Cloud, registry: Registry, options: dict[str, Any], tmp_path: Path, cluster_free_playbook: Any
 ) -> None:
     shown: list[str] = []
-    cloud.uses_per_token = 4
+    # What it is asked with it says back, in the log of the build and in errors.
+    cloud.uses_per_token, cloud.echoes = 4, True
 
     def play(*arguments: Any) -> Any:
-        done = cluster_free_playbook(*arguments, cwd=tmp_path)
+        done = cluster_free_playbook(*arguments, cwd=tmp_path, env={"ANSIBLE_DISPLAY_TRACEBACK": "always"})
         shown.append(done.output)
         return done
 
@@ -73,7 +75,16 @@ def test_built_pushed_and_no_secret_anywhere(
     assert "half a looked at 5 times" in shown[0]
     assert "Step 4/4 : CMD" in (tmp_path / "image.log").read_text()
     assert len(cloud.tokens) > 1
+    assert "asked with ***" in (tmp_path / "image.log").read_text()
     told = "".join(shown) + str(answer) + (tmp_path / "image.log").read_text()
+    assert [secret for secret in cloud.secrets() if secret in told] == []
+    # Nor where it fails, in the result or a traceback.
+    cloud.refused["POST /v1/projects"] = (403, "no right")
+    rc, refused = returned(play, tmp_path, MODULE, options, "-vvv")
+    assert rc != 0
+    assert "Bearer *** no right; the log is " in refused["msg"]
+    assert "Traceback (most recent call last)" in shown[1]
+    told = shown[1] + str(refused) + (tmp_path / "image.log").read_text()
     assert [secret for secret in cloud.secrets() if secret in told] == []
     # Check mode asks nobody.
     asked = len(cloud.requests)
@@ -83,11 +94,11 @@ def test_built_pushed_and_no_secret_anywhere(
     assert len(cloud.requests) == asked
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_play_cancels_the_build(
     cloud: Cloud, options: dict[str, Any], tmp_path: Path, number: signal.Signals
 ) -> None:
-    """SIGTERM at the module's process, as systemd and AWX end all of a group; SIGKILL at the playbook only."""
+    """SIGTERM at the module's process, as systemd and AWX end all of a group; Ctrl-C; SIGKILL at the playbook only."""
     cloud.stays = True
     play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [{MODULE: options}]}
     (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
@@ -98,11 +109,14 @@ def test_an_interrupted_play_cancels_the_build(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
     try:
         (build,) = until(lambda: [one for one in cloud.builds.values() if one.document["status"] == "WORKING"])
         if number == signal.SIGKILL:
             process.send_signal(number)
+        elif number == signal.SIGINT:
+            os.killpg(process.pid, number)
         else:
             for pid in modules_of(process.pid):
                 subprocess.run(["kill", f"-{number}", str(pid)], check=False)

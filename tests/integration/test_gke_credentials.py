@@ -17,7 +17,7 @@ def test_a_registered_variable_has_the_token_and_no_output_does(tmp_path: Path, 
     shown: list[str] = []
 
     def play(*arguments: Any) -> Any:
-        done = cluster_free_playbook(*arguments, cwd=tmp_path)
+        done = cluster_free_playbook(*arguments, cwd=tmp_path, env={"ANSIBLE_DISPLAY_TRACEBACK": "always"})
         shown.append(done.output)
         return done
 
@@ -39,7 +39,12 @@ def test_a_registered_variable_has_the_token_and_no_output_does(tmp_path: Path, 
         assert made["users"][0]["user"] == {"token": answer["api_key"]}
         assert [secret for secret in cloud.secrets() if secret in shown[0]] == []
         assert answer["msg"] in shown[0]
-        rc, refused = returned(play, tmp_path, MODULE, {**options, "name": "other"})
+        # What it was asked with, the service says back.
+        cloud.echoes = True
+        rc, refused = returned(play, tmp_path, MODULE, {**options, "name": "other"}, "-vvv")
         assert rc != 0
         assert "cluster other in us-east1-b of project my-project: HTTP 404" in refused["msg"]
+        assert "Bearer ***" in refused["msg"]
+        assert "Traceback (most recent call last)" in shown[1]
+        assert [secret for secret in cloud.secrets() if secret in shown[1] + str(refused)] == []
         assert refused["msg"] in shown[1]

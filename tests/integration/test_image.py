@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
+from ansible_collections.kubestress.core.plugins.module_utils.images import image as module
 from ansible_collections.kubestress.core.plugins.plugin_utils.sources import SOURCES
 from helpers import images
 from helpers.commands import command_environment
@@ -100,9 +102,6 @@ def test_in_a_play(registry: Registry, folder: Path, tmp_path: Path, cluster_fre
     rc, would = returned(play, tmp_path, MODULE, {**options, "name": "127.0.0.1:1/train"}, "--check")
     assert (rc, would["changed"], would["digest"]) == (0, True, None)
     assert f"would build 127.0.0.1:1/train:v1 with layers: 2 files, 23 B in /app on {base}" in shown[-1]
-    rc, refused = returned(play, tmp_path, MODULE, {**options, "name": "train"})
-    assert rc != 0
-    assert refused["msg"] == "image: project: missing; 'train' has no registry, so it belongs to a project"
 
 
 def test_the_content_is_that_of_the_context(image: Image, registry: Registry, tmp_path: Path) -> None:
@@ -201,14 +200,24 @@ HTML = Odd(200, b"<html>\n<body>Please log in</body>\n</html>", {"Content-Type":
 @pytest.mark.parametrize(
     ("pattern", "odd", "said"),
     [
-        (".*", HTML, "that is no registry's answer; is the host right, and no proxy in between?"),
+        (".*", HTML, "that is not a registry's answer; is the host right, or is a proxy in between?"),
+        (
+            "(GET|HEAD) /v2/x/manifests",
+            Odd(401),
+            "401 Unauthorized (log in with `docker login` or `crane auth login`, or give",
+        ),
+        ("PUT /v2/x/manifests", Odd(500), "unexpected status code 500 Internal Server Error"),
         (".*", Odd(403, HTML.body, HTML.headers), "403 Forbidden: <html> <body>Please log in</body> </html>"),
-        ("GET /v2/base/manifests", HTML, "invalid character '<' looking for beginning of value (that is no registry's"),
-        ("GET /v2/base/manifests", Odd(cut=20), "unexpected EOF"),
+        (
+            "GET /v2/base/manifests",
+            HTML,
+            "invalid character '<' looking for beginning of value (that is not a registry's",
+        ),
+        ("GET /v2/base/manifests", Odd(cut=20), "unexpected EOF (the connection was cut)"),
         ("GET /v2/base/blobs/CONFIG", Odd(cut=20), "unexpected EOF"),
         ("GET /v2/base/blobs/CONFIG", Odd(200, b"{}"), "Content-Length header 2 does not match expected size"),
         ("PUT /v2/x/manifests", Odd(413), "413 Request Entity Too Large"),
-        ("(HEAD|POST) /v2/x/blobs", Odd(403), "403 Forbidden"),
+        ("(HEAD|POST) /v2/x/blobs", Odd(403), "(the account may not do that there)"),
     ],
 )
 def test_a_registry_that_misbehaves_is_told_in_one_line(
@@ -223,6 +232,46 @@ def test_a_registry_that_misbehaves_is_told_in_one_line(
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "x" not in registry.crane("catalog", registry.host).split()
+
+
+def test_a_base_that_is_not_built_for_the_platform(image: Image, registry: Registry, tmp_path: Path) -> None:
+    """Its name stands for a list of images, none of them for ours."""
+    registry.crane(
+        "index", "append", "-m", registry.base(tmp_path, architecture="arm64"), "-t", f"{registry.host}/many"
+    )
+    with pytest.raises(ModuleFailed) as caught:
+        image(name=f"{registry.host}/x", base=f"{registry.host}/many")
+    assert "no child with platform linux/amd64 in index" in str(caught.value)
+    assert "(give another platform, or a base that is built for this one); the log is " in str(caught.value)
+
+
+def test_a_registry_that_does_not_answer_is_given_up_after_the_timeout(
+    image: Image, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SHORTEST", 1)
+    with odd_registry(registry.host) as front:
+        front.odd["PUT /v2/x/manifests"] = Odd(hangs=True)
+        with pytest.raises(ModuleFailed) as caught:
+            image(name=f"{front.host}/x", timeout="2")
+        assert f"image: {front.host}/x:latest: crane push has not ended after 2 s; the log is " in str(caught.value)
+
+
+def test_two_plays_at_once_push_the_same_image(image: Image, registry: Registry, tmp_path: Path) -> None:
+    options = {"name": f"{registry.host}/both", "context": str(tmp_path / "context"), "sources_dir": str(SOURCES)}
+    source = (
+        "import json, sys; from helpers import images; import os;"
+        "print(json.dumps(images.image(json.loads(sys.argv[1]), environ=os.environ).result))"
+    )
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", source, json.dumps(options | {"log_file": str(tmp_path / f"{number}.log")})],
+            env={**os.environ, **registry.environment, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=subprocess.PIPE,
+        )
+        for number in range(2)
+    ]
+    answers = [json.loads(one.communicate(timeout=60)[0]) for one in both]
+    assert {one["digest"] for one in answers} == {registry.digests("both")["latest"]}
 
 
 def test_no_login_follows_to_another_host_and_a_layer_that_is_cut_makes_no_image(
@@ -250,8 +299,9 @@ def test_no_login_follows_to_another_host_and_a_layer_that_is_cut_makes_no_image
         assert image(name=f"{target.host}/cut", base=base.replace(registry.host, front.host))["changed"]
 
 
-def test_an_interrupted_play_ends_the_program(folder: Path, tmp_path: Path) -> None:
-    """Of a crane that hangs, as one does whose registry does not answer, nothing is left."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_play_ends_the_program(folder: Path, tmp_path: Path, number: signal.Signals) -> None:
+    """Of a crane that hangs, as one does whose registry does not answer, nothing is left; SIGINT as by Ctrl-C."""
     program = tmp_path / "bin" / "crane"
     program.parent.mkdir()
     program.write_text(
@@ -266,10 +316,11 @@ def test_an_interrupted_play_ends_the_program(folder: Path, tmp_path: Path) -> N
         env=command_environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         pid = int(until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
-        process.send_signal(signal.SIGKILL)
+        os.killpg(process.pid, number)
         until(lambda: not Path(f"/proc/{pid}").exists())
     finally:
         process.kill()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,12 @@ SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 FILE_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
 _OPTION = "credentials_file"
 _ACCOUNT = "service_account"
-_KINDS = (_ACCOUNT, "authorized_user")
+#: Type of a file -> the keys that it must have.
+_KEYS = {
+    _ACCOUNT: ("client_email", "private_key", "token_uri"),
+    "authorized_user": ("client_id", "client_secret", "refresh_token"),
+}
+_KINDS = tuple(_KEYS)
 
 
 def credentials(file: Path | None, *, token_url: str, environ: Mapping[str, str]) -> Any:
@@ -36,7 +42,8 @@ def credentials(file: Path | None, *, token_url: str, environ: Mapping[str, str]
     if file is not None:
         found = _of_file(file, option=_OPTION)
     elif named:
-        found = _of_file(Path(named).expanduser(), option=FILE_VARIABLE)
+        # Unlike Path.expanduser, it leaves a ~ as it is where there is no home folder.
+        found = _of_file(Path(os.path.expanduser(named)), option=FILE_VARIABLE)
     else:
         found = _of_machine()
     if token_url:
@@ -66,19 +73,35 @@ def _of_file(path: Path, *, option: str) -> Any:
         raise BadOption(f"{option}: {path} cannot be read: {error.strerror or error}") from error
     except ValueError:
         # The error's text has a piece of the file.
-        raise BadOption(f"{option}: {path} is not JSON; allowed is a file of credentials of Google Cloud") from None
+        raise BadOption(f"{option}: {path} is not JSON; allowed is a credentials file of Google Cloud") from None
     kind = info.get("type") if isinstance(info, dict) else None
     if option == FILE_VARIABLE and isinstance(kind, str) and kind not in _KINDS:
         # Such as a federated identity, which google-auth knows how to use.
-        return _of_machine()
+        return _of_other_file(path, kind)
     if kind not in _KINDS:
         raise BadOption(f"{option}: {path} is of type {plain(kind)!r}; allowed are {', '.join(_KINDS)}")
+    missing = [key for key in _KEYS[str(kind)] if not info.get(key)]
+    if missing:
+        raise BadOption(f"{option}: {path} is of type {kind}, but has no {' and no '.join(missing)}")
     try:
         return _made(str(kind), info)
     except Exception as error:
         # Only its name: the text may say what is wrong with the key by showing it.
         raise BadOption(
-            f"{option}: {path} is no file of credentials of Google Cloud ({type(error).__name__})"
+            f"{option}: {path} is not a credentials file of Google Cloud ({type(error).__name__})"
+        ) from None
+
+
+def _of_other_file(path: Path, kind: str) -> Any:
+    import google.auth
+
+    try:
+        return google.auth.default(scopes=[SCOPE])[0]
+    except Exception as error:
+        # Only its name, as above.
+        raise BadOption(
+            f"{FILE_VARIABLE}: {path} is of type {plain(kind)!r}, but google-auth cannot use it "
+            f"({type(error).__name__})"
         ) from None
 
 
@@ -94,4 +117,4 @@ def _made(kind: str, info: Any) -> Any:
 
 def said_of(error: Exception) -> str:
     """Why no token was given, in the words of who gives them."""
-    return plain(error.args[0] if error.args else error)
+    return str(error.args[0] if error.args else error)

@@ -22,7 +22,7 @@ from .credentials import credentials
 from .errors import BadOption, GcpError, plain
 from .kubeconfig import merged, read_config, write_config
 from .project import PROJECT, PROJECT_RULE
-from .session import Session, document, endpoint
+from .session import Session, endpoint
 
 CONTAINER_URL = "https://container.googleapis.com"
 PUBLIC, PRIVATE, DNS = "public", "private", "dns"
@@ -65,8 +65,15 @@ def context_name(project: str, location: str, name: str) -> str:
 
 def _connection(params: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
     project = _checked(params, "project", PROJECT, PROJECT_RULE)
-    location = _checked(params, "location", _LOCATION, "is no location; allowed is europe-west4 or us-east1-b, say")
-    name = _checked(params, "name", _NAME, "is no name of a cluster; allowed are 40 lower-case letters, digits and -")
+    location = _checked(
+        params,
+        "location",
+        _LOCATION,
+        "is not a location; allowed is a region or zone such as europe-west4 or us-east1-b",
+    )
+    name = _checked(
+        params, "name", _NAME, "is not the name of a cluster; allowed are up to 40 lower-case letters, digits and -"
+    )
     given = params["endpoints"] or {}
     url = endpoint(given.get("container"), option="container", default=CONTAINER_URL)
     token_url = endpoint(given["token"], option="token", default="") if given.get("token") else ""
@@ -75,7 +82,7 @@ def _connection(params: Mapping[str, Any], environ: Mapping[str, str]) -> dict[s
     found = credentials(file, token_url=token_url, environ=environ)
     with contextlib.closing(Session(found, on_token=lambda _token: None)) as session:
         place = f"{url}/v1/projects/{quote(project, safe=':')}/locations/{location}/clusters/{name}"
-        cluster = document(session.call("GET", place, about=about), about=about)
+        cluster = session.document(session.call("GET", place, about=about), about=about)
         token, expires = session.token()
     host, authority = _reached(cluster, params["address"], about)
     return {
@@ -156,7 +163,8 @@ def _cluster(result: Mapping[str, Any]) -> dict[str, str]:
 
 def _write_authority(path: Path, pem: str, *, check_mode: bool) -> bool:
     try:
-        if path.is_file() and path.read_text() == pem:
+        # As bytes: what is there now need not be text.
+        if path.is_file() and path.read_bytes() == pem.encode():
             return False
         if not check_mode:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -60,7 +60,7 @@ def read_config(path: Path) -> dict[str, Any]:
     found = {} if found is None else found
     kinds = ("clusters", "users", "contexts")
     if not isinstance(found, dict) or not all(_is_list_of_named(found.get(kind)) for kind in kinds):
-        raise BadOption(f"{_OPTION}: {path} is no kubeconfig")
+        raise BadOption(f"{_OPTION}: {path} is not a kubeconfig")
     return found
 
 
@@ -87,11 +87,19 @@ def write_config(path: Path, config: Mapping[str, Any]) -> None:
         raise BadOption(f"{_OPTION}: another program changes {target} now; if none does, remove {lock}") from None
     except OSError as error:
         raise BadOption(f"{_OPTION}: {target} cannot be written: {error.strerror or error}") from error
+    made = ""
     try:
-        with tempfile.NamedTemporaryFile("w", dir=target.parent, prefix=target.name, delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=target.parent, prefix=target.name, delete=False
+        ) as file:
+            made = file.name
             yaml.safe_dump(dict(config), file, sort_keys=False, allow_unicode=True)
-        os.replace(file.name, target)
+        os.replace(made, target)
+        made = ""
     except OSError as error:
         raise BadOption(f"{_OPTION}: {target} cannot be written: {error.strerror or error}") from error
     finally:
+        if made:
+            # It may have the token.
+            os.unlink(made)
         lock.unlink()

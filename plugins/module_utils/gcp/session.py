@@ -8,9 +8,9 @@ from __future__ import annotations
 import datetime
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from .credentials import said_of
 from .errors import BadOption, GcpError, NoCredentials, ServiceRefused, Unanswered, plain
@@ -19,6 +19,9 @@ from .errors import BadOption, GcpError, NoCredentials, ServiceRefused, Unanswer
 _TIMEOUT_SECONDS = 60
 _UNAUTHORIZED = 401
 _LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|::1")
+#: A signed claim, which is as good as a token for as long as it is valid.
+_JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
+HIDDEN = "***"
 _FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 1.0, 30.0
 
 
@@ -41,13 +44,16 @@ class Session:
     """
 
     def __init__(self, credentials: Any, *, on_token: Callable[[str], None]) -> None:
-        import requests
         from google.auth.transport.requests import Request
 
         self._credentials = credentials
         self._on_token = on_token
-        self._session = requests.Session()
+        self._session = _plain_session()
         self._tokens = Request(self._session)
+        #: What no message may have, even where a service says back what it was sent.
+        own = [secret for name in ("refresh_token", "client_secret") if (secret := getattr(credentials, name, None))]
+        # Also as a form has them.
+        self._secrets = [*own, *(quote(secret, safe="") for secret in own)]
 
     def close(self) -> None:
         """Close the connections."""
@@ -96,10 +102,20 @@ class Session:
         if response.status_code in accept:
             return response
         raise ServiceRefused(
-            f"{about}: {_said(response)}",
+            f"{about}: {_said(response, self._hidden)}",
             status=response.status_code,
             retry_after_seconds=_seconds(response.headers.get("Retry-After")),
         )
+
+    def document(self, response: Any, *, about: str) -> dict[str, Any]:
+        """A response's JSON object. Raises GcpError."""
+        try:
+            found = response.json()
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise GcpError(f"{about}: the answer is not a JSON object: {plain(self._hidden(response.text)[:200])!r}")
+        return found
 
     def _authorized(self, headers: Mapping[str, str] | None) -> dict[str, str]:
         self._valid()
@@ -114,12 +130,17 @@ class Session:
 
     def _renew(self) -> None:
         self._credentials.refresh(self._tokens)
+        self._secrets.append(self._credentials.token)
         self._on_token(self._credentials.token)
 
-    def later(self, work: Callable[[], Any], *, until: float, look: Callable[[], None]) -> Any:
+    def _hidden(self, text: object) -> str:
+        return hidden(_JWT.sub(HIDDEN, str(text)), self._secrets)
+
+    def later(self, work: Callable[[], Any], *, until: float, look: Callable[[], None], unanswered: bool = True) -> Any:
         """Do `work` again while the service says that it may work later, until a time of the monotonic clock.
 
-        `look` is called before each pause and may raise. Raises what `work` raised last.
+        Without `unanswered`, a service that does not answer is not asked again: its address may be wrong. `look` is
+        called before each pause and may raise. Raises what `work` raised last.
         """
         pause = _FIRST_PAUSE_SECONDS
         while True:
@@ -127,7 +148,8 @@ class Session:
                 return work()
             except ServiceRefused as error:
                 wait = max(pause, error.retry_after_seconds)
-                if not error.is_transient or time.monotonic() + wait > until:
+                is_final = not error.is_transient or (not unanswered and isinstance(error, Unanswered))
+                if is_final or time.monotonic() + wait > until:
                     raise
             look()
             time.sleep(wait)
@@ -140,32 +162,47 @@ class Session:
         try:
             return work()
         except google.auth.exceptions.RefreshError as error:
-            raise NoCredentials(f"{about}: no token: {said_of(error)}") from error
+            # Without the error itself, which has all of the answer.
+            raise NoCredentials(f"{about}: no token: {plain(self._hidden(said_of(error)))}") from None
         except (google.auth.exceptions.GoogleAuthError, requests.RequestException) as error:
             raise Unanswered(f"{about}: {_cause(error)}") from error
 
 
-def document(response: Any, *, about: str) -> dict[str, Any]:
-    """A response's JSON object. Raises GcpError."""
-    try:
-        found = response.json()
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise GcpError(f"{about}: the answer is no JSON object: {plain(response.text[:200])!r}")
-    return found
+def _plain_session() -> Any:
+    """A session of requests that sends our token and no login of ~/.netrc, and nothing for this machine to a proxy."""
+    import requests
+
+    class Plain(requests.Session):
+        def merge_environment_settings(self, url: Any, proxies: Any, *others: Any) -> Any:
+            settings = super().merge_environment_settings(url, proxies, *others)
+            if _LOOPBACK.fullmatch(urlsplit(url).hostname or ""):
+                # Without TLS the proxy would read the token.
+                settings["proxies"] = {}
+            return settings
+
+    session = Plain()
+    # With an authorization of its own, requests does not look for one in ~/.netrc, which would replace the token.
+    session.auth = lambda request: request
+    return session
 
 
-def _said(response: Any) -> str:
+def hidden(text: str, secrets: Iterable[str]) -> str:
+    """A text without secrets."""
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
+    return text
+
+
+def _said(response: Any, hide: Callable[[object], str]) -> str:
     """An error in the service's words: its JSON has a message, anything else is named by its status."""
     try:
         found = response.json()["error"]
         message = found["message"] if isinstance(found, dict) else found
     except (ValueError, KeyError, TypeError):
-        message = response.text[:200] or response.reason
+        message = hide(response.text)[:200] or response.reason
     if 300 <= response.status_code < 400:
         message = f"redirects to {response.headers.get('Location', 'nowhere')}, which is not followed"
-    return f"HTTP {response.status_code}: {plain(message)}"
+    return f"HTTP {response.status_code}: {plain(hide(message))}"
 
 
 def _seconds(text: str | None) -> float:

@@ -38,8 +38,9 @@ def find_buildah(folder: Path | None, environ: Mapping[str, str]) -> Path:
 class Buildah:
     """Runs the program. `crane` says what the name stood for before; `environment` is the program's whole one."""
 
-    def __init__(self, program: Path, crane: Crane, *, environment: Mapping[str, str]) -> None:
+    def __init__(self, program: Path, crane: Crane, *, environment: Mapping[str, str], timeout_seconds: float) -> None:
         self._program = program
+        self._timeout_seconds = timeout_seconds
         self._crane = crane
         logins = Path(folder) / _LOGINS if (folder := environment.get(_VARIABLE)) else None
         self._logins = logins if logins and logins.is_file() else None
@@ -90,10 +91,12 @@ class Buildah:
     def _run(self, arguments: list[str], name: str, log: Log) -> None:
         done = run_program(
             [self._program, *arguments],
+            about=name,
             log=log,
             environment=self._environment,
             show=lambda line: log.add([line]),
             show_all=True,
+            seconds=self._timeout_seconds,
         )
         if done.code != 0:
             said = " / ".join(done.said[-_LAST_LINES:]) or "it said nothing"

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..gcp.errors import GcpError, plain
-from ..gcp.session import Session, document
+from ..gcp.session import Session
 from ..text import text_of
 from .cloud_storage import Storage, Stored, bucket_of
 from .context import write_source
@@ -146,7 +146,9 @@ class CloudBuild:
             "options": {"logging": "GCS_ONLY"},
         }
         about = f"Cloud Build in project {self._project}"
-        answer = document(self._session.call("POST", self._builds_url, about=about, json=wanted), about=about)
+        answer = self._session.document(
+            self._session.call("POST", self._builds_url, about=about, json=wanted), about=about
+        )
         build = (answer.get("metadata") or {}).get("build") or {}
         if not build.get("id"):
             raise GcpError(f"{about}: the answer names no build")
@@ -158,7 +160,7 @@ class CloudBuild:
         until = time.monotonic() + self._timeout_seconds + _QUEUE_SECONDS + _SLACK_SECONDS
         state = ""
         while True:
-            found = document(
+            found = self._session.document(
                 self._session.later(
                     lambda: self._session.call("GET", f"{self._builds_url}/{quote(identity, safe='')}", about=about),
                     until=until,

@@ -13,7 +13,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ..gcp.errors import GcpError, ServiceRefused
-from ..gcp.session import Session, document
+from ..gcp.session import Session
+from ..text import text_of
 
 #: Up to this size an object is sent as one request.
 RESUMABLE_BYTES = 8 * 1024 * 1024
@@ -22,6 +23,8 @@ _PIECE_BYTES = 8 * 1024 * 1024
 _FORBIDDEN, _NOT_FOUND, _CONFLICT = 403, 404, 409
 #: An upload whose service does not answer is given up after this.
 _PATIENCE_SECONDS = 120.0
+#: After a piece of which nothing has arrived.
+_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Storage:
         made = False
         about = f"bucket {name}"
         try:
-            self._call("GET", self._bucket(name), about=about)
+            self._asked("GET", self._bucket(name), about=about)
         except ServiceRefused as error:
             if error.status == _FORBIDDEN and not must_be_own:
                 return False
@@ -61,7 +64,9 @@ class Storage:
             return made
         # Names of buckets are the whole world's, and it says only the number of the project that has one.
         query = {"project": project, "prefix": name, "fields": "items(name)"}
-        listed = document(self._call("GET", f"{self._url}/storage/v1/b", about=about, params=query), about=about)
+        listed = self._session.document(
+            self._asked("GET", f"{self._url}/storage/v1/b", about=about, params=query), about=about
+        )
         if name not in {item.get("name") for item in listed.get("items") or ()}:
             raise GcpError(f"{about} is not one of project {project}; files of yours are not put there")
         return made
@@ -79,7 +84,7 @@ class Storage:
             )
         else:
             response = self._in_pieces(file, size, bucket=bucket, name=name, about=about)
-        found = document(response, about=about)
+        found = self._session.document(response, about=about)
         if int(found.get("size", -1)) != size or not found.get("generation"):
             raise GcpError(f"{about}: {found.get('size')} of {size} bytes were stored")
         return Stored(bucket, name, str(found["generation"]))
@@ -127,7 +132,7 @@ class Storage:
         place = begun.headers.get("Location", "")
         if urlsplit(place)[:2] != urlsplit(self._url)[:2]:
             raise GcpError(f"{about}: it is to be sent to another host than {self._url}, which is not done")
-        offset = 0
+        offset, until = 0, time.monotonic() + _PATIENCE_SECONDS
         with file.open("rb") as source:
             while True:
                 self._look()
@@ -137,7 +142,14 @@ class Storage:
                 if response.status_code != 308:
                     return response
                 # What it has may be less than what was sent.
-                offset = _end_of(response.headers.get("Range"))
+                before, offset = offset, _end_of(response.headers.get("Range"))
+                if offset > before:
+                    until = time.monotonic() + _PATIENCE_SECONDS
+                elif time.monotonic() > until:
+                    waited = text_of(_PATIENCE_SECONDS, "seconds")
+                    raise GcpError(f"{about}: {offset} of {size} bytes have arrived, and no more for {waited}")
+                else:
+                    time.sleep(_PAUSE_SECONDS)
 
     def _piece(self, place: str, piece: bytes, *, offset: int, size: int, about: str) -> Any:
         accept = (200, 201, 308)
@@ -153,6 +165,15 @@ class Storage:
 
     def _later(self, work: Callable[[], Any]) -> Any:
         return self.patient(work, until=time.monotonic() + _PATIENCE_SECONDS)
+
+    def _asked(self, method: str, url: str, **options: Any) -> Any:
+        # A service that is busy is asked later; one that is not there is told at once.
+        return self._session.later(
+            lambda: self._call(method, url, **options),
+            until=time.monotonic() + _PATIENCE_SECONDS,
+            look=self._look,
+            unanswered=False,
+        )
 
     def _bucket(self, name: str) -> str:
         return f"{self._url}/storage/v1/b/{quote(name, safe='')}"

@@ -97,7 +97,9 @@ def read_context(folder: Path, *, keep: Iterable[str] = ()) -> Context:
         raise _unreadable(error) from error
     entries = tuple(sorted((entry for entry in found if entry.mode), key=lambda entry: _sorting(entry.path)))
     if not any(not entry.is_folder for entry in entries):
-        raise BadOption("context", f"{folder} has no file that is not left out by {ignore.FILE} or always")
+        raise BadOption(
+            "context", f"{folder} has no files but those that {ignore.FILE} or the module itself leaves out"
+        )
     return Context(folder, entries, tuple(sorted(entry.path for entry in found if not entry.mode)))
 
 

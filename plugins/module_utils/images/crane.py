@@ -19,7 +19,9 @@ from .program import run_program
 _NOTHING_THERE = ("MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND", "404 Not Found")
 #: Longest piece of an answer that a message has.
 _MAX_SAID = 600
-_NO_REGISTRY = "that is no registry's answer; is the host right, and no proxy in between?"
+_NO_REGISTRY = "that is not a registry's answer; is the host right, or is a proxy in between?"
+_LOG_IN = "log in with `docker login` or `crane auth login`, or give credentials_file for one of Google's"
+_NOT_ALLOWED = "the account may not do that there"
 #: What begins each of its lines.
 _STAMP = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ")
 #: What a registry's answer means -> what to do. The first that fits.
@@ -28,24 +30,40 @@ _HINTS = {
     "certificate signed by unknown authority": (
         "set SSL_CERT_FILE to its issuer's certificate, or registry_insecure=true"
     ),
-    "UNAUTHORIZED": "log in with `docker login` or `crane auth login`, or give credentials_file for one of Google's",
-    "DENIED": "the account may not do that there",
+    "no child with platform": "give another platform, or a base that is built for this one",
+    "UNAUTHORIZED": _LOG_IN,
+    "status code 401": _LOG_IN,
+    "DENIED": _NOT_ALLOWED,
+    "status code 403": _NOT_ALLOWED,
     "no such host": "is the name right?",
     "did not include Docker-Content-Digest": _NO_REGISTRY,
     "invalid character '<'": _NO_REGISTRY,
     "<html": _NO_REGISTRY,
     "connection refused": "does the registry run?",
+    "unexpected EOF": "the connection was cut",
 }
 
 
 class Crane:
-    """Runs the program. `environment` is the whole one; `insecure` allows HTTP and any certificate."""
+    """Runs the program. `environment` is the whole one; `insecure` allows HTTP and any certificate.
 
-    def __init__(self, program: Path, *, environment: Mapping[str, str], insecure: bool, log: Log) -> None:
+    A registry may never answer, which the program waits for: `timeout_seconds` is the longest that each call may take.
+    """
+
+    def __init__(
+        self,
+        program: Path,
+        *,
+        environment: Mapping[str, str],
+        insecure: bool,
+        log: Log,
+        timeout_seconds: float = math.inf,
+    ) -> None:
         self._program = program
         self._environment = environment
         self._options = ["--insecure"] if insecure else []
         self._log = log
+        self._timeout_seconds = timeout_seconds
 
     def digest_of(self, image: str) -> str | None:
         """The digest that a name stands for in its registry; None if there is none. Raises Refused."""
@@ -99,11 +117,12 @@ class Crane:
 
         done = run_program(
             [self._program, command, *arguments, *self._options],
+            about=about,
             log=self._log,
             environment=self._environment,
             folder=folder,
             show=show,
-            seconds=seconds,
+            seconds=min(seconds, self._timeout_seconds),
         )
         if done.code != 0:
             raise Refused(f"{about}: {self._log.hidden(_explained(done.said, done.code))}")

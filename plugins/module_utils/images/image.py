@@ -32,6 +32,7 @@ from .cloud_build import CLOUD_BUILD_URL, STORAGE_URL, CloudBuild, places
 from .context import WORKDIR, Context, read_context
 from .crane import Crane
 from .errors import BadOption, BuildFailed, ImageError
+from .ignore import is_always_left_out
 from .job import JobBuilder, JobOptions
 from .layers import Layers
 from .log import Interrupted, Log
@@ -80,6 +81,9 @@ def run_module(params: Mapping[str, Any], *, check_mode: bool, environ: Mapping[
         request = read_request(params, environ)
     except (ImageError, GcpError) as error:
         raise ModuleFailed(f"image: {error}") from error
+    except OSError as error:
+        # Such as a folder of which nobody may know whether it is there.
+        raise ModuleFailed(f"image: {error.filename} cannot be read: {error.strerror or error}") from error
     result = {"changed": True, "image": str(request.image), "builder": params["builder"], **_figures(request.context)}
     outcome = Outcome(result, _warnings(request.context))
     if params["state"] == PLANNED:
@@ -94,7 +98,10 @@ def run_module(params: Mapping[str, Any], *, check_mode: bool, environ: Mapping[
             with raise_on_signals(Interrupted):
                 built = _run(params, request, log, environ)
         except (ImageError, GcpError, LocalClusterError, OSError) as error:
-            raise ModuleFailed(f"image: {log.hidden(str(error))}; {_seen(log)}", result | {"changed": False}) from error
+            text = log.hidden(str(error))
+            # Where something was hidden, a traceback must not show it either.
+            cause = error if text == str(error) else None
+            raise ModuleFailed(f"image: {text}; {_seen(log)}", result | {"changed": False}) from cause
         except Interrupted as error:
             raise ModuleFailed(f"image: {error}; {_seen(log)}", result | {"changed": False}) from error
         outcome.result |= _built(request, built, log)
@@ -138,6 +145,7 @@ def read_request(params: Mapping[str, Any], environ: Mapping[str, str]) -> Reque
     if params["binaries_dir"] and not Path(params["binaries_dir"]).is_dir():
         raise BadOption("binaries_dir", f"there is no folder {params['binaries_dir']}")
     folder = Path(params["context"])
+    _check_log_file(_path(params, "log_file"), folder)
     base, dockerfile = str(params["base"] or "").strip(), str(params["dockerfile"] or "").strip()
     platform = checked_platform(params["platform"])
     if builder == LAYERS:
@@ -171,6 +179,16 @@ def read_request(params: Mapping[str, Any], environ: Mapping[str, str]) -> Reque
     )
 
 
+def _check_log_file(log_file: Path | None, context: Path) -> None:
+    """Refuse one that would become part of the next image, and change while it is read. Raises BadOption."""
+    if log_file is None:
+        return
+    path = os.path.relpath(os.path.realpath(log_file), os.path.realpath(context))
+    if path.startswith(os.pardir) or is_always_left_out(path, is_folder=False):
+        return
+    raise BadOption("log_file", f"{log_file} is in the context; allowed is a file elsewhere, or one called *.log")
+
+
 def _check_cloud_build(params: Mapping[str, Any], platform: str) -> None:
     """Refuse what would only come out after the upload. Raises BadOption, GcpError and MissingLibrary."""
     if platform != DEFAULT_PLATFORM:
@@ -190,7 +208,8 @@ def _run(params: Mapping[str, Any], request: Request, log: Log, environ: Mapping
         crane = _crane(params, request, log, environment)
         if params["builder"] == BUILDAH:
             program = find_buildah(_path(params, "binaries_dir"), environ)
-            return Buildah(program, crane, environment=environment).build(request, log)
+            builder = Buildah(program, crane, environment=environment, timeout_seconds=params["timeout"])
+            return builder.build(request, log)
         if params["builder"] == JOB:
             return JobBuilder(crane, _job_options(params), _connection(params, environ)).build(request, log)
         return Layers(crane).build(request, log)
@@ -286,7 +305,7 @@ def _crane(
     else:
         found = there["crane"]
     log.say(f"crane {found.version} ({found.source})")
-    return Crane(found.path, environment=environ, insecure=request.insecure, log=log)
+    return Crane(found.path, environment=environ, insecure=request.insecure, log=log, timeout_seconds=params["timeout"])
 
 
 def _built(request: Request, built: Built, log: Log, *, done: str = "pushed") -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Done:
 def run_program(
     command: Sequence[str | Path],
     *,
+    about: str,
     log: Log,
     environment: Mapping[str, str],
     folder: Path | None = None,
@@ -45,6 +46,8 @@ def run_program(
     seconds: float = math.inf,
 ) -> Done:
     """Run it to its end; `show` gets each line of standard error as it comes, with `show_all` of both streams.
+
+    `about` is the image that messages name.
 
     :raises BuildFailed: if it cannot be started, or has not ended after so many seconds.
     :raises Interrupted: if the playbook is gone. However this ends, the program has ended too.
@@ -67,7 +70,7 @@ def run_program(
         stream = process.stdout if show_all else process.stderr
         reader = threading.Thread(target=_read, args=(stream, said, show), daemon=True)
         reader.start()
-        _wait(process, log, seconds, name=Path(command[0]).name)
+        _wait(process, log, seconds, about=f"{about}: {Path(command[0]).name} {command[1]}")
         reader.join()
         printed.seek(0)
         return Done(process.returncode, printed.read(), said)
@@ -80,7 +83,7 @@ def _read(stream: Any, said: list[str], show: Callable[[str], None]) -> None:
             show(text)
 
 
-def _wait(process: subprocess.Popen[Any], log: Log, seconds: float, *, name: str) -> None:
+def _wait(process: subprocess.Popen[Any], log: Log, seconds: float, *, about: str) -> None:
     until = time.monotonic() + seconds
     try:
         while True:
@@ -90,7 +93,7 @@ def _wait(process: subprocess.Popen[Any], log: Log, seconds: float, *, name: str
             except subprocess.TimeoutExpired:
                 log.raise_if_abandoned()
             if time.monotonic() > until:
-                raise BuildFailed(f"{name} has not ended after {text_of(seconds, 'seconds')}")
+                raise BuildFailed(f"{about} has not ended after {text_of(seconds, 'seconds')}")
     finally:
         if process.poll() is None:
             process.terminate()

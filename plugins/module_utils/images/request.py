@@ -64,9 +64,17 @@ def checked_platform(given: str) -> str:
 
 def checked_dockerfile(context: Path, given: str) -> str:
     """The Dockerfile's path relative to the context, with / between its parts. Raises BadOption."""
-    path = (context / (given.strip() or "Dockerfile")).resolve()
-    if not path.is_file():
+    wanted = context / (given.strip() or "Dockerfile")
+    try:
+        path, root = wanted.resolve(), context.resolve()
+        is_file = path.is_file()
+    except OSError as error:
+        raise BadOption("dockerfile", f"{wanted} cannot be read: {error.strerror or error}") from error
+    except (RuntimeError, ValueError) as error:
+        # A link to itself, which Python's versions tell differently, or a character that no path has.
+        raise BadOption("dockerfile", f"{wanted} cannot be read: {error}") from error
+    if not is_file:
         raise BadOption("dockerfile", f"there is no file {path}")
-    if not path.is_relative_to(context.resolve()):
+    if not path.is_relative_to(root):
         raise BadOption("dockerfile", f"{path} is not in the context {context}")
-    return path.relative_to(context.resolve()).as_posix()
+    return path.relative_to(root).as_posix()

@@ -42,6 +42,14 @@ def test_the_cluster_of_a_job_is_that_of_the_play(monkeypatch: pytest.MonkeyPatc
         image.ActionModule, {"builder": "job", "job": {"context": "mine"}}, task_vars=variables, check_mode=True
     )
     assert given["module_args"]["job"] == {"kubeconfig": str(tmp_path / "config"), "context": "mine"}
+    # A dictionary as text, as AWX gives it, is one; what is none is the module's to refuse.
+    for text, expected in (
+        ('{"context": "mine"}', {"kubeconfig": str(tmp_path / "config"), "context": "mine"}),
+        ("namespace=builds", {"namespace": "builds", "kubeconfig": str(tmp_path / "config"), "context": "theirs"}),
+        ("builds", "builds"),
+    ):
+        given, _result = act(image.ActionModule, {"builder": "job", "job": text}, task_vars=variables, check_mode=True)
+        assert given["module_args"]["job"] == expected
     given, _result = act(image.ActionModule, {"builder": "layers"}, task_vars=variables, check_mode=True)
     assert "job" not in given["module_args"]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import errno
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.kubestress.core.plugins.module_utils.errors import ModuleFailed
+from ansible_collections.kubestress.core.plugins.module_utils.gcp import kubeconfig
 from ansible_collections.kubestress.core.plugins.module_utils.gcp.gke import ARGUMENTS, run_module
 from helpers.cloud import PROJECT, Cloud, running
 
@@ -115,6 +118,33 @@ def test_a_new_kubeconfig_and_the_current_context(ask: Ask, tmp_path: Path) -> N
     assert yaml.safe_load(path.read_text())["current-context"] == "two"
 
 
+def test_a_file_of_the_certificate_that_is_no_text_is_replaced(ask: Ask, tmp_path: Path) -> None:
+    path = tmp_path / "ca.pem"
+    path.write_bytes(b"\x30\x82\xff")
+    assert ask(ca_file=str(path))["changed"]
+    assert path.read_text() == PEM
+
+
+def test_a_token_that_the_service_says_back_is_not_told(ask: Ask, cloud: Cloud) -> None:
+    cloud.echoes, cloud.clusters = True, {}
+    with pytest.raises(ModuleFailed, match=r"HTTP 404: x+ Bearer \*\*\*") as caught:
+        ask()
+    assert [token for token in cloud.tokens if token in str(caught.value)] == []
+
+
+def test_nothing_with_the_token_is_left_where_a_kubeconfig_cannot_be_replaced(ask: Ask, tmp_path: Path) -> None:
+    target = tmp_path / "folder" / "config"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kubeconfig.os, "replace", full)
+        with pytest.raises(ModuleFailed, match=r"kubeconfig: .*config cannot be written: No space left on device"):
+            ask(kubeconfig=str(target))
+    assert list(target.parent.iterdir()) == []
+
+
+def full(*_arguments: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_a_file_of_the_certificate(ask: Ask, tmp_path: Path) -> None:
     path = tmp_path / "ca.pem"
     assert ask(ca_file=str(path), check_mode=True)["changed"]
@@ -128,8 +158,8 @@ def test_a_file_of_the_certificate(ask: Ask, tmp_path: Path) -> None:
     ("options", "said"),
     [
         ({"name": "other"}, f"cluster other in europe-west4 of project {PROJECT}: HTTP 404: Not found: projects/"),
-        ({"name": "Training"}, "name: 'Training' is no name of a cluster"),
-        ({"location": "europe/west4"}, "location: 'europe/west4' is no location"),
+        ({"name": "Training"}, "name: 'Training' is not the name of a cluster"),
+        ({"location": "europe/west4"}, "location: 'europe/west4' is not a location"),
         ({"project": "my-\nproject"}, "project: 'my- project' is not the id of a project"),
         ({"endpoints": {"container": "http://x.example"}}, "endpoints.container: 'http://x.example'"),
         ({"kubeconfig": "BROKEN"}, "kubeconfig: BROKEN is not YAML"),

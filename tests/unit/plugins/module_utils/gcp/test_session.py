@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from ansible_collections.kubestress.core.plugins.module_utils.gcp.errors import 
     ServiceRefused,
     Unanswered,
 )
-from ansible_collections.kubestress.core.plugins.module_utils.gcp.session import Session, document, endpoint
+from ansible_collections.kubestress.core.plugins.module_utils.gcp.session import Session, endpoint
 from helpers.cloud import Cloud, running
 
 
@@ -45,7 +46,8 @@ def open_session(cloud: Cloud, tmp_path: Path, told: list[str]) -> Callable[...,
 
 def buckets(session: Session, cloud: Cloud) -> Any:
     url = f"{cloud.url}/storage/v1/b"
-    return document(session.call("GET", url, about="the buckets", params={"project": "p"}), about="the buckets")
+    answer = session.call("GET", url, about="the buckets", params={"project": "p"})
+    return session.document(answer, about="the buckets")
 
 
 def test_one_token_for_many_requests(open_session: Callable[..., Session], cloud: Cloud, told: list[str]) -> None:
@@ -117,11 +119,22 @@ def test_an_endpoint_that_would_give_the_token_away(given: str) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("{secret", "is not JSON"),
+        ("{s3cret", "is not JSON"),
         ("[]", "is of type 'None'; allowed are service_account, authorized_user"),
         ("{}", "is of type 'None'; allowed are service_account, authorized_user"),
-        (json.dumps({"type": "service_account", "private_key": "secret"}), "is no file of credentials"),
-        (json.dumps({"type": "authorized_user", "refresh_token": "secret"}), "is no file of credentials"),
+        ("", "is not JSON"),
+        (
+            json.dumps({"type": "service_account", "private_key": "s3cret"}),
+            "is of type service_account, but has no client_email and no token_uri",
+        ),
+        (
+            json.dumps({"type": "service_account", "client_email": "a", "token_uri": "b", "private_key": "s3cret"}),
+            "is not a credentials file of Google Cloud (",
+        ),
+        (
+            json.dumps({"type": "authorized_user", "refresh_token": "s3cret"}),
+            "is of type authorized_user, but has no client_id and no client_secret",
+        ),
     ],
 )
 def test_a_file_without_credentials_is_named_and_not_shown(tmp_path: Path, content: str, said: str) -> None:
@@ -134,15 +147,100 @@ def test_a_file_without_credentials_is_named_and_not_shown(tmp_path: Path, conte
         with pytest.raises(BadOption) as caught:
             credentials(file, token_url="", environ=environ)
         assert str(caught.value).startswith(f"{option}: {path} {said}")
-        assert "secret" not in str(caught.value)
+        assert "s3cret" not in str(caught.value)
 
 
-def test_an_answer_that_is_none() -> None:
+def test_an_answer_that_is_none(open_session: Callable[..., Session]) -> None:
     class Response:
         text = "<html>\nlogin"
 
         def json(self) -> Any:
             raise ValueError
 
-    with pytest.raises(GcpError, match=r"the thing: the answer is no JSON object: '<html> login'"):
-        document(Response(), about="the thing")
+    with pytest.raises(GcpError, match=r"the thing: the answer is not a JSON object: '<html> login'"):
+        open_session().document(Response(), about="the thing")
+
+
+def test_a_federated_identity_is_an_environments_only_and_named_where_it_cannot_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "key.json"
+    path.write_text(json.dumps({"type": "external_account", "audience": "secret"}))
+    with pytest.raises(BadOption, match=f"^credentials_file: {path} is of type 'external_account'; allowed are "):
+        credentials(path, token_url="", environ={})
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+    with pytest.raises(BadOption) as caught:
+        credentials(None, token_url="", environ=os.environ)
+    text = f"GOOGLE_APPLICATION_CREDENTIALS: {path} is of type 'external_account', but google-auth cannot use it ("
+    assert str(caught.value).startswith(text)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_folder_of_a_user_that_is_not_there() -> None:
+    with pytest.raises(
+        BadOption, match=r"GOOGLE_APPLICATION_CREDENTIALS: ~nobody-here/key.json cannot be read: No such"
+    ):
+        credentials(None, token_url="", environ={"GOOGLE_APPLICATION_CREDENTIALS": "~nobody-here/key.json"})
+
+
+def test_what_a_service_says_back_is_not_told(open_session: Callable[..., Session], cloud: Cloud) -> None:
+    """Its error has the header that it was asked with, its answer the token, and that for a token the signed claim."""
+    cloud.echoes, cloud.refused = True, {"GET /storage": (403, "no right")}
+    session = open_session()
+    with pytest.raises(ServiceRefused) as refused:
+        buckets(session, cloud)
+    (token,) = cloud.tokens
+    assert "Bearer ***" in str(refused.value)
+    assert token[:10] not in str(refused.value)
+
+    class Response:
+        text = "x" * 190 + token
+
+        def json(self) -> Any:
+            return []
+
+    with pytest.raises(GcpError) as none:
+        session.document(Response(), about="the thing")
+    assert token[:5] not in str(none.value)
+    with pytest.raises(NoCredentials) as stranger:
+        buckets(open_session(client_email="stranger@example.com"), cloud)
+    assert "assertion=***" in str(stranger.value)
+    # Nor is there anything behind it that a traceback would show.
+    assert stranger.value.__cause__ is None
+    assert stranger.value.__suppress_context__
+
+
+def test_the_secrets_of_a_user_that_are_said_back_are_not_told(cloud: Cloud, tmp_path: Path) -> None:
+    key = {"type": "authorized_user", "client_id": "id", "client_secret": "s3cret", "refresh_token": "1//r3fresh"}
+    (tmp_path / "user.json").write_text(json.dumps(key))
+    cloud.echoes = True
+    session = Session(
+        credentials(tmp_path / "user.json", token_url=f"{cloud.url}/token", environ={}), on_token=lambda _token: None
+    )
+    with pytest.raises(NoCredentials, match="the buckets: no token: invalid_grant: ") as caught:
+        buckets(session, cloud)
+    assert [one for one in ("s3cret", "1//r3fresh", "r3fresh") if one in str(caught.value)] == []
+
+
+def test_a_proxy_gets_nothing_that_is_for_this_machine(
+    open_session: Callable[..., Session], cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without TLS it would read the token."""
+    for name in ("http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    session = open_session()
+    assert buckets(session, cloud) == {}
+    with pytest.raises(Unanswered, match="the thing: Connection refused"):
+        # That is the proxy's refusal: all else goes there.
+        session.call("GET", "https://storage.invalid/x", about="the thing")
+
+
+def test_a_login_in_netrc_does_not_replace_the_token(
+    open_session: Callable[..., Session], cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("default login anonymous password secret\n")
+    (tmp_path / "netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert buckets(open_session(), cloud) == {}

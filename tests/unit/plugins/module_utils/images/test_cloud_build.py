@@ -220,6 +220,52 @@ def test_a_large_context_is_sent_in_pieces(
     assert len(gzip.decompress(content)) > 3 * 2**19
 
 
+def test_an_upload_of_which_nothing_arrives_is_given_up(
+    cloud: Cloud, failed: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service takes no piece, and says so each time that it is asked."""
+    monkeypatch.setattr(cloud_storage, "RESUMABLE_BYTES", 2**10)
+    monkeypatch.setattr(cloud_storage, "_PIECE_BYTES", 2**18)
+    monkeypatch.setattr(cloud_storage, "_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(cloud_storage, "_PAUSE_SECONDS", 0.05)
+    cloud.deaf = True
+    (tmp_path / "context" / "noise").write_bytes(os.urandom(2**19))
+    text = failed()
+    assert f"image: upload to gs://{BUCKET}/source/" in text
+    assert ": 0 of 5" in text
+    assert "bytes have arrived, and no more for 0.20 s" in text
+    assert 2 < len([one for one in cloud.requests if one.startswith("PUT ")]) < 20
+    assert cloud.builds == {}
+
+
+def test_a_bucket_whose_service_is_busy_is_asked_later(cloud: Cloud, failed: Callable[..., str]) -> None:
+    cloud.tired = [f"GET /storage/v1/b/{BUCKET}", "GET /storage/v1/b", "POST /upload"]
+    cloud.buckets[BUCKET], cloud.ends = PROJECT, "FAILURE"
+    assert "ended as FAILURE" in failed()
+    assert cloud.tired == []
+
+
+def test_a_service_that_is_not_there_is_told_at_once(failed: Callable[..., str]) -> None:
+    text = failed(endpoints={"storage": "http://127.0.0.1:1"})
+    assert f"image: bucket {BUCKET}: Connection refused" in text
+
+
+@pytest.mark.parametrize("prefix", ["GET /storage/v1/b/", "POST /upload", "POST /v1/projects", "GET /v1/projects", ""])
+def test_a_token_that_a_service_says_back_is_told_nowhere(
+    cloud: Cloud, failed: Callable[..., str], tmp_path: Path, prefix: str
+) -> None:
+    """In its errors, and in the log of the build; `failed` looks for it."""
+    cloud.echoes, cloud.ends = True, "FAILURE"
+    if prefix:
+        cloud.refused[prefix] = (403, "no right")
+    text = failed()
+    if prefix:
+        assert "Bearer ***" in text
+    else:
+        assert "asked with ***" in text
+        assert "asked with ***" in (tmp_path / "image.log").read_text()
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -100,6 +100,22 @@ def test_dockerignore_and_what_is_always_left_out(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_dockerignore_that_windows_wrote(tmp_path: Path) -> None:
+    """A byte order mark, and lines that end with CR LF."""
+    folder = make(tmp_path, "a.txt", "doc/a.txt", "doc/keep.txt", "b.py")
+    (folder / ".dockerignore").write_bytes(
+        b"\xef\xbb\xbf# comment\r\n**/*.txt\r\n\r\n!doc/keep.txt\r\n.dockerignore\r\n"
+    )
+    assert names(read_context(folder)) == ["b.py", "doc", "doc/keep.txt"]
+
+
+@pytest.mark.parametrize("content", [b"a\xff", "a".encode("utf-16")])
+def test_a_dockerignore_that_is_no_text(tmp_path: Path, content: bytes) -> None:
+    (make(tmp_path, "a") / ".dockerignore").write_bytes(content)
+    with pytest.raises(BadOption, match=r"^context: .*/.dockerignore is not UTF-8 text$"):
+        read_context(tmp_path)
+
+
 def test_a_kept_file_is_there_whatever_the_rules_say(tmp_path: Path) -> None:
     folder = make(tmp_path, "a.py", "build/Dockerfile", "build/x")
     (folder / ".dockerignore").write_text("build\n.dockerignore\n")
@@ -127,9 +143,13 @@ def test_names_that_are_long_or_no_text(tmp_path: Path) -> None:
         found = layer.getnames()
     assert f"app/{long}/file" in found
     assert "app/\udcff" in found
+    copied = write_folder(read_context(folder), tmp_path / "copy")
+    assert b"\xff" in os.listdir(os.fsencode(copied))
 
 
-@pytest.mark.parametrize(("made", "said"), [([], "has no file"), ([".git/config", "a/b.log"], "has no file")])
+@pytest.mark.parametrize(
+    ("made", "said"), [([], "has no files but those"), ([".git/config", "a/b.log"], "has no files but those")]
+)
 def test_nothing_to_build_of(tmp_path: Path, made: list[str], said: str) -> None:
     with pytest.raises(BadOption, match=f"^context: {tmp_path} {said}"):
         read_context(make(tmp_path, *made))
