@@ -58,7 +58,7 @@ def _waits(jobs: Row) -> Iterator[tuple[str, str]]:
 
 
 def _causes(jobs: Row) -> Iterator[tuple[str, str]]:
-    """What still holds at the end; of what is over only the page and summary.json tell."""
+    """What still holds at the end; what is over is only on the page and in summary.json."""
     for row in jobs["unschedulable"]:
         if row["pending"]:
             thing = "pod" if row["by"] == "scheduler" else "job"
@@ -68,10 +68,11 @@ def _causes(jobs: Row) -> Iterator[tuple[str, str]]:
 
 
 def _pools(jobs: Row) -> Iterator[tuple[str, str]]:
+    unknown = "(pool not known)" if jobs["pools_cause"] else "(no pool)"
     used = [row for row in jobs["pools"] if row["pods"]]
     empty = [row["pool"] for row in jobs["pools"] if not row["pods"]]
     parts = [
-        f"{row['pool'] or '(no pool)'} {row['pods']:,} {'pod' if row['pods'] == 1 else 'pods'}, "
+        f"{row['pool'] or unknown} {row['pods']:,} {'pod' if row['pods'] == 1 else 'pods'}, "
         f"{row['slices']:,} {'slice' if row['slices'] == 1 else 'slices'}"
         for row in used[:_MOST_POOLS]
     ]
