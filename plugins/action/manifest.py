@@ -55,7 +55,7 @@ class ActionModule(PlanAction):
             documents = _documents(arguments)
             path = _written_to(arguments["dest"])
             text = text_of(documents, notes=[f"Run {arguments['run_id']}.", *arguments["notes"]])
-            changed = path is not None and write_changed(path.parent, {path.name: lambda: text}, check_mode=False)
+            changed = path is not None and _write(path, text)
         except (KubestressError, ResultsError) as error:
             return {"failed": True, "msg": f"manifest: {error}"}
         kinds = Counter(document["kind"] for document in documents)
@@ -86,6 +86,14 @@ def _written_to(dest: str) -> Path | None:
     if path.is_dir():
         raise ResultsError(f"dest: {path} is a folder; name a file in it")
     return path
+
+
+def _write(path: Path, text: str) -> bool:
+    """Whether the file said something else before. Raises ResultsError, which names the option."""
+    try:
+        return write_changed(path.parent, {path.name: lambda: text}, check_mode=False)
+    except ResultsError as error:
+        raise ResultsError(f"dest: {error}") from error
 
 
 def text_of(documents: Iterable[dict[str, Any]], *, notes: Sequence[str] = ()) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import yaml
 from helpers.cloud import PROJECT, Cloud, running
 from helpers.commands import command_environment
 from helpers.one_task import returned
-from helpers.processes import descendants
+from helpers.processes import descendants, kill_tree
 from helpers.registry import Registry, serving
 from helpers.waiting import until
 
@@ -129,6 +130,47 @@ def test_an_interrupted_play_cancels_the_build(
     finally:
         process.kill()
         process.wait()
+
+
+def test_ctrl_c_at_accelerator_run_cancels_the_build_and_leaves_the_cluster_as_it_was(
+    cloud: Cloud, options: dict[str, Any], run_id: str, kubeconfig: Path, kubectl: Any, tmp_path: Path
+) -> None:
+    """As at a terminal: SIGINT reaches the playbook and all that it started. The jobs would be CPUs'."""
+    cloud.stays = True
+    image = {name: value for name, value in options.items() if name not in ("log_file", "tag")}
+    given = {
+        "run_id": run_id,
+        "kubestress_kubeconfig": str(kubeconfig),
+        "preflight_accept_over_limit": True,
+        **{f"accelerator_run_image_{name}": value for name, value in image.items()},
+    }
+    screen = tmp_path / "screen.txt"
+    with screen.open("w") as file:
+        process = subprocess.Popen(
+            ["ansible-playbook", "kubestress.core.accelerator_run", "-e", json.dumps(given)],
+            env=command_environment(),
+            cwd=tmp_path,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    try:
+        working = until(
+            lambda: (
+                process.poll() is not None
+                or [one.document["id"] for one in cloud.builds.values() if one.document["status"] == "WORKING"]
+            )
+        )
+        assert process.poll() is None, screen.read_text()
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(timeout=60)
+        until(lambda: cloud.cancelled)
+        assert cloud.cancelled == working
+    finally:
+        kill_tree(process)
+    assert "User interrupted execution" in screen.read_text()
+    assert kubectl("get", "namespaces", "-l", f"kubestress.core/run-id={run_id}")["items"] == []
+    assert not (tmp_path / "kubestress-results").exists()
 
 
 def modules_of(pid: int) -> list[int]:

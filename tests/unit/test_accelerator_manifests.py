@@ -172,3 +172,16 @@ def test_names_leave_room_for_those_of_pods(kind: str, longest: int) -> None:
 
 def test_the_defaults_have_no_problems() -> None:
     assert [line for line in problems_of(settings()) if line.startswith("accelerator_jobs")] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ({}, 600),
+        ({"accelerator_jobs_duration": 3600}, 3660),
+        ({"accelerator_jobs_duration": 3600, "accelerator_jobs_stall_timeout": 15}, 15),
+    ],
+)
+def test_a_job_that_runs_as_long_as_it_was_told_to_does_not_stall(given: dict[str, int], seconds: float) -> None:
+    (fragment,) = [one for one in compiled_plan(settings(**ALONE, **given)) if one.role == "accelerator_jobs"]
+    assert fragment.stall_timeout_seconds == seconds

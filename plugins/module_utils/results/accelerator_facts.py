@@ -71,10 +71,11 @@ def _causes(jobs: Row) -> Iterator[tuple[str, str]]:
 
 
 def _pools(jobs: Row) -> Iterator[tuple[str, str]]:
+    unknown = "(pool not known)" if jobs["pools_cause"] else "(no pool)"
     used = [row for row in jobs["pools"] if row["pods"]]
     empty = [row["pool"] for row in jobs["pools"] if row["pool"] and not row["pods"]]
     parts = [
-        f"{row['pool'] or '(no pool)'} {row['pods']:,} {'pod' if row['pods'] == 1 else 'pods'}, "
+        f"{row['pool'] or unknown} {row['pods']:,} {'pod' if row['pods'] == 1 else 'pods'}, "
         f"{row['slices']:,} {'slice' if row['slices'] == 1 else 'slices'}"
         for row in used[:_MOST_POOLS]
     ]

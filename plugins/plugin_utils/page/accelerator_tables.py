@@ -89,7 +89,7 @@ def _time_of_day(at: str | None) -> str:
 def _wait_notes(jobs: Mapping[str, Any]) -> list[str]:
     notes = [
         "Quota and admission count from the creation of the Workload, nodes from that of the job.",
-        "By the client's clock, from one event to another, but for the Workload's own times.",
+        "By the client's clock, from one event to another, except the Workload's own times.",
     ]
     if jobs["workloads_cause"]:
         notes.append(f"Workloads of Kueue were not watched: {jobs['workloads_cause']}.")
@@ -114,18 +114,21 @@ def _causes(jobs: Mapping[str, Any]) -> Table:
     return Table(
         id="unschedulable",
         title="Why they waited",
-        columns=columns("Role", "Told by", "Cause", "#Told of", "#Still pending", "#Longest wait", "~Newest message"),
+        columns=columns(
+            "Role", "Reported by", "Cause", "#Reported", "#Still pending", "#Longest wait", "~Newest message"
+        ),
         rows=rows,
-        note="The scheduler tells of pods, the queue of jobs. One pod may have several causes.",
-        empty="Nobody told of a cause: every pod found a node at once.",
+        note="The scheduler counts pods, the queue counts jobs. A pod may have several causes.",
+        empty="No cause was reported: every pod found a node at once.",
     )
 
 
 def _pools(jobs: Mapping[str, Any]) -> Table:
+    unknown = "(not known)" if jobs["pools_cause"] else "(no pool)"
     rows = [
         [
             words(row["role"], code=True),
-            words(row["pool"] or "(no pool)"),
+            words(row["pool"] or unknown),
             words(" ".join(part for part in (row["accelerator"] or row["machine"], row["topology"]) if part)),
             figure(row["nodes"]),
             figure(row["nodes_used"]),

@@ -372,8 +372,11 @@ def test_nothing_is_built_for_jobs_that_fit_nowhere_nor_with_a_wrong_option(
     assert "accelerator_jobs_image: registry.example.com/train:1 is given beside accelerator_run_image_context" in (
         both.output
     )
+    folder = accelerator_run(accelerator_run_manifest_out="train")
+    assert f"accelerator_run_manifest_out: {tmp_path / 'train'} is a folder; name a file in it" in folder.output
     assert wrong.rc != 0
     assert both.rc != 0
+    assert folder.rc != 0
     # The fixture's base is all that was sent.
     assert [one for one in registry.requests()[asked:] if "/train/" in one] == []
     assert not (tmp_path / "kubestress-results").exists()

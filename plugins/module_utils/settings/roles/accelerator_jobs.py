@@ -159,11 +159,13 @@ _SETTINGS = (
     Setting(
         "accelerator_jobs_stall_timeout",
         "int",
-        600,
-        allowed=Range(1, 4 * WEEK_SECONDS),
+        0,
+        allowed=Range(
+            1, 4 * WEEK_SECONDS, special=0, meaning="600, or accelerator_jobs_duration and a minute if that is longer"
+        ),
         meaning=(
             "Seconds without any progress of a job or one of its pods after which the run gives up. It has to be "
-            "longer than a pod takes."
+            "longer than a pod takes: set it where O(accelerator_jobs_command) runs for more than ten minutes."
         ),
     ),
     Setting(

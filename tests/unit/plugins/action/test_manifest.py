@@ -66,7 +66,7 @@ def test_without_a_file_it_is_only_counted(tmp_path: Path, monkeypatch: pytest.M
     ("options", "line"),
     [
         ({"dest": "{folder}"}, "manifest: dest: {folder} is a folder; name a file in it"),
-        ({"dest": "{folder}/file/x.yml"}, "manifest: cannot make the folder {folder}/file"),
+        ({"dest": "{folder}/file/x.yml"}, "manifest: dest: cannot make the folder {folder}/file"),
         ({"namespace_prefix": "A"}, "manifest: namespace_prefix: 'A-1' is no namespace's name"),
         ({"run_id": "a b"}, "manifest: run_id: 'a b' is not allowed"),
         ({"fragments": []}, "manifest: fragments: the list is empty"),

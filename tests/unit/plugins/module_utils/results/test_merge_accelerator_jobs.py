@@ -128,3 +128,13 @@ def test_what_was_not_seen_has_its_cause_on_the_page():
     texts = {table.id: table.empty for table in section.tables}
     assert texts["jobs-waiting"] == "No data: nobody waited."
     assert texts["job-pools"] == "No data: nodes is forbidden."
+
+
+def test_pods_of_unread_nodes_are_not_said_to_have_no_pool():
+    found = merged_accelerator_jobs([with_jobs(pools=[pool("", pods=4)], pools_cause="nodes is forbidden")])
+    assert [text for name, text, _tone in accelerator_facts(found) if name == "pools"] == [
+        "(pool not known) 4 pods, 1 slice"
+    ]
+    (section,) = accelerator_sections({"finished": "x", "accelerator_jobs": found})
+    (table,) = [table for table in section.tables if table.id == "job-pools"]
+    assert "(not known)" in [cell.text for cell in table.rows[0]]
