@@ -33,6 +33,9 @@ ARGUMENTS: dict[str, Any] = {
     "notes": {"type": "list", "elements": "str", "default": []},
 }
 
+_RUN = "Run "
+_FIRST_LINE = f"# {_RUN}".encode()
+
 
 class ActionModule(PlanAction):
     """The file is what was asked for, and no part of what a run would make: check mode writes it, too."""
@@ -54,7 +57,7 @@ class ActionModule(PlanAction):
         try:
             documents = _documents(arguments)
             path = _written_to(arguments["dest"])
-            text = text_of(documents, notes=[f"Run {arguments['run_id']}.", *arguments["notes"]])
+            text = text_of(documents, notes=[f"{_RUN}{arguments['run_id']}.", *arguments["notes"]])
             changed = path is not None and _write(path, text)
         except (KubestressError, ResultsError) as error:
             return {"failed": True, "msg": f"manifest: {error}"}
@@ -79,13 +82,25 @@ def _documents(arguments: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _written_to(dest: str) -> Path | None:
-    """The file; None if none is wanted. Raises ResultsError for a folder, which cannot be replaced by a file."""
+    """The file; None if none is wanted. Raises ResultsError for a folder, and for a file that is no such manifest."""
     if not dest:
         return None
     path = Path(dest).expanduser().absolute()
     if path.is_dir():
         raise ResultsError(f"dest: {path} is a folder; name a file in it")
+    if path.exists() and not _is_ours(path):
+        raise ResultsError(f"dest: {path} is there, and is no manifest of a run; name another file, or remove it")
     return path
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a manifest may be written over the file. Raises ResultsError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(len(_FIRST_LINE))
+    except OSError as error:
+        raise ResultsError(f"dest: {path} cannot be read: {error.strerror or error}") from error
+    return beginning in (b"", _FIRST_LINE)
 
 
 def _write(path: Path, text: str) -> bool:

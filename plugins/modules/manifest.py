@@ -33,6 +33,7 @@ options:
   dest:
     description:
       - File on the machine where the playbook runs; its folder is made if necessary.
+      - A manifest that is there already is replaced. Any other file is refused and stays as it is.
       - Empty writes none, and only says what there would be.
     type: path
     default: ""

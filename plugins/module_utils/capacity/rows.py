@@ -76,6 +76,8 @@ class Levers:
         for number, fragment in enumerate(self._fragments):
             if fragment.role == role:
                 levers = fragment.levers.get(figure) or {}
+                # A number of 1 cannot be lowered.
+                levers = {name: value for name, value in levers.items() if value != 1} or levers
                 # Requests are shown as a pod's size, so their value is not repeated.
                 return (" or ".join(levers) if figure == "requests" else _named(levers)) or _option(
                     fragment, number, figure

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .latency import LatencySketch
 from .job_set_failures import JobSetFailures
+from .latency import LatencySketch
 from .pod_status import (
     GROUPS,
     IMAGE_PULLS,

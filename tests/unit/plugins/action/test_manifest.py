@@ -55,6 +55,20 @@ def test_written_also_in_check_mode_and_once(tmp_path: Path, shown: list[Line]) 
     assert not run(dest=str(path), notes=["Not built.", "two\nlines"])["changed"]
 
 
+def test_a_file_that_is_no_manifest_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "train.yml"
+    path.write_text("accelerator_jobs_type: v5e\n")
+    result = run(dest=str(path))
+    assert result["msg"] == (
+        f"manifest: dest: {path} is there, and is no manifest of a run; name another file, or remove it"
+    )
+    assert path.read_text() == "accelerator_jobs_type: v5e\n"
+    path.write_text("")
+    assert run(dest=str(path))["changed"]
+    # One of another run.
+    assert run(dest=str(path), run_id="r2")["changed"]
+
+
 def test_without_a_file_it_is_only_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: list[Line]) -> None:
     monkeypatch.chdir(tmp_path)
     assert run()["objects"] == {"ConfigMap": 6}

@@ -47,7 +47,7 @@ def test_pod_slots_that_are_taken_are_not_offered_and_the_cure_names_settings_an
     assert (row.needed, row.offered, row.verdict) == (90, 50, OVER)
     assert row.line() == (
         "pods at peak: 90 needed, 50 offered: namespaces_total=10 is too many, 5 would fit, or lower "
-        "deployments_per_namespace=3 or deployments_replicas=1"
+        "deployments_per_namespace=3"
     )
 
 
