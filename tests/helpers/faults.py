@@ -99,8 +99,10 @@ class LostAnswers(Resets):
 
     async def answer(self, call: Call) -> web.Response:
         self._seen += 1
+        # Others are counted while this one is carried out.
+        is_lost = not self._seen % self._every
         found = await call.forward()
-        if self.is_over or self._seen % self._every:
+        if self.is_over or not is_lost:
             return found
         self.injected += 1
         return dropped(call.request)

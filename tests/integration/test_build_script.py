@@ -131,13 +131,13 @@ def watch(process: subprocess.Popen[str], cgroup: Cgroup, *, timeout_seconds: fl
     process.returncode = build.rc = os.waitstatus_to_exitcode(status)
     build.seconds = time.monotonic() - started
     build.cpu_seconds = usage.ru_utime + usage.ru_stime
-    assert process.stdout is not None
-    build.output = process.stdout.read()
-    process.stdout.close()
-    # A killed process leaves its cgroup a moment after its parent has gone on.
+    # A killed process leaves its cgroup a moment after its parent has gone on. One that stays would hold the pipe.
     while cgroup.processes():
         assert time.monotonic() - started < timeout_seconds + 30, "the script left processes behind"
         time.sleep(SAMPLE_SECONDS)
+    assert process.stdout is not None
+    build.output = process.stdout.read()
+    process.stdout.close()
     return build
 
 

@@ -40,7 +40,7 @@ MODULES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "local_cluster": ({}, ["cryptography"]),
 }
 #: They run where the playbook runs, with ansible-core's own libraries.
-ON_CONTROLLER = {"capacity_search", "compare", "report", "settings"}
+ON_CONTROLLER = {"capacity_search", "compare", "manifest", "report", "settings"}
 
 
 @pytest.fixture(scope="module")

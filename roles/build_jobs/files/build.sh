@@ -39,6 +39,9 @@ refuse() {
 
 # KILL, because a child that was forked a moment ago still has this shell's trap, and would lose a TERM.
 end_children() {
+  # A signal between the fork and the next line finds a child that is in no list yet.
+  [ -z "$forking" ] || children="$children ${!:-}"
+  children=${children# }
   if [ -n "$children" ]; then
     # shellcheck disable=SC2086  # a list of process ids
     kill -KILL $children 2>/dev/null   # some have ended by themselves
@@ -102,9 +105,9 @@ as_seconds() {
 start_sleeper() {
   forking='a sleeper'
   sleep "$1" &
+  children="$children $!"
   forking=''
   started=$((started + 1))
-  children="$children $!"
 }
 
 # The kernel ends a busy loop after so many seconds of CPU, whatever becomes of this shell.
@@ -116,9 +119,9 @@ start_cpu_worker() {
     i=0
     while :; do i=$(((i * 1103515245 + 12345) % 2147483648)); done
   ) &
+  children="$children $!"
   forking=''
   started=$((started + 1))
-  children="$children $!"
 }
 
 # hold_memory, free_memory: text of one MiB each, in as many variables. No process is started for it.

@@ -21,6 +21,7 @@ import pytest
 import yaml
 from helpers.collection import CHECKOUT
 from helpers.commands import Completed
+from helpers.kubectl_watch import Versions, watching
 from helpers.local_cluster import Driver
 from helpers.waiting import until
 
@@ -193,10 +194,7 @@ def send(own_kubectl: Callable[..., Any], verb: str, objects: list[dict[str, Any
 class Workloads:
     """Every change of a namespace's Workloads, as the API server tells it to anybody."""
 
-    file: Path
-
-    def told(self) -> Iterator[dict[str, Any]]:
-        yield from documents_of(self.file.read_text())
+    told: Versions
 
     def finished(self) -> int:
         return len({one["metadata"]["name"] for one in self.told() if is_true(one, "Finished")})
@@ -224,18 +222,12 @@ def watched(with_job_sets: Driver, kubectl_path: str, tmp_path: Path) -> Any:
     """A context in which the Workloads of a namespace are watched, by kubectl."""
 
     @contextmanager
-    def watching(namespace: str) -> Iterator[Workloads]:
-        seen = Workloads(tmp_path / "workloads.json")
-        command = [kubectl_path, "--kubeconfig", str(with_job_sets.data_dir / "kubeconfig"), "get", "workloads"]
-        with seen.file.open("w") as output:
-            process = subprocess.Popen([*command, "-n", namespace, "--watch", "-o", "json"], stdout=output)
-            try:
-                yield seen
-            finally:
-                process.terminate()
-                process.wait(timeout=30)
+    def workloads_of(namespace: str) -> Iterator[Workloads]:
+        kubeconfig, file = with_job_sets.data_dir / "kubeconfig", tmp_path / "workloads.json"
+        with watching(kubectl_path, kubeconfig, file, "workloads", "-n", namespace) as told:
+            yield Workloads(told)
 
-    return watching
+    return workloads_of
 
 
 def test_kueue_admits_no_more_than_the_quota_and_the_high_priority_first(
@@ -430,19 +422,6 @@ def test_queued_job_sets_of_the_role_get_a_pool_for_each_slice(
             pools[pod["metadata"]["labels"]["job-name"]][pod["spec"]["nodeName"].rpartition("-")[0]] += 1
         # Each slice has all four nodes of one pool.
         assert sorted(map(dict, pools.values()), key=str) == [{"v5e-a": 4}, {"v5e-b": 4}]
-
-
-def documents_of(text: str) -> Iterator[dict[str, Any]]:
-    """The JSON documents of a stream; one that was cut off at its end is left out."""
-    decoder, place = json.JSONDecoder(), 0
-    while True:
-        while place < len(text) and text[place].isspace():
-            place += 1
-        try:
-            document, place = decoder.raw_decode(text, place)
-        except ValueError:
-            return
-        yield document
 
 
 def module_files(name: str) -> Path:
