@@ -28,7 +28,9 @@ class JobSetFailures:
         uid = labels.get(JOB_SET_UID)
         if not uid or is_disturbed(pod):
             return
-        attempt = int(labels.get(_RESTART) or 0)
+        # A user's template or another controller may have put anything there.
+        restart = str(labels.get(_RESTART) or "")
+        attempt = int(restart) if restart.isdecimal() else 0
         known = self._first.get(uid)
         if known is None or attempt > known[0]:
             self._first[uid] = (attempt, f"pod {pod['metadata']['name']} failed: {reason}")

@@ -374,6 +374,9 @@ def pod_of_set(job_set: dict[str, Any], name: str, *, attempt: int, code: int, *
 async def test_a_failed_job_set_names_the_pod_that_it_failed_by_though_that_is_gone():
     async with tracking(job_sets(2)) as run:
         await run.send_all()
+        odd = pod_of_set(run.api.objects["jobsets"]["n-1", "s-2"], "odd", attempt=0, code=1)
+        odd["metadata"]["labels"]["jobset.sigs.k8s.io/restart-attempt"] = "none"
+        run.api.put("pods", odd)
         job_set = run.api.objects["jobsets"]["n-1", "s-1"]
         first = pod_of_set(job_set, "first", attempt=0, code=1)
         run.api.put("pods", first)
@@ -391,7 +394,7 @@ async def test_a_failed_job_set_names_the_pod_that_it_failed_by_though_that_is_g
         await run.change("JobSet", "s-2", status=ended("Failed"))
         assert run.failed_objects == [
             ("JobSet", ("n-1", "s-1"), "AllJobsCompleted; pod second failed: exit 42"),
-            ("JobSet", ("n-1", "s-2"), "AllJobsCompleted"),
+            ("JobSet", ("n-1", "s-2"), "AllJobsCompleted; pod odd failed: exit 1"),
         ]
 
 
