@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, kubestress contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Figures as people read them: counts, cores, bytes and durations."""
+"""Figures as people read them: counts, cores, bytes, durations and times of day."""
 
 from __future__ import annotations
 
@@ -74,3 +74,8 @@ def values_text(values: Sequence[float | None], middle: float | None, unit: str,
     number, _space, tail = low.partition(" ")
     low = number if tail and high.partition(" ")[2] == tail else low
     return f"{text} ({low}–{high})"
+
+
+def clock_time(text: str) -> str:
+    """The time of day of an RFC 3339 time in UTC, such as "14:03:27 UTC"."""
+    return f"{text[11:19]} UTC"

@@ -70,9 +70,9 @@ def stateful_sets(count: int, *, simulate: dict[str, str]) -> dict[str, Any]:
 def test_figures_are_those_of_the_objects_own_times(
     kubeconfig: Path, kubectl, run_id: str, prefix: str, tmp_path: Path
 ):
-    """On a busy machine the simulator may write a pod's start twice, and the object then has a later one than was seen.
+    """Tried again, because on a busy machine an object may have a later start than was seen, at times one of a hundred.
 
-    That is one pod of a hundred at times; a fault of the figures would be there each time.
+    It seems that the simulator then writes the start twice. A fault of the figures would be there each time.
     """
     for number in range(1, MOST_TRIES + 1):
         folder = tmp_path / str(number)

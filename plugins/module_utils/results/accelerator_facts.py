@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..measure.accelerator_jobs import OWN_TIMES
-from ..text import value_text
+from ..text import clock_time, value_text
 from .table import BAD, PLAIN, WARN
 
 Row = Mapping[str, Any]
@@ -48,8 +48,8 @@ def _waits(jobs: Row) -> Iterator[tuple[str, str]]:
             if row.get("count") and stage not in OWN_TIMES
         ]
         if wait["first_admitted"]:
-            first, last = (wait[name].rpartition("T")[2].rstrip("Z") for name in ("first_admitted", "last_admitted"))
-            parts.append(f"first admitted at {first}, last at {last} UTC")
+            first, last = clock_time(wait["first_admitted"]), clock_time(wait["last_admitted"])
+            parts.append(f"first admitted at {first}, last at {last}")
         if wait["waiting"]:
             longest = wait["waiting_longest_s"]
             since = "" if longest is None else f", the longest for {value_text(longest, 's')}"

@@ -15,11 +15,11 @@ from typing import Any
 from ..measure.validity import GOOD as TRUST_GOOD
 from ..measure.validity import NO_DATA, POOR
 from ..measure.volumes import OWN_TIMES
-from ..text import duration_text, text_of
+from ..text import clock_time, duration_text, text_of
 from .accelerator_facts import accelerator_facts
 from .merge import DONE, done_of
 from .table import BAD, FAINT, GOOD, MESSAGE, PLAIN, WARN, Line, columns, heading, shortened, wrapped
-from .times import clock_time, seconds_between
+from .times import seconds_between
 from .verdict import ABORTED, FAILED, PASSED
 
 Summary = Mapping[str, Any]

@@ -17,11 +17,6 @@ def epoch_seconds(text: Any) -> float | None:
         return None
 
 
-def clock_time(text: Any) -> str:
-    """The time of day of an RFC 3339 time in UTC, such as "14:03:27 UTC"."""
-    return f"{str(text)[11:19]} UTC"
-
-
 def seconds_between(started: str | None, finished: str | None) -> float | None:
     """Seconds between two RFC 3339 times, to the millisecond; None if one is missing or not a time."""
     begin, end = epoch_seconds(started), epoch_seconds(finished)

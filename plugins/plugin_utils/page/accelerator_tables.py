@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.kubestress.core.plugins.module_utils.text import clock_time
+
 from .formats import counted, figure, number, seconds, stamps, things, words
 from .model import BAD, FAINT, PLAIN, WARN, Cell, Section, Table, columns
 
@@ -77,13 +79,13 @@ def _jobs(jobs: Mapping[str, Any]) -> Table:
             *("First admitted", "Last admitted", "Evicted"),
         ),
         rows=rows,
-        note="A job waits until all of its pods have had a node. Admissions are by the Workloads' own times, in UTC.",
+        note="A job waits until all of its pods have had a node. Admissions are by the Workloads' own times.",
         empty=f"No data: {jobs['cause'] or 'no job was observed'}.",
     ).without_empty_columns()
 
 
 def _time_of_day(at: str | None) -> str:
-    return (at or "").rpartition("T")[2].rstrip("Z")
+    return clock_time(at) if at else ""
 
 
 def _wait_notes(jobs: Mapping[str, Any]) -> list[str]:

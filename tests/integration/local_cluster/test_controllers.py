@@ -60,6 +60,16 @@ def with_job_sets(driver: Driver) -> Driver:
     return whole
 
 
+Play = Callable[[str, dict[str, Any]], Completed]
+
+
+@pytest.fixture
+def play(with_job_sets: Driver, cluster_free_playbook: Callable[..., Completed]) -> Play:
+    """A function that runs a playbook of the collection with these settings on the cluster of these tests."""
+    cluster = {"K8S_AUTH_KUBECONFIG": str(with_job_sets.data_dir / "kubeconfig")}
+    return lambda name, given: cluster_free_playbook(f"kubestress.core.{name}", extra_vars=given, env=cluster)
+
+
 def names_of(own_kubectl: Callable[..., Any], what: str) -> set[str]:
     return {one["metadata"]["name"] for one in own_kubectl("get", what)["items"]}
 
@@ -67,17 +77,16 @@ def names_of(own_kubectl: Callable[..., Any], what: str) -> set[str]:
 def test_job_sets_run_fail_and_vanish_and_are_counted_once(
     with_job_sets: Driver,
     own_kubectl: Callable[..., Any],
-    cluster_free_playbook: Callable[..., Completed],
+    play: Play,
     tmp_path: Path,
 ) -> None:
     before, mark, after = TEMPLATE.read_text().partition("              annotations:\n")
     template = tmp_path / "job_set.yml.j2"
     template.write_text(f"{before}{mark}{CRASHING}{after}")
     given = {**RUN, "run_results_dir": str(tmp_path), "accelerator_jobs_job_set_template": str(template)}
-    cluster = {"K8S_AUTH_KUBECONFIG": str(with_job_sets.data_dir / "kubeconfig")}
 
     def attempt() -> dict[str, Any]:
-        done = cluster_free_playbook("kubestress.core.stress", extra_vars=given, env=cluster)
+        done = play("stress", given)
         assert done.rc != 0, done.output
         summary = json.loads((tmp_path / "sets" / "summary.json").read_text())
         counted = summary["objects"]["JobSet"]
@@ -253,7 +262,7 @@ def test_kueue_admits_no_more_than_the_quota_and_the_high_priority_first(
 def test_the_summary_tells_of_the_queue_the_pools_and_restarts(
     with_job_sets: Driver,
     own_kubectl: Callable[..., Any],
-    cluster_free_playbook: Callable[..., Completed],
+    play: Play,
     tmp_path: Path,
 ) -> None:
     with_job_sets.ok(jobset=True, kueue=True)
@@ -296,8 +305,7 @@ def test_the_summary_tells_of_the_queue_the_pools_and_restarts(
         "run_id": "narrow",
         "run_results_dir": str(tmp_path),
     }
-    cluster = {"K8S_AUTH_KUBECONFIG": str(with_job_sets.data_dir / "kubeconfig")}
-    done = cluster_free_playbook("kubestress.core.stress", extra_vars=given, env=cluster)
+    done = play("stress", given)
     assert done.rc != 0, done.output
     jobs = json.loads((tmp_path / "narrow" / "summary.json").read_text())["accelerator_jobs"]
     assert (jobs["cause"], jobs["workloads_cause"], jobs["pools_cause"]) == (None, None, None)
@@ -324,7 +332,7 @@ def test_the_summary_tells_of_the_queue_the_pools_and_restarts(
     classes = json.loads((tmp_path / "narrow" / "summary.json").read_text())["objects"]["PriorityClass"]
     assert (classes["requested"], classes["created"], classes["failed"]) == (5, 3, 2)
     assert "exists already and was not made by kubestress" in done.output
-    cleaned = cluster_free_playbook("kubestress.core.cleanup", extra_vars=given, env=cluster)
+    cleaned = play("cleanup", given)
     assert cleaned.rc == 0, cleaned.output
     left = {one["metadata"]["name"]: one["value"] for one in own_kubectl("get", "priorityclasses")["items"]}
     assert (left["low"], left["high"], "medium" in left) == (10, 1000, False)
@@ -342,7 +350,7 @@ def seconds_to(workload: dict[str, Any], kind: str) -> float:
 def test_jobs_that_no_queue_admits_are_told_before_they_are_made(
     with_job_sets: Driver,
     own_kubectl: Callable[..., Any],
-    cluster_free_playbook: Callable[..., Completed],
+    play: Play,
     tmp_path: Path,
 ) -> None:
     """A queue that is missing or whose quota is smaller than a pod; and, forced, what the queue says of it."""
@@ -350,7 +358,6 @@ def test_jobs_that_no_queue_admits_are_told_before_they_are_made(
     names = ["tiny", "bare"]
     send(own_kubectl, "create", [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": one}} for one in names])
     send(own_kubectl, "apply", queues(held=False, namespace="tiny", shared="tiny", cpu="200m", memory="1Gi"))
-    cluster = {"K8S_AUTH_KUBECONFIG": str(with_job_sets.data_dir / "kubeconfig")}
     given = {
         **RUN,
         "run_id": "tiny",
@@ -362,7 +369,7 @@ def test_jobs_that_no_queue_admits_are_told_before_they_are_made(
     }
 
     def attempt(**more: Any) -> str:
-        done = cluster_free_playbook("kubestress.core.stress", extra_vars={**given, **more}, env=cluster)
+        done = play("stress", {**given, **more})
         assert done.rc != 0, done.output
         return " ".join(done.output.split())
 
@@ -380,7 +387,7 @@ def test_jobs_that_no_queue_admits_are_told_before_they_are_made(
 def test_queued_job_sets_of_the_role_get_a_pool_for_each_slice(
     with_job_sets: Driver,
     own_kubectl: Callable[..., Any],
-    cluster_free_playbook: Callable[..., Completed],
+    play: Play,
     watched: Any,
     tmp_path: Path,
 ) -> None:
@@ -404,9 +411,8 @@ def test_queued_job_sets_of_the_role_get_a_pool_for_each_slice(
         "accelerator_jobs_duration": 2,
         "accelerator_jobs_ttl": 3600,
     }
-    cluster = {"K8S_AUTH_KUBECONFIG": str(with_job_sets.data_dir / "kubeconfig")}
     with watched("queued") as seen:
-        done = cluster_free_playbook("kubestress.core.stress", extra_vars=given, env=cluster)
+        done = play("stress", given)
         assert done.rc == 0, done.output
         until(lambda: seen.finished() == 2)
     assert sorted(seen.admitted(at_most=1)) == ["accelerator-1", "accelerator-2"]

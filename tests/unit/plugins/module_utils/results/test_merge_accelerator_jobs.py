@@ -83,7 +83,7 @@ def test_the_lines_on_the_screen(merged: dict[str, Any]):
             "waits",
             (
                 "accelerator_jobs, queue team, priority high: admitted p50 1 s, p99 9 s (4); "
-                "first admitted at 00:00:01, last at 00:00:09 UTC"
+                "first admitted at 00:00:01 UTC, last at 00:00:09 UTC"
             ),
         ),
         (
@@ -109,7 +109,7 @@ def test_the_tables_of_the_page(merged: dict[str, Any]):
     tables = {table.id: [[cell.text for cell in row] for row in table.rows] for table in section.tables}
     assert tables["job-waits"][0][:5] == ["accelerator_jobs", "team", "high", "admitted", "4"]
     assert tables["jobs-waiting"] == [
-        ["accelerator_jobs", "team", "high", "4", "0", "", "00:00:01", "00:00:09", ""],
+        ["accelerator_jobs", "team", "high", "4", "0", "", "00:00:01 UTC", "00:00:09 UTC", ""],
         ["accelerator_jobs", "team", "low", "2", "2", "40.00 s", "", "", "1 × Preempted"],
     ]
     assert tables["unschedulable"][0][1:6] == ["scheduler", "Insufficient google.com/tpu", "5", "4", "50.00 s"]
